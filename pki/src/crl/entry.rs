@@ -1,0 +1,180 @@
+//! One entry of revokedCertificates, in the one small form that all our CRLs use.
+use crate::der::{DerReader, Element, Tag, element_size, small_unsigned};
+use crate::identity::Serial;
+use crate::revocation::{CERTIFICATE_HOLD, RevocationReason, Withdrawal};
+use crate::time::UnixTime;
+
+/// One held or revoked certificate, as a CRL tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CrlEntry {
+    /// userCertificate.
+    pub serial: Serial,
+    /// revocationDate and reasonCode.
+    pub withdrawal: Withdrawal,
+}
+
+/// Octets of the largest entry: its header, a serial of 8 octets, a GeneralizedTime, and the reason code.
+pub const ENTRY_OCTETS_MAX: usize = 2 + (2 + 8) + (2 + 15) + REASON_OCTETS;
+
+/// Octets of `crlEntryExtensions` with a reasonCode, which has one length only.
+const REASON_OCTETS: usize = 14;
+
+/// `SEQUENCE { SEQUENCE { reasonCode (2.5.29.21), OCTET STRING { ENUMERATED … } } }`, up to the reason's number.
+const REASON_PREFIX: [u8; REASON_OCTETS - 1] = [0x30, 0x0c, 0x30, 0x0a, 0x06, 3, 0x55, 0x1d, 0x15, 0x04, 3, 0x0a, 1];
+
+/// An entry as DER, on the stack.
+pub struct EncodedEntry {
+    octets: [u8; ENTRY_OCTETS_MAX],
+    length: usize,
+}
+
+impl EncodedEntry {
+    /// The entry's octets.
+    pub fn as_slice(&self) -> &[u8] {
+        &self.octets[..self.length]
+    }
+
+    fn push(&mut self, octets: &[u8]) {
+        self.octets[self.length..self.length + octets.len()].copy_from_slice(octets);
+        self.length += octets.len();
+    }
+}
+
+impl CrlEntry {
+    /// This entry as DER. Without allocation, because a nation has 30 million of them in one morning.
+    pub fn encode(self) -> EncodedEntry {
+        let Self { serial, withdrawal } = self;
+        let mut entry = EncodedEntry { octets: [0; ENTRY_OCTETS_MAX], length: 2 };
+        entry.octets[0] = Tag::SEQUENCE.0;
+        let serial = serial.get().to_be_bytes();
+        let first = serial.iter().position(|&octet| octet != 0).expect("a serial is not zero");
+        // X.690 §8.3.3: a leading one bit would make it negative. Serial::MAX leaves room for the sign octet.
+        let first = if serial[first] >= 0x80 { first - 1 } else { first };
+        entry.push(&[Tag::INTEGER.0, octet(8 - first)]);
+        entry.push(&serial[first..]);
+        let date = generalized_digits(withdrawal.since());
+        if withdrawal.since().utc().0.year() < 2050 {
+            entry.push(&[Tag::UTC_TIME.0, 13]);
+            entry.push(&date[2..]);
+        } else {
+            entry.push(&[Tag::GENERALIZED_TIME.0, 15]);
+            entry.push(&date);
+        }
+        // C14: unspecified (0) is told by leaving the extension out.
+        if withdrawal.reason_code() != RevocationReason::Unspecified.code() {
+            entry.push(&REASON_PREFIX);
+            entry.push(&[withdrawal.reason_code()]);
+        }
+        entry.octets[1] = octet(entry.length - 2);
+        entry
+    }
+
+    /// Reads an entry; `None` unless it is exactly what [`CrlEntry::encode`] writes.
+    pub fn decode(element: Element<'_>) -> Option<Self> {
+        let mut fields = element.reader();
+        let serial = small_unsigned(fields.integer_octets().ok()?).and_then(Serial::new)?;
+        let since = fields.time().ok()?;
+        let reason = match fields.rest() {
+            [] => RevocationReason::Unspecified.code(),
+            rest => *rest.strip_prefix(&REASON_PREFIX)?.first()?,
+        };
+        let withdrawal = match reason {
+            CERTIFICATE_HOLD => Withdrawal::Held { since },
+            // C14: removeFromCRL (8) belongs in delta CRLs only, and 7 nowhere; from_code knows neither.
+            code => Withdrawal::Revoked { since, reason: RevocationReason::from_code(code)? },
+        };
+        let entry = Self { serial, withdrawal };
+        // I4: what was read must be written again octet for octet; this also refuses a reason 0 that is spelled out and
+        // a date before 2050 as GeneralizedTime.
+        (entry.encode().as_slice() == element.whole).then_some(entry)
+    }
+}
+
+/// Reads the next entry; see [`CrlEntry::decode`].
+pub(crate) fn next_entry(entries: &mut DerReader<'_>) -> Option<CrlEntry> {
+    entries.expect(Tag::SEQUENCE).ok().and_then(CrlEntry::decode)
+}
+
+/// `YYYYMMDDhhmmssZ`, as [`UnixTime::generalized_text`] but on the stack.
+fn generalized_digits(time: UnixTime) -> [u8; 15] {
+    let (date, [hour, minute, second]) = time.utc();
+    let year = date.year();
+    let pair = |value: u32| [b'0' + octet(value as usize / 10), b'0' + octet(value as usize % 10)];
+    let pairs = [
+        year / 100,
+        year % 100,
+        u32::from(date.month()),
+        u32::from(date.day()),
+        u32::from(hour),
+        u32::from(minute),
+        u32::from(second),
+    ];
+    let mut digits = [b'Z'; 15];
+    for (place, value) in digits.chunks_exact_mut(2).zip(pairs) {
+        place.copy_from_slice(&pair(value));
+    }
+    digits
+}
+
+fn octet(value: usize) -> u8 {
+    u8::try_from(value).expect("lengths and digits of an entry are below 256")
+}
+
+const _: () = assert!(element_size(ENTRY_OCTETS_MAX - 2) == ENTRY_OCTETS_MAX, "an entry's length takes one octet");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crl::strategies::any_entry;
+    use crate::der::DerWriter;
+    use crate::oid;
+    use proptest::prelude::*;
+
+    #[test]
+    fn an_entry_has_the_octets_worked_out_by_hand() {
+        let since = UnixTime::from_der(Tag::UTC_TIME, b"261121215500Z").unwrap();
+        let held = CrlEntry { serial: Serial::new(0x1e_e607).unwrap(), withdrawal: Withdrawal::Held { since } };
+        let mut expected = b"\x30\x22\x02\x03\x1e\xe6\x07\x17\x0d261121215500Z".to_vec();
+        expected.extend_from_slice(&[0x30, 12, 0x30, 10, 6, 3, 0x55, 0x1d, 0x15, 4, 3, 10, 1, 6]);
+        assert_eq!(held.encode().as_slice(), expected);
+        let destroyed = Withdrawal::Revoked { since, reason: RevocationReason::Unspecified };
+        let destroyed = CrlEntry { serial: Serial::new(0x80).unwrap(), withdrawal: destroyed };
+        assert_eq!(destroyed.encode().as_slice(), b"\x30\x13\x02\x02\x00\x80\x17\x0d261121215500Z");
+    }
+
+    #[test]
+    fn other_forms_of_an_entry_are_refused() {
+        let refused: [&[u8]; 6] = [
+            // Reason 0 spelled out, reason 7, reason 8.
+            b"\x30\x20\x02\x01\x05\x17\x0d261121215500Z\x30\x0c\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01\x00",
+            b"\x30\x20\x02\x01\x05\x17\x0d261121215500Z\x30\x0c\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01\x07",
+            b"\x30\x20\x02\x01\x05\x17\x0d261121215500Z\x30\x0c\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01\x08",
+            // A date before 2050 as GeneralizedTime, serial zero, a negative serial.
+            b"\x30\x14\x02\x01\x05\x18\x0f20261121215500Z",
+            b"\x30\x12\x02\x01\x00\x17\x0d261121215500Z",
+            b"\x30\x12\x02\x01\x80\x17\x0d261121215500Z",
+        ];
+        for octets in refused {
+            let element = DerReader::new(octets).element().unwrap();
+            assert_eq!(element.whole, octets, "the example itself is whole");
+            assert_eq!(CrlEntry::decode(element), None, "{octets:02x?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn entries_are_read_back_and_match_the_general_writer(entry in any_entry()) {
+            let encoded = entry.encode();
+            prop_assert_eq!(next_entry(&mut DerReader::new(encoded.as_slice())), Some(entry));
+            let mut writer = DerWriter::new();
+            writer.sequence(|w| {
+                w.integer(entry.serial.get());
+                entry.withdrawal.since().write_der(w);
+                if entry.withdrawal.reason_code() != 0 {
+                    w.sequence(|w| w.extension(oid::REASON_CODE, false, |w| w.primitive(Tag::ENUMERATED, &[entry.withdrawal.reason_code()])));
+                }
+            });
+            prop_assert_eq!(encoded.as_slice(), writer.as_slice());
+        }
+    }
+}

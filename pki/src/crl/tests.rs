@@ -1,0 +1,212 @@
+//! Whole CRLs, written, read by us and read by x509-cert.
+use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
+use der::{Decode, Encode};
+use proptest::prelude::*;
+use x509_cert::crl::CertificateList;
+use x509_cert::ext::pkix::{AuthorityKeyIdentifier, CrlNumber, IssuingDistributionPoint};
+
+use super::strategies::any_entries;
+use super::*;
+use crate::algorithm::PublicKey;
+use crate::der::{DerReader, DerWriter};
+use crate::identity::{Ca, IssuerKey, KeyNumber, Serial};
+use crate::name::DistinguishedName;
+use crate::oid;
+use crate::revocation::{RevocationReason, Withdrawal};
+use crate::time::UnixTime;
+
+struct Issuer {
+    key: EcdsaKeyPair,
+    public: PublicKey,
+    name: DistinguishedName,
+}
+
+impl Issuer {
+    fn new() -> Self {
+        let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
+        let public = PublicKey::from_spki(key.public_key().as_der().unwrap().as_ref()).unwrap();
+        Self { key, public, name: DistinguishedName::japan().with(oid::ORGANIZATION, "JPKI-TEST") }
+    }
+
+    fn head<'a>(&'a self, this_update: UnixTime, scope: &'a CrlScope) -> CrlHead<'a> {
+        let issuer = IssuerKey { ca: Ca::Sign, key: KeyNumber::FIRST };
+        let next_update = this_update.plus_seconds(48 * 3_600);
+        CrlHead {
+            issuer,
+            issuer_name: &self.name,
+            public_key: &self.public,
+            this_update,
+            next_update,
+            crl_number: 77,
+            scope,
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a test's own throw-away key signs here")]
+    fn signed(&self, tbs: CrlToBeSigned) -> Vec<u8> {
+        let signature = self.key.sign(&aws_lc_rs::rand::SystemRandom::new(), tbs.tbs_der()).unwrap();
+        tbs.assemble(signature.as_ref()).der().to_vec()
+    }
+}
+
+fn morning() -> UnixTime {
+    "2026-11-22".parse::<crate::time::CivilDate>().unwrap().jst_start().plus_seconds(6 * 3_600 + 55 * 60)
+}
+
+fn partition() -> CrlScope {
+    let uri = Some("http://127.0.0.1:8080/crl/sign/1/13221.crl".to_owned());
+    CrlScope::Partition(DistributionPoint::of_municipality(Ca::Sign, "JPKI-TEST", "Tokyo-to", "Kiyose-shi", uri))
+}
+
+fn entry(serial: u64) -> CrlEntry {
+    let withdrawal = Withdrawal::Revoked { since: morning(), reason: RevocationReason::AffiliationChanged };
+    CrlEntry { serial: Serial::new(serial).unwrap(), withdrawal }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn a_crl_is_read_back_by_us_and_by_x509_cert(entries in any_entries(), full: bool, seconds in 0_i64..4_000_000_000) {
+        let issuer = Issuer::new();
+        let scope = if full { CrlScope::Full } else { partition() };
+        let head = issuer.head(UnixTime::from_seconds(seconds), &scope);
+        let der = issuer.signed(CrlToBeSigned::write(&head, entries.iter().copied()).unwrap());
+
+        let ours = CrlReader::new(&der).unwrap();
+        ours.verify(&issuer.public).unwrap();
+        prop_assert_eq!(ours.entries().collect::<Result<Vec<_>, _>>().unwrap(), entries.clone());
+        prop_assert_eq!((ours.this_update(), ours.next_update(), ours.crl_number()), (head.this_update, head.next_update, 77));
+        prop_assert_eq!(ours.authority_key_identifier(), issuer.public.key_identifier());
+        prop_assert_eq!(ours.issuer_name_der(), issuer.name.to_der());
+        prop_assert_eq!(ours.issuing_distribution_point(), scope.to_issuing_distribution_point());
+
+        let theirs: CertificateList = CertificateList::from_der(&der).unwrap();
+        prop_assert_eq!(theirs.to_der().unwrap(), der);
+        let list = theirs.tbs_cert_list.revoked_certificates.unwrap_or_default();
+        prop_assert_eq!(list.len(), entries.len());
+        for (theirs, ours) in list.iter().zip(&entries) {
+            let serial = theirs.serial_number.as_bytes().iter().fold(0, |number, octet| number << 8 | u64::from(*octet));
+            prop_assert_eq!(serial, ours.serial.get());
+            prop_assert_eq!(theirs.revocation_date.to_unix_duration().as_secs(), ours.withdrawal.since().as_seconds().unsigned_abs());
+        }
+    }
+
+    #[test]
+    fn reading_whatever_comes_never_panics(octets: Vec<u8>, at: prop::sample::Index, flipped in 1_u8..) {
+        prop_assert!(CrlReader::new(&octets).is_err());
+        let issuer = Issuer::new();
+        let scope = partition();
+        let mut der = issuer.signed(CrlToBeSigned::write(&issuer.head(morning(), &scope), [entry(5), entry(9)]).unwrap());
+        let place = at.index(der.len());
+        der[place] ^= flipped;
+        // One octet changed anywhere is noticed: by its form, by its contents, or by the signature.
+        let noticed = CrlReader::new(&der).map_or(true, |crl| crl.verify(&issuer.public).is_err() || crl.entries().any(|entry| entry.is_err()));
+        prop_assert!(noticed, "octet {place} xor {flipped:#04x}");
+    }
+}
+
+#[test]
+fn the_extensions_are_those_of_rfc_5280_as_x509_cert_reads_them() {
+    let issuer = Issuer::new();
+    for (scope, has_name) in [(CrlScope::Full, false), (partition(), true)] {
+        let der = issuer.signed(CrlToBeSigned::write(&issuer.head(morning(), &scope), []).unwrap());
+        let theirs: CertificateList = CertificateList::from_der(&der).unwrap();
+        assert_eq!(theirs.tbs_cert_list.revoked_certificates, None, "C05: absent when empty");
+        assert_eq!(theirs.signature_algorithm, theirs.tbs_cert_list.signature, "C02");
+        let extensions = theirs.tbs_cert_list.crl_extensions.unwrap();
+        assert_eq!(extensions.iter().map(|extension| extension.critical).collect::<Vec<_>>(), [false, false, true]);
+        let key = AuthorityKeyIdentifier::from_der(extensions[0].extn_value.as_bytes()).unwrap();
+        assert_eq!(key.key_identifier.unwrap().as_bytes(), issuer.public.key_identifier());
+        let number = CrlNumber::from_der(extensions[1].extn_value.as_bytes()).unwrap();
+        assert_eq!(number.0.as_bytes(), [77]);
+        let point = IssuingDistributionPoint::from_der(extensions[2].extn_value.as_bytes()).unwrap();
+        assert!(
+            point.only_contains_user_certs
+                && !point.indirect_crl
+                && !point.only_contains_ca_certs
+                && !point.only_contains_attribute_certs
+        );
+        assert_eq!(point.distribution_point.is_some(), has_name);
+    }
+}
+
+#[test]
+fn the_partition_is_named_with_the_octets_of_the_certificate() {
+    let CrlScope::Partition(point) = partition() else { unreachable!("it is a partition") };
+    let mut in_certificate = DerWriter::new();
+    point.write_distribution_point_name(&mut in_certificate);
+    let idp = partition().to_issuing_distribution_point();
+    let mut fields = DerReader::new(&idp).sequence().unwrap();
+    assert_eq!(fields.element().unwrap().whole, in_certificate.as_slice());
+}
+
+#[test]
+fn validity_outside_the_hard_bounds_is_never_written_nor_read() {
+    let issuer = Issuer::new();
+    for seconds in [VALIDITY_SECONDS_MIN - 1, VALIDITY_SECONDS_MAX + 1, 0, -86_400] {
+        let mut head = issuer.head(morning(), &CrlScope::Full);
+        head.next_update = morning().plus_seconds(seconds);
+        assert_eq!(CrlToBeSigned::write(&head, []).unwrap_err(), CrlWriteError::ValidityOutOfBounds { seconds });
+    }
+    for seconds in [VALIDITY_SECONDS_MIN, VALIDITY_SECONDS_MAX] {
+        let mut head = issuer.head(morning(), &CrlScope::Full);
+        head.next_update = morning().plus_seconds(seconds);
+        CrlToBeSigned::write(&head, []).unwrap();
+    }
+    // The reader has the same bounds: a CRL whose nextUpdate is a day short of its thisUpdate, one digit changed.
+    let mut der = issuer.signed(CrlToBeSigned::write(&issuer.head(morning(), &CrlScope::Full), []).unwrap());
+    let next = der.windows(13).position(|part| part == b"261123215500Z").unwrap();
+    der[next + 5] = b'0';
+    assert_eq!(CrlReader::new(&der).unwrap_err(), CrlReadError::ValidityOutOfBounds { seconds: -86_400 });
+}
+
+#[test]
+fn a_serial_twice_or_out_of_order_is_never_written() {
+    let issuer = Issuer::new();
+    let head = issuer.head(morning(), &CrlScope::Full);
+    for (first, second) in [(7, 7), (8, 7)] {
+        let refused = CrlToBeSigned::write(&head, [entry(first), entry(second)]).unwrap_err();
+        let (serial, previous) = (Serial::new(second).unwrap(), Serial::new(first).unwrap());
+        assert_eq!(refused, CrlWriteError::NotAscending { serial, previous });
+    }
+}
+
+#[test]
+fn a_serial_twice_is_refused_when_read() {
+    let issuer = Issuer::new();
+    let mut der =
+        issuer.signed(CrlToBeSigned::write(&issuer.head(morning(), &CrlScope::Full), [entry(7), entry(8)]).unwrap());
+    let second = der.windows(3).rposition(|part| part == [2, 1, 8]).unwrap();
+    der[second + 2] = 7;
+    let seven = Serial::new(7).unwrap();
+    let read: Vec<_> = CrlReader::new(&der).unwrap().entries().collect();
+    assert_eq!(read, [Ok(entry(7)), Err(CrlReadError::NotAscending { serial: seven, previous: seven })]);
+}
+
+#[test]
+fn a_list_that_is_present_but_empty_is_refused() {
+    let issuer = Issuer::new();
+    let tbs = CrlToBeSigned::write(&issuer.head(morning(), &CrlScope::Full), []).unwrap();
+    let contents = DerReader::new(tbs.tbs_der()).element().unwrap().contents;
+    let extensions =
+        contents.windows(4).position(|part| part[0] == 0xa0 && part[2] == 0x30 && part[1] == part[3] + 2).unwrap();
+    let mut writer = DerWriter::new();
+    writer.sequence(|w| {
+        w.sequence(|w| {
+            w.raw(&contents[..extensions]);
+            w.sequence(|_| {});
+            w.raw(&contents[extensions..]);
+        });
+        w.raw(&tbs.algorithm().signature_identifier());
+        w.bit_string(&[0; 70]);
+    });
+    assert_eq!(CrlReader::new(writer.as_slice()).unwrap_err(), CrlReadError::EmptyList);
+}
+
+#[test]
+fn another_key_of_the_same_name_does_not_verify() {
+    let (issuer, other) = (Issuer::new(), Issuer::new());
+    let der = issuer.signed(CrlToBeSigned::write(&issuer.head(morning(), &CrlScope::Full), []).unwrap());
+    assert!(CrlReader::new(&der).unwrap().verify(&other.public).is_err());
+}

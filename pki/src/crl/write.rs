@@ -1,0 +1,177 @@
+//! Writing CRLs: the only way to something a CRL signer takes.
+use crate::algorithm::{Algorithm, PublicKey};
+use crate::crl::extensions::{CrlScope, write_extensions};
+use crate::crl::{CrlEntry, ENTRY_OCTETS_MAX};
+use crate::der::{DerWriter, Tag, element_size};
+use crate::identity::{IssuerKey, Serial};
+use crate::name::DistinguishedName;
+use crate::time::UnixTime;
+
+/// The shortest distance from thisUpdate to nextUpdate that is ever signed: one hour.
+pub const VALIDITY_SECONDS_MIN: i64 = 3_600;
+/// The longest: ten days (B04).
+pub const VALIDITY_SECONDS_MAX: i64 = 10 * 86_400;
+
+/// What stands in a CRL besides its entries.
+#[derive(Clone, Copy, Debug)]
+pub struct CrlHead<'a> {
+    /// Which key of which CA is to sign.
+    pub issuer: IssuerKey,
+    /// The CA's name, encoded as in its certificates (C03).
+    pub issuer_name: &'a DistinguishedName,
+    /// The CA's public key: the algorithm and the keyIdentifier come from it (C02, C07).
+    pub public_key: &'a PublicKey,
+    /// thisUpdate.
+    pub this_update: UnixTime,
+    /// nextUpdate.
+    pub next_update: UnixTime,
+    /// cRLNumber; that of the cut, so that all CRLs of a cut share it (C09).
+    pub crl_number: u64,
+    /// Which certificates it speaks for.
+    pub scope: &'a CrlScope,
+}
+
+/// Why a CRL is not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CrlWriteError {
+    /// nextUpdate is too near to thisUpdate, before it, or too far from it (I14).
+    #[error(
+        "nextUpdate lies {seconds} s after thisUpdate; a CRL is signed only with {VALIDITY_SECONDS_MIN} s to {VALIDITY_SECONDS_MAX} s"
+    )]
+    ValidityOutOfBounds {
+        /// From thisUpdate to nextUpdate.
+        seconds: i64,
+    },
+    /// The entries were not in strictly ascending order of serials (I12).
+    #[error("serial {serial} came after serial {previous}; entries come in ascending order, each serial once")]
+    NotAscending {
+        /// The serial that came out of order.
+        serial: Serial,
+        /// The one before it.
+        previous: Serial,
+    },
+}
+
+/// A tbsCertList made by [`CrlToBeSigned::write`] and by nothing else. A signer takes it by value and gives it back when
+/// it fails.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CrlToBeSigned {
+    issuer: IssuerKey,
+    algorithm: Algorithm,
+    tbs_der: Vec<u8>,
+}
+
+impl std::fmt::Debug for CrlToBeSigned {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "CrlToBeSigned({}, {} octets)", self.issuer, self.tbs_der.len())
+    }
+}
+
+impl CrlToBeSigned {
+    /// Writes the tbsCertList of a version 2 CRL (C01). The same head and entries give the same octets.
+    pub fn write(head: &CrlHead<'_>, entries: impl IntoIterator<Item = CrlEntry>) -> Result<Self, CrlWriteError> {
+        let CrlHead { issuer, issuer_name, public_key, this_update, next_update, crl_number, scope } = *head;
+        // I14: no such value exists, so no signer can be made to sign a CRL that stays valid for too long or too short.
+        let seconds = next_update.seconds_since(this_update);
+        if !(VALIDITY_SECONDS_MIN..=VALIDITY_SECONDS_MAX).contains(&seconds) {
+            return Err(CrlWriteError::ValidityOutOfBounds { seconds });
+        }
+        let algorithm = public_key.algorithm();
+        let mut before = DerWriter::new();
+        before.integer(1); // version v2
+        algorithm.write_signature_identifier(&mut before); // C02: CrlToBeSigned::assemble writes the same one again.
+        issuer_name.write_der(&mut before);
+        this_update.write_der(&mut before);
+        next_update.write_der(&mut before);
+        let mut after = DerWriter::new();
+        write_extensions(&mut after, public_key.key_identifier(), crl_number, scope);
+        let tbs_der = join(before.as_slice(), &write_entries(entries)?, after.as_slice());
+        Ok(Self { issuer, algorithm, tbs_der })
+    }
+
+    /// Which key is to sign it.
+    pub const fn issuer(&self) -> IssuerKey {
+        self.issuer
+    }
+
+    /// The algorithm that the signer must use.
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The octets to be signed.
+    pub fn tbs_der(&self) -> &[u8] {
+        &self.tbs_der
+    }
+
+    /// The CRL with its signature: raw RSA octets, or a DER ECDSA-Sig-Value. Whether the signature is right is for the
+    /// check before publication to say.
+    pub fn assemble(self, signature: &[u8]) -> SignedCrl {
+        let Self { issuer, algorithm, tbs_der } = self;
+        let identifier = algorithm.signature_identifier();
+        let contents = tbs_der.len() + identifier.len() + element_size(signature.len() + 1);
+        let mut writer = DerWriter::with_capacity(element_size(contents));
+        writer.header(Tag::SEQUENCE, contents);
+        writer.raw(&tbs_der);
+        writer.raw(&identifier);
+        writer.bit_string(signature);
+        SignedCrl { issuer, der: writer.finish() }
+    }
+}
+
+/// A CRL with a signature on it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SignedCrl {
+    issuer: IssuerKey,
+    der: Vec<u8>,
+}
+
+impl std::fmt::Debug for SignedCrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SignedCrl({}, {} octets)", self.issuer, self.der.len())
+    }
+}
+
+impl SignedCrl {
+    /// Which key was to sign it.
+    pub const fn issuer(&self) -> IssuerKey {
+        self.issuer
+    }
+
+    /// The CertificateList as DER.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+}
+
+/// The contents of revokedCertificates.
+fn write_entries(entries: impl IntoIterator<Item = CrlEntry>) -> Result<Vec<u8>, CrlWriteError> {
+    let entries = entries.into_iter();
+    let mut octets = Vec::with_capacity(entries.size_hint().0 * ENTRY_OCTETS_MAX);
+    let mut last: Option<Serial> = None;
+    for entry in entries {
+        if let Some(previous) = last
+            && previous >= entry.serial
+        {
+            return Err(CrlWriteError::NotAscending { serial: entry.serial, previous });
+        }
+        last = Some(entry.serial);
+        octets.extend_from_slice(entry.encode().as_slice());
+    }
+    Ok(octets)
+}
+
+/// The TBSCertList around its three parts; the large middle one is copied once.
+fn join(before: &[u8], entries: &[u8], after: &[u8]) -> Vec<u8> {
+    // C05: with no entry the field is absent, not empty.
+    let list = if entries.is_empty() { 0 } else { element_size(entries.len()) };
+    let contents = before.len() + list + after.len();
+    let mut writer = DerWriter::with_capacity(element_size(contents));
+    writer.header(Tag::SEQUENCE, contents);
+    writer.raw(before);
+    if !entries.is_empty() {
+        writer.primitive(Tag::SEQUENCE, entries);
+    }
+    writer.raw(after);
+    writer.finish()
+}

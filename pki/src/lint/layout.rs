@@ -1,0 +1,130 @@
+//! Which extensions a certificate has, in which order, and how critical they are.
+use super::decoded::{Decoded, is_oid};
+use super::form::ensure;
+use super::{CertificateKind, Lint};
+use crate::certificate::Layout;
+use crate::identity::Ca;
+use crate::oid::{self, Oid};
+
+/// An extension and whether it is critical.
+type Place = (Oid, bool);
+
+/// Facts 1.2, the whole table.
+const ROOT: &[Place] = &[
+    (oid::KEY_USAGE, true),
+    (oid::SUBJECT_ALT_NAME, false),
+    (oid::BASIC_CONSTRAINTS, true),
+    (oid::CRL_DISTRIBUTION_POINTS, false),
+    (oid::SUBJECT_KEY_IDENTIFIER, false),
+];
+
+/// Facts 1.3, the whole table.
+const SIGN_EXACT: &[Place] = &[
+    (oid::KEY_USAGE, true),
+    (oid::SUBJECT_ALT_NAME, false),
+    (oid::CERTIFICATE_POLICIES, true),
+    (oid::ISSUER_ALT_NAME, false),
+    (oid::CRL_DISTRIBUTION_POINTS, false),
+    (oid::AUTHORITY_KEY_IDENTIFIER, false),
+    (oid::SUBJECT_KEY_IDENTIFIER, false),
+];
+
+/// Facts 1.3 with AIA at the place where the user certificate has it.
+const SIGN_DEFAULT: &[Place] = &[
+    (oid::KEY_USAGE, true),
+    (oid::SUBJECT_ALT_NAME, false),
+    (oid::CERTIFICATE_POLICIES, true),
+    (oid::ISSUER_ALT_NAME, false),
+    (oid::CRL_DISTRIBUTION_POINTS, false),
+    (oid::AUTHORITY_INFO_ACCESS, false),
+    (oid::AUTHORITY_KEY_IDENTIFIER, false),
+    (oid::SUBJECT_KEY_IDENTIFIER, false),
+];
+
+/// Facts 1.4, the whole table, in both layouts.
+const AUTH: &[Place] = &[
+    (oid::KEY_USAGE, true),
+    (oid::EXT_KEY_USAGE, false),
+    (oid::CERTIFICATE_POLICIES, true),
+    (oid::ISSUER_ALT_NAME, false),
+    (oid::CRL_DISTRIBUTION_POINTS, false),
+    (oid::AUTHORITY_INFO_ACCESS, false),
+    (oid::AUTHORITY_KEY_IDENTIFIER, false),
+    (oid::SUBJECT_KEY_IDENTIFIER, false),
+];
+
+/// R08, R15; without cRLDistributionPoints and AIA (L06).
+const OCSP_RESPONDER: &[Place] = &[
+    (oid::KEY_USAGE, true),
+    (oid::EXT_KEY_USAGE, false),
+    (oid::OCSP_NOCHECK, false),
+    (oid::AUTHORITY_KEY_IDENTIFIER, false),
+    (oid::SUBJECT_KEY_IDENTIFIER, false),
+];
+
+fn expected(decoded: &Decoded<'_>) -> &'static [Place] {
+    match (decoded.kind, decoded.profile.layout()) {
+        (CertificateKind::Root, Layout::Default | Layout::JpkiExact) => ROOT,
+        (CertificateKind::Leaf(Ca::Sign), Layout::JpkiExact) => SIGN_EXACT,
+        (CertificateKind::Leaf(Ca::Sign), Layout::Default) => SIGN_DEFAULT,
+        (CertificateKind::Leaf(Ca::Auth), Layout::Default | Layout::JpkiExact) => AUTH,
+        (CertificateKind::OcspResponder, Layout::Default | Layout::JpkiExact) => OCSP_RESPONDER,
+    }
+}
+
+fn has(decoded: &Decoded<'_>, oid: Oid) -> bool {
+    decoded.extensions().iter().any(|extension| is_oid(extension.extn_id, oid))
+}
+
+pub(super) const EXTENSIONS_ONCE: Lint = Lint {
+    name: "layout.extensions-once",
+    clause: "RFC 5280 §4.2: a certificate MUST NOT include more than one instance of a particular extension",
+    check: |decoded| {
+        let found = decoded.extensions();
+        let repeated =
+            found.iter().enumerate().any(|(at, one)| found[..at].iter().any(|other| other.extn_id == one.extn_id));
+        ensure(!repeated, "an extension is repeated")
+    },
+};
+
+pub(super) const EXTENSIONS_PRESENT: Lint = Lint {
+    name: "layout.extensions-present",
+    clause: "facts 1.2 to 1.4; R08, R15",
+    check: |decoded| ensure(expected(decoded).iter().all(|(oid, _)| has(decoded, *oid)), "an extension is missing"),
+};
+
+pub(super) const EXTENSIONS_FOREIGN: Lint = Lint {
+    name: "layout.extensions-foreign",
+    clause: "facts 1.2 to 1.4; L06",
+    check: |decoded| {
+        let belongs = |found| expected(decoded).iter().any(|(oid, _)| is_oid(found, *oid));
+        ensure(
+            decoded.extensions().iter().all(|extension| belongs(extension.extn_id)),
+            "an extension does not belong here",
+        )
+    },
+};
+
+pub(super) const EXTENSION_ORDER: Lint = Lint {
+    name: "layout.extension-order",
+    clause: "facts 1.2 to 1.4",
+    check: |decoded| {
+        // Those that are missing or foreign have lints of their own.
+        let places = expected(decoded);
+        let place = |found| places.iter().position(|(oid, _)| is_oid(found, *oid));
+        let order = decoded.extensions().iter().filter_map(|extension| place(extension.extn_id));
+        ensure(order.is_sorted(), "the extensions are in another order")
+    },
+};
+
+pub(super) const EXTENSION_CRITICALITY: Lint = Lint {
+    name: "layout.extension-criticality",
+    clause: "facts 1.2 to 1.4; RFC 5280 §4.2.1",
+    check: |decoded| {
+        let right = |extension: &x509_cert::ext::Extension| {
+            let place = expected(decoded).iter().find(|(oid, _)| is_oid(extension.extn_id, *oid));
+            place.is_none_or(|(_, critical)| extension.critical == *critical)
+        };
+        ensure(decoded.extensions().iter().all(right), "an extension's critical flag is the wrong way round")
+    },
+};

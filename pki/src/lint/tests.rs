@@ -1,0 +1,244 @@
+//! A good example of each kind, and for every lint a bad one: a good certificate with one thing changed.
+mod bad_examples;
+mod parts;
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::certificate::example::{
+    CARD_KEY, TestKey, auth_tbs, issuer, ocsp_tbs, person, profile, root_tbs, sign_tbs, utc,
+};
+use crate::certificate::{AuthLeaf, DeskId, Layout, OcspResponderLeaf, ProfileSettings, SignCommonName, SignLeaf};
+use crate::municipality;
+use crate::person::{Address, BirthDate, FourInfo, PersonName, Sex};
+use crate::time::{CivilDate, UnixTime};
+use crate::validity::{ValidityInputs, leaf_not_after};
+use bad_examples::BAD;
+use parts::Parts;
+use proptest::prelude::*;
+
+const KINDS: [CertificateKind; 4] = [
+    CertificateKind::Root,
+    CertificateKind::Leaf(Ca::Sign),
+    CertificateKind::Leaf(Ca::Auth),
+    CertificateKind::OcspResponder,
+];
+const SIGN: CertificateKind = CertificateKind::Leaf(Ca::Sign);
+const AUTH: CertificateKind = CertificateKind::Leaf(Ca::Auth);
+
+fn issuer_of(kind: CertificateKind) -> Issuer {
+    match kind {
+        CertificateKind::Leaf(ca) => issuer(ca),
+        CertificateKind::Root | CertificateKind::OcspResponder => issuer(Ca::Sign),
+    }
+}
+
+fn good(kind: CertificateKind, layout: Layout) -> Vec<u8> {
+    let (issuer, profile) = (issuer_of(kind), profile(layout));
+    match kind {
+        CertificateKind::Root => root_tbs(&issuer, &profile),
+        CertificateKind::Leaf(Ca::Sign) => sign_tbs(&issuer, &profile),
+        CertificateKind::Leaf(Ca::Auth) => auth_tbs(&issuer, &profile),
+        CertificateKind::OcspResponder => ocsp_tbs(&issuer),
+    }
+}
+
+/// Names of the lints that found something.
+fn names(result: Result<LintedCertificate, LintRefusal>) -> Vec<&'static str> {
+    result.map_or_else(|refusal| refusal.findings().iter().map(|finding| finding.lint).collect(), |_| Vec::new())
+}
+
+fn lint_parts(kind: CertificateKind, parts: &Parts) -> Vec<&'static str> {
+    names(lint(kind, parts.tbs_der(), &issuer_of(kind), &profile(Layout::Default)))
+}
+
+#[test]
+fn what_the_builders_make_passes_every_lint_in_both_layouts() {
+    for layout in Layout::ALL {
+        for kind in KINDS {
+            let linted = lint(kind, good(kind, layout), &issuer_of(kind), &profile(layout)).unwrap();
+            assert_eq!(linted.kind(), kind);
+            assert_eq!(linted.is_root(), kind == CertificateKind::Root);
+            assert_eq!(linted.issuer(), issuer_of(kind).issuer);
+            assert_eq!(linted.tbs_der(), good(kind, layout));
+        }
+    }
+}
+
+#[test]
+fn each_lint_finds_its_bad_examples() {
+    for (number, (name, kind, change)) in BAD.iter().enumerate() {
+        let mut parts = Parts::of(&good(*kind, Layout::Default));
+        change(&mut parts);
+        let found = lint_parts(*kind, &parts);
+        assert!(found.contains(name), "example {number} for {name}: {found:?}");
+    }
+}
+
+#[test]
+fn each_lint_has_a_bad_example() {
+    let shown: BTreeSet<_> = BAD.iter().map(|(name, ..)| *name).collect();
+    // Shown by tests of their own below: these take another issuer or octets that are no certificate.
+    let elsewhere = BTreeSet::from(["subject.kind-of-issuer"]);
+    let all: BTreeSet<_> = KINDS.into_iter().flat_map(kinds::lints).map(|lint| lint.name).collect();
+    assert_eq!(all, shown.union(&elsewhere).copied().collect());
+}
+
+#[test]
+fn a_certificate_of_the_other_hierarchy_or_layout_is_refused() {
+    let profile_default = profile(Layout::Default);
+    let crossed = auth_tbs(&issuer(Ca::Sign), &profile_default);
+    assert!(names(leaf(Ca::Auth, crossed, &issuer(Ca::Sign), &profile_default)).contains(&"subject.kind-of-issuer"));
+    for kind in [SIGN, AUTH] {
+        for (made, judged) in [(Layout::Default, Layout::JpkiExact), (Layout::JpkiExact, Layout::Default)] {
+            let found = names(lint(kind, good(kind, made), &issuer_of(kind), &profile(judged)));
+            assert!(found.contains(&"values.leaf-distribution-point"), "{kind:?} {judged:?}: {found:?}");
+        }
+    }
+    for kind in KINDS {
+        for judged in KINDS.into_iter().filter(|judged| *judged != kind) {
+            assert!(lint(judged, good(kind, Layout::Default), &issuer_of(judged), &profile_default).is_err());
+        }
+    }
+}
+
+#[test]
+fn a_certificate_of_another_key_generation_is_refused_though_the_names_are_equal() {
+    let other = Issuer { public_key: TestKey::rsa_2048().public_key(), ..issuer(Ca::Auth) };
+    let found = names(leaf(Ca::Auth, good(AUTH, Layout::Default), &other, &profile(Layout::Default)));
+    assert_eq!(found, ["values.authority-key-identifier"]);
+}
+
+#[test]
+fn other_settings_than_at_the_time_of_building_are_noticed() {
+    let settings =
+        ProfileSettings { organization: "JPKI".to_owned(), ..crate::certificate::example::settings(Layout::Default) };
+    let other = Profile::new(settings).unwrap();
+    assert!(
+        names(root(good(CertificateKind::Root, Layout::Default), &issuer(Ca::Sign), &other))
+            .contains(&"form.issuer-name")
+    );
+}
+
+#[test]
+fn validity_is_judged_to_the_second_at_both_ends() {
+    let (issuer, profile) = (issuer(Ca::Auth), profile(Layout::Default));
+    let responder = |not_before: UnixTime, not_after: UnixTime| {
+        let (serial, number) = (Serial::new(5).unwrap(), 1);
+        let public_key = &CARD_KEY.public_key();
+        let tbs = OcspResponderLeaf { serial, public_key, number, not_before, not_after }.tbs_der(&issuer);
+        names(ocsp_responder(tbs, &issuer, &profile))
+    };
+    let (first, last) = (issuer.not_before, issuer.not_after);
+    assert!(responder(first, first).is_empty());
+    assert_eq!(responder(first.plus_seconds(-1), first), ["form.validity-inside-issuers"]);
+    assert!(responder(last, last).is_empty());
+    assert_eq!(responder(last, last.plus_seconds(1)), ["form.validity-inside-issuers"]);
+    assert!(responder(first, first.plus_seconds(31 * 86_400)).is_empty());
+    assert_eq!(responder(first, first.plus_seconds(31 * 86_400 + 1)), ["subject.ocsp-responder-validity"]);
+}
+
+#[test]
+fn a_leaf_that_crosses_the_end_of_utc_time_passes() {
+    let not_before = utc("20450601000000Z");
+    let issuer = Issuer { not_before: utc("20440601000000Z"), not_after: utc("20540531145959Z"), ..issuer(Ca::Auth) };
+    for not_after in ["20491231145959Z", "20500101145959Z"] {
+        let tbs = AuthLeaf {
+            serial: Serial::new(5).unwrap(),
+            public_key: &CARD_KEY.public_key(),
+            municipality: crate::certificate::example::kiyose(),
+            common_name: crate::certificate::AuthCommonName::from_random([1; 16], crate::certificate::example::desk()),
+            not_before,
+            not_after: utc(not_after),
+        }
+        .tbs_der(&issuer, &profile(Layout::Default));
+        assert!(names(leaf(Ca::Auth, tbs, &issuer, &profile(Layout::Default))).is_empty(), "{not_after}");
+    }
+}
+
+#[test]
+fn octets_that_are_no_certificate_are_one_finding() {
+    for tbs in [vec![], vec![0x30, 0], [good(AUTH, Layout::Default), vec![0]].concat()] {
+        assert_eq!(names(leaf(Ca::Auth, tbs, &issuer(Ca::Auth), &profile(Layout::Default))), ["form.decodable"]);
+    }
+}
+
+/// What of a text may appear in a message or `Debug`: nothing of the person.
+fn tells_nothing(text: &str) {
+    let FourInfo { name, address, .. } = person();
+    for part in [name.text(), address.text(), "清瀬", "19800217", "2030-02-17", "300217"] {
+        assert!(!text.contains(part), "{part} in {text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_change_of_one_octet_panics_or_makes_a_message_tell_about_the_person(at: prop::sample::Index, change in 1_u8..) {
+        let mut tbs = good(SIGN, Layout::Default);
+        let at = at.index(tbs.len());
+        tbs[at] ^= change;
+        match leaf(Ca::Sign, tbs.clone(), &issuer(Ca::Sign), &profile(Layout::Default)) {
+            Ok(linted) => {
+                prop_assert_eq!(linted.tbs_der(), &tbs);
+                tells_nothing(&format!("{linted:?}"));
+            }
+            Err(refusal) => {
+                prop_assert!(!refusal.findings().is_empty());
+                tells_nothing(&refusal.to_string());
+                tells_nothing(&format!("{refusal:?}"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_signature_certificate_of_anybody_anywhere_passes(
+        at: prop::sample::Index,
+        name in "[あ-ん]{1,9}(　[ア-ヶ]{1,9})?",
+        address in "[あ-ん０-９]{1,200}",
+        flags: [bool; 4],
+        sex in prop::sample::select(&Sex::ALL[..]),
+        age_days in 5_600_i64..40_000,
+        number in 1_u64..1 << 62,
+        layout in prop::sample::select(&Layout::ALL[..]),
+    ) {
+        let municipalities = municipality::all();
+        let municipality = &municipalities[at.index(municipalities.len())];
+        let (issuer, profile) = (issuer(Ca::Sign), profile(layout));
+        let not_before = utc("20251027013557Z");
+        let issued_on = not_before.jst_date();
+        let birth_date = CivilDate::from_days(issued_on.days() - age_days);
+        let substitutions: String = name.chars().zip(flags.iter().cycle()).map(|(_, flag)| if *flag { '1' } else { '0' }).collect();
+        let person = FourInfo {
+            name: PersonName::new(&name, Some(&substitutions)).unwrap(),
+            sex,
+            birth_date: BirthDate::of_day(birth_date).unwrap(),
+            address: Address::new(&address, None).unwrap(),
+        };
+        let inputs = ValidityInputs {
+            issued_on,
+            birth_date,
+            renewal: flags[0],
+            card_expires_on: None,
+            stay_ends_on: None,
+            paired_user_certificate_not_after: None,
+        };
+        let leaf_tbs = SignLeaf {
+            serial: Serial::new(number).unwrap(),
+            public_key: &CARD_KEY.public_key(),
+            person: &person,
+            municipality,
+            common_name: SignCommonName::new(not_before, number, DeskId::new(municipality.code, "Z00Z").unwrap()),
+            not_before,
+            not_after: leaf_not_after(&inputs).unwrap(),
+        }
+        .tbs_der(&issuer, &profile);
+        prop_assert_eq!(names(leaf(Ca::Sign, leaf_tbs, &issuer, &profile)), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn lints_never_panic_whatever_comes(octets: Vec<u8>) {
+        for kind in KINDS {
+            prop_assert!(lint(kind, octets.clone(), &issuer_of(kind), &profile(Layout::Default)).is_err());
+        }
+    }
+}
