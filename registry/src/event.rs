@@ -1,0 +1,482 @@
+//! What can happen. Events carry no personal data: what a person could be known by is in the sealed part of the row.
+//!
+//! Numbers in `#[n(…)]` are the stored form: they are never changed or used again. New facts get new numbers.
+use minicbor::{Decode, Encode};
+use pki::identity::{Ca, KeyNumber, Serial};
+use pki::revocation::{RevocationReason, Withdrawal};
+use pki::time::{CivilDate, UnixTime};
+
+use crate::codec;
+
+/// A party's number: a desk, the loss line, the register, an operator, an auditor, a member of the CA's staff.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(transparent)]
+pub struct PartyId(#[n(0)] pub u32);
+
+/// Who did it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Actor {
+    /// Akashi itself: recovery, the schedule, key renewal.
+    #[n(0)]
+    System,
+    /// A registered party.
+    #[n(1)]
+    Party(#[n(0)] PartyId),
+    /// Somebody with a certificate of the party CA who is not registered; only refusals have this actor.
+    #[n(2)]
+    Unregistered,
+}
+
+/// Through which door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Door {
+    /// No door: Akashi itself.
+    #[n(0)]
+    Inside,
+    /// `/desk/v1`
+    #[n(1)]
+    Desk,
+    /// `/hotline/v1`
+    #[n(2)]
+    Hotline,
+    /// `/residents/v1`
+    #[n(3)]
+    Residents,
+    /// `/admin/v1`
+    #[n(4)]
+    Admin,
+}
+
+/// What a party may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Role {
+    /// A municipal issuance desk.
+    #[n(0)]
+    Desk,
+    /// The 24/365 loss line.
+    #[n(1)]
+    Hotline,
+    /// The resident register.
+    #[n(2)]
+    Residents,
+    /// A platform operator (署名検証者).
+    #[n(3)]
+    Operator,
+    /// An auditor.
+    #[n(4)]
+    Auditor,
+    /// The CA's own staff.
+    #[n(5)]
+    Admin,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 6] = [Self::Desk, Self::Hotline, Self::Residents, Self::Operator, Self::Auditor, Self::Admin];
+
+    /// The word for it in the API.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Desk => "desk",
+            Self::Hotline => "hotline",
+            Self::Residents => "residents",
+            Self::Operator => "operator",
+            Self::Auditor => "auditor",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// One request of a party that must have one effect: its idempotency key, and what was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct RequestId {
+    /// Whose request.
+    #[n(0)]
+    pub party: PartyId,
+    /// SHA-256 of the idempotency key.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub key_hash: [u8; 32],
+    /// Keyed hash of door, path and body: bodies carry personal data, so a plain hash could be guessed.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub request_hash: [u8; 32],
+}
+
+/// Why a certificate was held or revoked: typed, so that the reason follows from it and nobody chooses one (I13).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Cause {
+    /// Destroyed before hand-over (facts 2.1): an issue that recovery could not finish in time.
+    #[n(0)]
+    DestroyedBeforeHandOver,
+    /// The person asked for it (law article 9).
+    #[n(1)]
+    PersonRequest,
+    /// The person's key leaked (article 10).
+    #[n(2)]
+    KeyCompromise,
+    /// The card was lost, reported at the desk (article 10).
+    #[n(3)]
+    CardLost,
+    /// Reported to the loss line: held until the desk decides.
+    #[n(4)]
+    LossReported,
+    /// An error or omission in the record (article 13).
+    #[n(5)]
+    RecordError,
+    /// No longer needed.
+    #[n(6)]
+    NoLongerNeeded,
+    /// Name, sex, date of birth or address changed (article 12).
+    #[n(7)]
+    FourInfoChanged,
+    /// Death (article 12).
+    #[n(8)]
+    Died,
+    /// The resident record was deleted on departure abroad (article 12).
+    #[n(9)]
+    LeftJapan,
+    /// A newer certificate of the same kind took its place.
+    #[n(10)]
+    Superseded,
+}
+
+/// What the resident register reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum ResidentChange {
+    /// A new address.
+    #[n(0)]
+    Moved,
+    /// A new name.
+    #[n(1)]
+    NameChanged,
+    /// Sex corrected.
+    #[n(2)]
+    SexCorrected,
+    /// Date of birth corrected.
+    #[n(3)]
+    BirthDateCorrected,
+    /// Died.
+    #[n(4)]
+    Died,
+    /// Left Japan.
+    #[n(5)]
+    LeftJapan,
+    /// A correction of the address that an ordinance calls minor: no effect on certificates.
+    #[n(6)]
+    MinorAddressCorrection,
+}
+
+/// How a [`Withdrawal`] is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum StoredWithdrawal {
+    /// certificateHold.
+    #[n(0)]
+    Held {
+        /// When recorded.
+        #[cbor(n(0), with = "codec::time")]
+        since: UnixTime,
+    },
+    /// Revoked.
+    #[n(1)]
+    Revoked {
+        /// When recorded, or when the hold before it was.
+        #[cbor(n(0), with = "codec::time")]
+        since: UnixTime,
+        /// CRLReason.
+        #[cbor(n(1), with = "codec::reason")]
+        reason: RevocationReason,
+    },
+}
+
+impl From<Withdrawal> for StoredWithdrawal {
+    fn from(withdrawal: Withdrawal) -> Self {
+        match withdrawal {
+            Withdrawal::Held { since } => Self::Held { since },
+            Withdrawal::Revoked { since, reason } => Self::Revoked { since, reason },
+        }
+    }
+}
+
+impl From<StoredWithdrawal> for Withdrawal {
+    fn from(stored: StoredWithdrawal) -> Self {
+        match stored {
+            StoredWithdrawal::Held { since } => Self::Held { since },
+            StoredWithdrawal::Revoked { since, reason } => Self::Revoked { since, reason },
+        }
+    }
+}
+
+/// Settings that may never change once the first certificate stands on them.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct FixedSettings {
+    /// O of every name.
+    #[n(0)]
+    pub organization: String,
+    /// `default` or `jpki-exact`.
+    #[n(1)]
+    pub layout: String,
+    /// The CPS URI in every policy.
+    #[n(2)]
+    pub cps_uri: String,
+    /// Policy OID of signature certificates, dotted.
+    #[n(3)]
+    pub sign_policy: String,
+    /// Policy OID of user certificates, dotted.
+    #[n(4)]
+    pub auth_policy: String,
+    /// What every URL in a certificate begins with.
+    #[n(5)]
+    pub public_base_url: String,
+}
+
+/// What can happen. The position of an event is its number in the log.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Event {
+    /// The registry was made, with these settings for ever. Always event 0.
+    #[n(0)]
+    Initialised(#[n(0)] FixedSettings),
+    /// A serial was taken for a certificate of the CA itself, durable before that certificate is signed.
+    #[n(1)]
+    OwnSerialReserved {
+        /// Whose counter.
+        #[cbor(n(0), with = "codec::ca")]
+        ca: Ca,
+        /// The key that will have signed it.
+        #[cbor(n(1), with = "codec::key")]
+        key: KeyNumber,
+        /// The serial.
+        #[cbor(n(2), with = "codec::serial")]
+        serial: Serial,
+    },
+    /// A CA key came into use: its self-signed certificate is published from now on.
+    #[n(2)]
+    CaKeyActivated {
+        /// Which CA.
+        #[cbor(n(0), with = "codec::ca")]
+        ca: Ca,
+        /// Which generation.
+        #[cbor(n(1), with = "codec::key")]
+        key: KeyNumber,
+        /// Its certificate's serial.
+        #[cbor(n(2), with = "codec::serial")]
+        serial: Serial,
+        /// Its certificate, DER.
+        #[cbor(n(3), with = "minicbor::bytes")]
+        certificate: Vec<u8>,
+    },
+    /// A delegated OCSP certificate was issued and its key put into service.
+    #[n(3)]
+    OcspKeyActivated {
+        /// By which CA.
+        #[cbor(n(0), with = "codec::ca")]
+        ca: Ca,
+        /// Under which key.
+        #[cbor(n(1), with = "codec::key")]
+        key: KeyNumber,
+        /// Its serial.
+        #[cbor(n(2), with = "codec::serial")]
+        serial: Serial,
+        /// The token's label for its key.
+        #[n(3)]
+        token_label: String,
+        /// The certificate, DER.
+        #[cbor(n(4), with = "minicbor::bytes")]
+        certificate: Vec<u8>,
+    },
+    /// A party was registered with its client certificate.
+    #[n(4)]
+    PartyRegistered {
+        /// Its number.
+        #[n(0)]
+        party: PartyId,
+        /// What it may do.
+        #[n(1)]
+        role: Role,
+        /// What it is called; an office, not a person.
+        #[n(2)]
+        name: String,
+        /// 受付窓口識別記号 of a desk: municipality code and four characters.
+        #[n(3)]
+        desk: Option<String>,
+        /// SHA-256 of its client certificate.
+        #[cbor(n(4), with = "minicbor::bytes")]
+        certificate_sha256: [u8; 32],
+        /// The client certificate, DER.
+        #[cbor(n(5), with = "minicbor::bytes")]
+        certificate: Vec<u8>,
+    },
+    /// A party may do nothing until reinstated.
+    #[n(5)]
+    PartySuspended {
+        /// Which.
+        #[n(0)]
+        party: PartyId,
+        /// Why, in the words of the one who did it.
+        #[n(1)]
+        because: String,
+    },
+    /// A suspension ended.
+    #[n(6)]
+    PartyReinstated {
+        /// Which.
+        #[n(0)]
+        party: PartyId,
+        /// Why.
+        #[n(1)]
+        because: String,
+    },
+    /// A request was refused; nothing else of it is recorded.
+    #[n(7)]
+    Refused {
+        /// The problem's type, without its prefix.
+        #[n(0)]
+        problem: String,
+    },
+    /// Issue, step 2: request, public key and serial are taken, before anything is built.
+    #[n(8)]
+    Reserved {
+        /// The request.
+        #[n(0)]
+        request: RequestId,
+        /// Which CA.
+        #[cbor(n(1), with = "codec::ca")]
+        ca: Ca,
+        /// Under which key.
+        #[cbor(n(2), with = "codec::key")]
+        key: KeyNumber,
+        /// The serial.
+        #[cbor(n(3), with = "codec::serial")]
+        serial: Serial,
+        /// SHA-256 of the SubjectPublicKeyInfo.
+        #[cbor(n(4), with = "minicbor::bytes")]
+        public_key: [u8; 32],
+        /// The keyed hash of the resident code.
+        #[cbor(n(5), with = "minicbor::bytes")]
+        resident: [u8; 32],
+        /// The municipality's code: the CRL partition.
+        #[n(6)]
+        municipality: u32,
+    },
+    /// Issue, step 4: the exact octets that will be signed (sealed part of this row).
+    #[n(9)]
+    Intended {
+        /// Which CA.
+        #[cbor(n(0), with = "codec::ca")]
+        ca: Ca,
+        /// The serial.
+        #[cbor(n(1), with = "codec::serial")]
+        serial: Serial,
+        /// When its CRL entry, should there be one, may leave: never notAfter itself, which is a birthday.
+        #[cbor(n(2), with = "codec::date")]
+        leave_day: CivilDate,
+    },
+    /// Issue, step 6: signed, verified, and good from now on (certificate and person in the sealed part).
+    #[n(10)]
+    Issued {
+        /// Which CA.
+        #[cbor(n(0), with = "codec::ca")]
+        ca: Ca,
+        /// The serial.
+        #[cbor(n(1), with = "codec::serial")]
+        serial: Serial,
+    },
+    /// Recovery found a reservation without an intent: nothing was built, so request and public key are free again. The
+    /// serial stays used.
+    #[n(11)]
+    ReservationReleased {
+        /// Which CA.
+        #[cbor(n(0), with = "codec::ca")]
+        ca: Ca,
+        /// The serial.
+        #[cbor(n(1), with = "codec::serial")]
+        serial: Serial,
+    },
+    /// Held or revoked.
+    #[n(12)]
+    Withdrawn {
+        /// Which CA.
+        #[cbor(n(0), with = "codec::ca")]
+        ca: Ca,
+        /// The serial.
+        #[cbor(n(1), with = "codec::serial")]
+        serial: Serial,
+        /// Why.
+        #[n(2)]
+        cause: Cause,
+        /// What CRLs and OCSP answers tell.
+        #[n(3)]
+        withdrawal: StoredWithdrawal,
+    },
+    /// The resident register reported a change. Its effects are events of their own, in the same batch.
+    #[n(13)]
+    ResidentChanged {
+        /// The keyed hash of the resident code.
+        #[cbor(n(0), with = "minicbor::bytes")]
+        resident: [u8; 32],
+        /// What changed.
+        #[n(1)]
+        change: ResidentChange,
+        /// The day it takes effect in law.
+        #[cbor(n(2), with = "codec::date")]
+        effective_on: CivilDate,
+    },
+    /// What a request was answered, kept so that the same request always gets the same answer.
+    #[n(14)]
+    Answered {
+        /// The request.
+        #[n(0)]
+        request: RequestId,
+        /// The answer, without personal data.
+        #[cbor(n(1), with = "minicbor::bytes")]
+        answer: Vec<u8>,
+    },
+    /// Publish, step 1: a cut number was taken; a cut that fails burns it.
+    #[n(15)]
+    CutReserved {
+        /// The cut's number: the CRLNumber of all its CRLs.
+        #[n(0)]
+        cut_number: u64,
+        /// Why now.
+        #[n(1)]
+        because: String,
+    },
+    /// Publish, step 8: a cut is what readers see.
+    #[n(16)]
+    CutPublished(#[n(0)] PublishedCut),
+    /// A cut failed a check, and was not published.
+    #[n(17)]
+    CutFailed {
+        /// Its number, burnt.
+        #[n(0)]
+        cut_number: u64,
+        /// Which check, and what it found.
+        #[n(1)]
+        finding: String,
+    },
+}
+
+/// A published cut.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct PublishedCut {
+    /// CRLNumber of all its CRLs.
+    #[n(0)]
+    pub cut_number: u64,
+    /// Number of events in the log that it reflects.
+    #[n(1)]
+    pub log_position: u64,
+    /// Root of the log's tree at that position.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub tree_head: [u8; 32],
+    /// thisUpdate of all its CRLs.
+    #[cbor(n(3), with = "codec::time")]
+    pub this_update: UnixTime,
+    /// nextUpdate of all its CRLs.
+    #[cbor(n(4), with = "codec::time")]
+    pub next_update: UnixTime,
+    /// SHA-256 of its manifest.
+    #[cbor(n(5), with = "minicbor::bytes")]
+    pub manifest_sha256: [u8; 32],
+}

@@ -1,0 +1,166 @@
+//! Personal data at rest: every record under its own data key, that key wrapped by the token key of the year in which
+//! the record's retention ends. Destroying that year's token key forgets the record in files, replicas and backups.
+use std::fmt;
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::rand::SecureRandom;
+use minicbor::{Decode, Encode};
+use zeroize::Zeroizing;
+
+/// The year in which a record's retention ends; names the token key that wraps its data key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(transparent)]
+pub struct RetentionYear(#[n(0)] pub u16);
+
+/// Wraps data keys. The binary implements it over the token.
+pub trait Vault: Send + Sync {
+    /// Wraps a data key under that year's token key, making the key if it is the first record of its year.
+    fn wrap(&self, year: RetentionYear, data_key: &[u8; 32]) -> Result<Vec<u8>, VaultError>;
+    /// Unwraps a data key.
+    fn unwrap(&self, year: RetentionYear, wrapped: &[u8]) -> Result<Zeroizing<[u8; 32]>, VaultError>;
+}
+
+/// Why a sealed record could not be made or opened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum VaultError {
+    /// The year's token key was destroyed: its records are forgotten.
+    #[error("the records whose retention ended in {} are forgotten: their key was destroyed", .0.0)]
+    Forgotten(RetentionYear),
+    /// The token is not answering, or refused.
+    #[error("the token cannot be used now: {0}")]
+    Token(String),
+    /// The record, its wrapped key or its commitment was altered, or belongs elsewhere.
+    #[error("a sealed record does not open: it was altered, or belongs to another place")]
+    Altered,
+}
+
+/// A sealed record: what is stored of personal data.
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Sealed {
+    /// Whose token key wraps the data key.
+    #[n(0)]
+    pub year: RetentionYear,
+    #[cbor(n(1), with = "minicbor::bytes")]
+    wrapped_key: Vec<u8>,
+    /// AES-256-GCM of salt and record. Each data key seals one record once, so the nonce is constant.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    ciphertext: Vec<u8>,
+    /// SHA-256 of salt and record: what the log's leaf hash covers, so that the log verifies without opening anything.
+    #[cbor(n(3), with = "minicbor::bytes")]
+    commitment: [u8; 32],
+}
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sealed({}, {} octets)", self.year.0, self.ciphertext.len())
+    }
+}
+
+const SALT_OCTETS: usize = 32;
+
+impl Sealed {
+    /// Seals a record. `place` says where it belongs (for example `sign/12/issued`); it opens nowhere else.
+    pub fn seal(
+        vault: &dyn Vault,
+        randomness: &dyn SecureRandom,
+        year: RetentionYear,
+        place: &str,
+        record: &[u8],
+    ) -> Result<Self, VaultError> {
+        let mut data_key = Zeroizing::new([0; 32]);
+        let mut salted = Zeroizing::new(vec![0; SALT_OCTETS]);
+        let failed = |_| VaultError::Token("no randomness".to_owned());
+        randomness.fill(&mut *data_key).map_err(failed)?;
+        randomness.fill(&mut salted).map_err(failed)?;
+        salted.extend_from_slice(record);
+        let commitment = pki::algorithm::sha256(&salted);
+        let wrapped_key = vault.wrap(year, &data_key)?;
+        let mut ciphertext = salted.to_vec();
+        cipher(&data_key)
+            .seal_in_place_append_tag(nonce(), Aad::from(place.as_bytes()), &mut ciphertext)
+            .map_err(|_| VaultError::Altered)?;
+        Ok(Self { year, wrapped_key, ciphertext, commitment })
+    }
+
+    /// Opens the record, and checks it against the commitment that the log's leaf hash covers.
+    pub fn open(&self, vault: &dyn Vault, place: &str) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+        let data_key = vault.unwrap(self.year, &self.wrapped_key)?;
+        let mut octets = Zeroizing::new(self.ciphertext.clone());
+        let length = cipher(&data_key)
+            .open_in_place(nonce(), Aad::from(place.as_bytes()), &mut octets)
+            .map_err(|_| VaultError::Altered)?
+            .len();
+        octets.truncate(length);
+        if length < SALT_OCTETS || pki::algorithm::sha256(&octets) != self.commitment {
+            return Err(VaultError::Altered);
+        }
+        octets.drain(..SALT_OCTETS);
+        Ok(octets)
+    }
+
+    /// The commitment.
+    pub const fn commitment(&self) -> [u8; 32] {
+        self.commitment
+    }
+}
+
+fn cipher(data_key: &[u8; 32]) -> LessSafeKey {
+    LessSafeKey::new(UnboundKey::new(&AES_256_GCM, data_key).expect("32 octets are an AES-256 key"))
+}
+
+fn nonce() -> Nonce {
+    Nonce::assume_unique_for_key([0; 12])
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A vault whose year key is the year; only for tests of what lies around it.
+    pub(crate) struct PlainVault {
+        pub(crate) forgotten: Option<RetentionYear>,
+    }
+
+    impl Vault for PlainVault {
+        fn wrap(&self, year: RetentionYear, data_key: &[u8; 32]) -> Result<Vec<u8>, VaultError> {
+            Ok(data_key.iter().map(|octet| octet ^ year.0.to_be_bytes()[1]).collect())
+        }
+        fn unwrap(&self, year: RetentionYear, wrapped: &[u8]) -> Result<Zeroizing<[u8; 32]>, VaultError> {
+            if self.forgotten == Some(year) {
+                return Err(VaultError::Forgotten(year));
+            }
+            let octets: Vec<u8> = wrapped.iter().map(|octet| octet ^ year.0.to_be_bytes()[1]).collect();
+            octets.try_into().map(Zeroizing::new).map_err(|_| VaultError::Altered)
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "tests own their randomness")]
+    pub(crate) fn randomness() -> aws_lc_rs::rand::SystemRandom {
+        aws_lc_rs::rand::SystemRandom::new()
+    }
+
+    #[test]
+    fn a_sealed_record_opens_only_unaltered_and_in_its_place() {
+        let vault = PlainVault { forgotten: None };
+        let sealed = Sealed::seal(&vault, &randomness(), RetentionYear(2041), "sign/12", b"record").unwrap();
+        assert_eq!(sealed.open(&vault, "sign/12").unwrap().as_slice(), b"record");
+        assert_eq!(sealed.open(&vault, "sign/13"), Err(VaultError::Altered));
+        for at in 0..sealed.ciphertext.len() {
+            let mut altered = sealed.clone();
+            altered.ciphertext[at] ^= 1;
+            assert_eq!(altered.open(&vault, "sign/12"), Err(VaultError::Altered));
+        }
+        let mut other = sealed.clone();
+        other.commitment[0] ^= 1;
+        assert_eq!(other.open(&vault, "sign/12"), Err(VaultError::Altered));
+        let forgetful = PlainVault { forgotten: Some(RetentionYear(2041)) };
+        assert_eq!(sealed.open(&forgetful, "sign/12"), Err(VaultError::Forgotten(RetentionYear(2041))));
+    }
+
+    #[test]
+    fn equal_records_have_unequal_commitments() {
+        let vault = PlainVault { forgotten: None };
+        let seal = || Sealed::seal(&vault, &randomness(), RetentionYear(2041), "a", b"1980-02-17").unwrap();
+        assert_ne!(seal().commitment(), seal().commitment());
+    }
+}

@@ -1,0 +1,203 @@
+//! The records that follow from the log. [`apply`] is the only place that changes them, and refuses what does not fit:
+//! a serial out of turn, an issue without an intent, a status that goes back.
+mod key;
+mod read;
+mod record;
+
+pub use key::Counter;
+pub use key::{certificate_key, issuer_key, resident_prefix};
+pub use read::{StateReads, place_of};
+pub use record::{
+    CertificateRecord, KeyClaim, OcspKeyRecord, PartyRecord, PartyState, RequestOutcome, RequestRecord, StoredDate,
+    WithdrawnRecord,
+};
+
+use pki::identity::{Ca, KeyNumber, Serial};
+
+use crate::event::{Actor, Cause, Event, PartyId, RequestId, StoredWithdrawal};
+use crate::store::{Family, Reads, RegistryError};
+use crate::transaction::Transaction;
+use key::{key_range_key, party_key, request_key};
+
+/// Settings fixed by event 0, in [`Family::Meta`].
+const SETTINGS: &[u8] = b"settings";
+/// The last published cut, in [`Family::Meta`].
+const PUBLISHED_CUT: &[u8] = b"published-cut";
+
+const fn illegal(what: &'static str) -> RegistryError {
+    RegistryError::Illegal(what)
+}
+
+/// Changes the state as the event says.
+pub(crate) fn apply(transaction: &mut Transaction<'_>, number: u64, event: &Event) -> Result<(), RegistryError> {
+    if (number == 0) != matches!(event, Event::Initialised(_)) {
+        return Err(illegal("event 0 initialises the registry, and no other does"));
+    }
+    match event {
+        Event::Initialised(settings) => transaction.put(Family::Meta, SETTINGS.to_vec(), settings),
+        Event::OwnSerialReserved { ca, key, serial } => take_serial(transaction, *ca, *key, *serial)?,
+        Event::CaKeyActivated { ca, key, certificate, serial: _ } => {
+            let record = minicbor::bytes::ByteVec::from(certificate.clone());
+            transaction.put(Family::Issuers, issuer_key(*ca, *key), &record);
+        }
+        Event::OcspKeyActivated { ca, key, serial, token_label, certificate } => {
+            let record =
+                OcspKeyRecord { serial: *serial, token_label: token_label.clone(), certificate: certificate.clone() };
+            transaction.put(Family::OcspKeys, issuer_key(*ca, *key), &record);
+        }
+        Event::PartyRegistered { party, role, name, desk, certificate_sha256, certificate } => {
+            count(transaction, Counter::Party, party.0.into())?;
+            let record = PartyRecord {
+                role: *role,
+                name: name.clone(),
+                desk: desk.clone(),
+                certificate: certificate.clone(),
+                state: PartyState::Active,
+            };
+            transaction.put(Family::PartyCertificates, certificate_sha256.to_vec(), party);
+            transaction.put(Family::Parties, party_key(*party), &record);
+        }
+        Event::PartySuspended { party, because: _ } => set_party_state(transaction, *party, PartyState::Suspended)?,
+        Event::PartyReinstated { party, because: _ } => set_party_state(transaction, *party, PartyState::Active)?,
+        Event::Refused { problem: _ } | Event::ResidentChanged { .. } | Event::CutFailed { .. } => {}
+        Event::Reserved { .. } => reserve(transaction, event)?,
+        Event::Intended { ca, serial, leave_day } => {
+            let mut record = pending(transaction, *ca, *serial)?;
+            if record.intended_row.replace(number).is_some() {
+                return Err(illegal("an issue has one intent"));
+            }
+            record.leave_day = Some(StoredDate(*leave_day));
+            transaction.put(Family::Certificates, certificate_key(*ca, *serial), &record);
+        }
+        Event::Issued { ca, serial } => {
+            let mut record = pending(transaction, *ca, *serial)?;
+            if record.intended_row.is_none() {
+                return Err(illegal("an issue needs its intent first"));
+            }
+            record.issued_row = Some(number);
+            transaction.delete(Family::Pending, certificate_key(*ca, *serial));
+            transaction.put(Family::Certificates, certificate_key(*ca, *serial), &record);
+        }
+        Event::ReservationReleased { ca, serial } => release_reservation(transaction, *ca, *serial)?,
+        Event::Withdrawn { ca, serial, cause, withdrawal } => withdraw(transaction, *ca, *serial, *cause, *withdrawal)?,
+        Event::Answered { request, answer } => {
+            put_request(transaction, request, RequestOutcome::Answer(answer.clone().into()))?;
+        }
+        Event::CutReserved { cut_number, because: _ } => count(transaction, Counter::Cut, *cut_number)?,
+        Event::CutPublished(cut) => transaction.put(Family::Meta, PUBLISHED_CUT.to_vec(), cut),
+    }
+    Ok(())
+}
+
+/// Counters only go forward, one at a time.
+fn count(transaction: &mut Transaction<'_>, counter: Counter, value: u64) -> Result<(), RegistryError> {
+    if transaction.counter(counter)? + 1 != value {
+        return Err(illegal("a counter moves forward by one"));
+    }
+    transaction.put(Family::Meta, counter.key(), &value);
+    Ok(())
+}
+
+fn take_serial(transaction: &mut Transaction<'_>, ca: Ca, key: KeyNumber, serial: Serial) -> Result<(), RegistryError> {
+    count(transaction, Counter::Serial(ca), serial.get())?;
+    if transaction.key_of_serial(ca, serial)? != Some(key) {
+        transaction.put(Family::KeyRanges, key_range_key(ca, serial), &key.get());
+    }
+    Ok(())
+}
+
+fn put_request(
+    transaction: &mut Transaction<'_>,
+    request: &RequestId,
+    outcome: RequestOutcome,
+) -> Result<(), RegistryError> {
+    if transaction.request(request.party, &request.key_hash)?.is_some() {
+        return Err(illegal("an idempotency key stands for one request"));
+    }
+    let record = RequestRecord { request_hash: request.request_hash, outcome };
+    transaction.put(Family::Requests, request_key(request.party, &request.key_hash), &record);
+    Ok(())
+}
+
+fn set_party_state(transaction: &mut Transaction<'_>, party: PartyId, state: PartyState) -> Result<(), RegistryError> {
+    let record = transaction.party(party)?.ok_or(illegal("no such party"))?;
+    transaction.put(Family::Parties, party_key(party), &PartyRecord { state, ..record });
+    Ok(())
+}
+
+fn reserve(transaction: &mut Transaction<'_>, event: &Event) -> Result<(), RegistryError> {
+    let Event::Reserved { request, ca, key, serial, public_key, resident, municipality } = *event else {
+        return Err(illegal("only a reservation reserves"));
+    };
+    let Actor::Party(party) = transaction.actor() else { return Err(illegal("a reservation is a party's")) };
+    take_serial(transaction, ca, key, serial)?;
+    put_request(transaction, &request, RequestOutcome::Certificate { ca, serial })?;
+    if transaction.key_claim(&public_key)?.is_some() {
+        return Err(illegal("a public key is claimed once"));
+    }
+    transaction.put(Family::PublicKeys, public_key.to_vec(), &KeyClaim { party, resident, ca, serial });
+    let place = certificate_key(ca, serial);
+    transaction.put(Family::Residents, [&resident[..], &place].concat(), &());
+    transaction.put(Family::Pending, place.clone(), &());
+    let record = CertificateRecord {
+        key,
+        request,
+        public_key,
+        resident,
+        municipality,
+        reserved_at: transaction.now(),
+        intended_row: None,
+        issued_row: None,
+        leave_day: None,
+        withdrawal: None,
+        cause: None,
+    };
+    transaction.put(Family::Certificates, place, &record);
+    Ok(())
+}
+
+fn pending(transaction: &Transaction<'_>, ca: Ca, serial: Serial) -> Result<CertificateRecord, RegistryError> {
+    if transaction.get(Family::Pending, &certificate_key(ca, serial))?.is_none() {
+        return Err(illegal("the issue is not pending"));
+    }
+    transaction.certificate(ca, serial)?.ok_or(illegal("a pending issue has its record"))
+}
+
+fn release_reservation(transaction: &mut Transaction<'_>, ca: Ca, serial: Serial) -> Result<(), RegistryError> {
+    let record = pending(transaction, ca, serial)?;
+    if record.intended_row.is_some() {
+        return Err(illegal("after its intent a certificate may exist, so its reservation cannot be released"));
+    }
+    let place = certificate_key(ca, serial);
+    transaction.delete(Family::Residents, [&record.resident[..], &place].concat());
+    transaction.delete(Family::PublicKeys, record.public_key.to_vec());
+    transaction.delete(Family::Requests, request_key(record.request.party, &record.request.key_hash));
+    transaction.delete(Family::Pending, place.clone());
+    transaction.delete(Family::Certificates, place);
+    Ok(())
+}
+
+fn withdraw(
+    transaction: &mut Transaction<'_>,
+    ca: Ca,
+    serial: Serial,
+    cause: Cause,
+    withdrawal: StoredWithdrawal,
+) -> Result<(), RegistryError> {
+    let mut record = transaction.certificate(ca, serial)?.ok_or(illegal("no such certificate"))?;
+    let StoredDate(leave_day) = record.leave_day.ok_or(illegal("nothing was ever built under this serial"))?;
+    match (record.withdrawal, withdrawal) {
+        (None, _) => {}
+        // A hold that becomes a revocation keeps the hold's date, or relying parties would see it go forward.
+        (Some(StoredWithdrawal::Held { since: held }), StoredWithdrawal::Revoked { since, .. }) if held == since => {}
+        (Some(_), _) => return Err(illegal("a withdrawal only goes from hold to revocation, keeping its date")),
+    }
+    record.withdrawal = Some(withdrawal);
+    record.cause = Some(cause);
+    let place = certificate_key(ca, serial);
+    let withdrawn = WithdrawnRecord { withdrawal, municipality: record.municipality, leave_day };
+    transaction.put(Family::Withdrawn, place.clone(), &withdrawn);
+    transaction.delete(Family::Pending, place.clone());
+    transaction.put(Family::Certificates, place, &record);
+    Ok(())
+}

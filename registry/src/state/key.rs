@@ -1,0 +1,58 @@
+//! Stored keys: fixed widths, big-endian, so that their order is the order of the numbers.
+use pki::identity::{Ca, KeyNumber, Serial};
+
+use crate::event::PartyId;
+
+/// CA, serial.
+pub fn certificate_key(ca: Ca, serial: Serial) -> Vec<u8> {
+    [&[ca.code()][..], &serial.get().to_be_bytes()].concat()
+}
+
+/// CA, key generation.
+pub fn issuer_key(ca: Ca, key: KeyNumber) -> Vec<u8> {
+    [&[ca.code()][..], &key.get().to_be_bytes()].concat()
+}
+
+/// What the keys of one resident's certificates begin with.
+pub fn resident_prefix(resident: &[u8; 32]) -> Vec<u8> {
+    resident.to_vec()
+}
+
+pub(super) fn key_range_key(ca: Ca, first: Serial) -> Vec<u8> {
+    certificate_key(ca, first)
+}
+
+pub(super) fn party_key(party: PartyId) -> Vec<u8> {
+    party.0.to_be_bytes().to_vec()
+}
+
+pub(super) fn request_key(party: PartyId, key_hash: &[u8; 32]) -> Vec<u8> {
+    [&party.0.to_be_bytes()[..], key_hash].concat()
+}
+
+/// CA and serial from a key made by [`certificate_key`], or from the end of one that ends with it.
+pub(super) fn parse_certificate_key(key: &[u8]) -> Option<(Ca, Serial)> {
+    let (ca, serial) = key.last_chunk::<9>()?.split_first()?;
+    Some((Ca::from_code(*ca)?, Serial::new(u64::from_be_bytes(serial.try_into().ok()?))?))
+}
+
+/// A number that only grows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counter {
+    /// The last serial taken.
+    Serial(Ca),
+    /// The last party number.
+    Party,
+    /// The last cut number.
+    Cut,
+}
+
+impl Counter {
+    pub(super) fn key(self) -> Vec<u8> {
+        match self {
+            Self::Serial(ca) => format!("counter/serial/{ca}").into_bytes(),
+            Self::Party => b"counter/party".to_vec(),
+            Self::Cut => b"counter/cut".to_vec(),
+        }
+    }
+}

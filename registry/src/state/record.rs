@@ -1,0 +1,170 @@
+//! What is stored. Numbers in `#[n(…)]` are the stored form and are never used again.
+use minicbor::bytes::ByteVec;
+use minicbor::{Decode, Encode};
+use pki::identity::{Ca, KeyNumber, Serial};
+use pki::revocation::Withdrawal;
+use pki::time::{CivilDate, UnixTime};
+
+use crate::codec;
+use crate::event::{Cause, PartyId, RequestId, Role, StoredWithdrawal};
+
+/// A certificate from its reservation on.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct CertificateRecord {
+    /// The key it is issued under.
+    #[cbor(n(0), with = "codec::key")]
+    pub key: KeyNumber,
+    /// The request it answers.
+    #[n(1)]
+    pub request: RequestId,
+    /// SHA-256 of its SubjectPublicKeyInfo.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub public_key: [u8; 32],
+    /// Keyed hash of the resident code.
+    #[cbor(n(3), with = "minicbor::bytes")]
+    pub resident: [u8; 32],
+    /// The municipality's code: its CRL partition.
+    #[n(4)]
+    pub municipality: u32,
+    /// When the serial was taken; its notBefore.
+    #[cbor(n(5), with = "codec::time")]
+    pub reserved_at: UnixTime,
+    /// The row whose sealed part holds the to-be-signed octets.
+    #[n(6)]
+    pub intended_row: Option<u64>,
+    /// The row whose sealed part holds the certificate and the person.
+    #[n(7)]
+    pub issued_row: Option<u64>,
+    /// When its CRL entry may leave; known from the intent on.
+    #[n(8)]
+    pub leave_day: Option<StoredDate>,
+    /// Its hold or revocation.
+    #[n(9)]
+    pub withdrawal: Option<StoredWithdrawal>,
+    /// Why.
+    #[n(10)]
+    pub cause: Option<Cause>,
+}
+
+impl CertificateRecord {
+    /// What CRLs and OCSP answers tell of it, if anything.
+    pub fn withdrawal(&self) -> Option<Withdrawal> {
+        self.withdrawal.map(Withdrawal::from)
+    }
+
+    /// Its hold or revocation as stored.
+    pub const fn is_revoked(&self) -> bool {
+        matches!(self.withdrawal, Some(StoredWithdrawal::Revoked { .. }))
+    }
+}
+
+/// A date as it is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(transparent)]
+pub struct StoredDate(#[cbor(n(0), with = "codec::date")] pub CivilDate);
+
+/// What a CRL entry needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct WithdrawnRecord {
+    /// Status, date, reason.
+    #[n(0)]
+    pub withdrawal: StoredWithdrawal,
+    /// The partition.
+    #[n(1)]
+    pub municipality: u32,
+    /// When the entry may leave.
+    #[cbor(n(2), with = "codec::date")]
+    pub leave_day: CivilDate,
+}
+
+/// Who claimed a public key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct KeyClaim {
+    /// By which party's request.
+    #[n(0)]
+    pub party: PartyId,
+    /// For whom.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub resident: [u8; 32],
+    /// In which CA's certificate.
+    #[cbor(n(2), with = "codec::ca")]
+    pub ca: Ca,
+    /// Its serial.
+    #[cbor(n(3), with = "codec::serial")]
+    pub serial: Serial,
+}
+
+/// What an idempotency key stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct RequestRecord {
+    /// Keyed hash of what was asked.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub request_hash: [u8; 32],
+    /// What became of it.
+    #[n(1)]
+    pub outcome: RequestOutcome,
+}
+
+/// What became of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum RequestOutcome {
+    /// It took this serial; the certificate's record says how far it came.
+    #[n(0)]
+    Certificate {
+        /// Which CA.
+        #[cbor(n(0), with = "codec::ca")]
+        ca: Ca,
+        /// The serial.
+        #[cbor(n(1), with = "codec::serial")]
+        serial: Serial,
+    },
+    /// It was answered with these octets.
+    #[n(1)]
+    Answer(#[n(0)] ByteVec),
+}
+
+/// Whether a party may act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum PartyState {
+    /// It may.
+    #[n(0)]
+    Active,
+    /// It may not until reinstated.
+    #[n(1)]
+    Suspended,
+}
+
+/// A registered party.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct PartyRecord {
+    /// What it may do.
+    #[n(0)]
+    pub role: Role,
+    /// What it is called.
+    #[n(1)]
+    pub name: String,
+    /// A desk's 受付窓口識別記号.
+    #[n(2)]
+    pub desk: Option<String>,
+    /// Its client certificate, DER.
+    #[cbor(n(3), with = "minicbor::bytes")]
+    pub certificate: Vec<u8>,
+    /// Whether it may act.
+    #[n(4)]
+    pub state: PartyState,
+}
+
+/// A delegated OCSP key in service.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct OcspKeyRecord {
+    /// Its certificate's serial.
+    #[cbor(n(0), with = "codec::serial")]
+    pub serial: Serial,
+    /// The token's label for the key.
+    #[n(1)]
+    pub token_label: String,
+    /// Its certificate, DER.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub certificate: Vec<u8>,
+}

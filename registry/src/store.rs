@@ -1,0 +1,325 @@
+//! RocksDB beneath the registry: column families, settings that make an acknowledged write durable, and reads.
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use minicbor::Decode;
+use rocksdb::{ColumnFamily, ColumnFamilyDescriptor, DB, DBRecoveryMode, Direction, IteratorMode, Options};
+
+use crate::merkle::TreeEdge;
+use crate::row::Row;
+
+/// What can go wrong below the rules.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RegistryError {
+    /// The store cannot be opened.
+    #[error("the registry in {path} cannot be opened: {reason}. If another akashi uses it, stop that one first")]
+    Open {
+        /// The folder.
+        path: PathBuf,
+        /// What RocksDB says.
+        reason: String,
+    },
+    /// Reading or writing failed.
+    #[error("the registry cannot {operation}: {reason}")]
+    Storage {
+        /// What was attempted.
+        operation: &'static str,
+        /// What RocksDB says.
+        reason: String,
+    },
+    /// What is stored is not what was written.
+    #[error("the registry is damaged at {place}: {reason}. Restore it from a backup; do not run on it")]
+    Damaged {
+        /// Where.
+        place: String,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// The clock stands before the last event.
+    #[error(
+        "the clock is {seconds} s behind the last event in the log; set the clock right, nothing is recorded until then"
+    )]
+    ClockBehind {
+        /// By how much.
+        seconds: i64,
+    },
+    /// An event that does not fit the state: our own bug, caught before anything was written.
+    #[error("event refused: {0}")]
+    Illegal(&'static str),
+    /// A commit failed before: what was durable is unknown, so nothing more is accepted.
+    #[error("a write to the registry failed; it accepts nothing more until akashi is restarted")]
+    Poisoned,
+    /// The writer has stopped.
+    #[error("the registry is shutting down")]
+    Stopped,
+}
+
+pub(crate) fn storage(operation: &'static str) -> impl FnOnce(rocksdb::Error) -> RegistryError {
+    move |error| RegistryError::Storage { operation, reason: error.into_string() }
+}
+
+/// A column family: one kind of key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// Row number → row.
+    Log,
+    /// Settings, the tree's edge, counters.
+    Meta,
+    /// CA, serial → certificate record.
+    Certificates,
+    /// CA, serial → what a CRL entry needs.
+    Withdrawn,
+    /// CA, serial → nothing: issues that are neither finished nor given up.
+    Pending,
+    /// Party, idempotency key → what the request became.
+    Requests,
+    /// SHA-256 of SubjectPublicKeyInfo → who claimed it.
+    PublicKeys,
+    /// Resident, CA, serial → nothing.
+    Residents,
+    /// Party → party record.
+    Parties,
+    /// SHA-256 of client certificate → party.
+    PartyCertificates,
+    /// CA, key → CA certificate.
+    Issuers,
+    /// CA, key → OCSP key in service.
+    OcspKeys,
+    /// CA, first serial → key.
+    KeyRanges,
+}
+
+impl Family {
+    /// Every family.
+    pub const ALL: [Self; 13] = [
+        Self::Log,
+        Self::Meta,
+        Self::Certificates,
+        Self::Withdrawn,
+        Self::Pending,
+        Self::Requests,
+        Self::PublicKeys,
+        Self::Residents,
+        Self::Parties,
+        Self::PartyCertificates,
+        Self::Issuers,
+        Self::OcspKeys,
+        Self::KeyRanges,
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Log => "log",
+            Self::Meta => "meta",
+            Self::Certificates => "certificates",
+            Self::Withdrawn => "withdrawn",
+            Self::Pending => "pending",
+            Self::Requests => "requests",
+            Self::PublicKeys => "public-keys",
+            Self::Residents => "residents",
+            Self::Parties => "parties",
+            Self::PartyCertificates => "party-certificates",
+            Self::Issuers => "issuers",
+            Self::OcspKeys => "ocsp-keys",
+            Self::KeyRanges => "key-ranges",
+        }
+    }
+}
+
+/// A stored key and its value.
+pub type Pair = (Vec<u8>, Vec<u8>);
+
+/// Anything the state can be read from: the store as it is, a frozen view of it, or a transaction in the making.
+pub trait Reads {
+    /// The value of a key.
+    fn get(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>, RegistryError>;
+
+    /// Every key that begins with the prefix, ascending.
+    fn scan(&self, family: Family, prefix: &[u8]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, RegistryError>;
+
+    /// The value of a key, decoded.
+    fn record<T: for<'b> Decode<'b, ()>>(&self, family: Family, key: &[u8]) -> Result<Option<T>, RegistryError>
+    where
+        Self: Sized,
+    {
+        self.get(family, key)?.map(|octets| decode(family, key, &octets)).transpose()
+    }
+}
+
+/// Decodes a stored record; what does not decode is damage.
+pub fn decode<'b, T: Decode<'b, ()>>(family: Family, key: &[u8], octets: &'b [u8]) -> Result<T, RegistryError> {
+    minicbor::decode(octets).map_err(|error| RegistryError::Damaged {
+        place: format!("{}/{}", family.name(), hex(key)),
+        reason: error.to_string(),
+    })
+}
+
+/// The store.
+pub struct Store {
+    db: DB,
+}
+
+impl Store {
+    /// Opens the store, making it when it is not there. The folder is locked: a second process is refused.
+    pub fn open(path: &Path) -> Result<Self, RegistryError> {
+        let mut options = Self::options();
+        options.create_if_missing(true);
+        options.create_missing_column_families(true);
+        let families = Family::ALL.map(|family| ColumnFamilyDescriptor::new(family.name(), Options::default()));
+        DB::open_cf_descriptors(&options, path, families)
+            .map(|db| Self { db })
+            .map_err(|error| Self::refused(path, error))
+    }
+
+    /// Opens the store for reading only, also while another process writes; sees it as it was at that moment.
+    pub fn open_read_only(path: &Path) -> Result<Self, RegistryError> {
+        let families = Family::ALL.map(|family| ColumnFamilyDescriptor::new(family.name(), Options::default()));
+        DB::open_cf_descriptors_read_only(&Self::options(), path, families, false)
+            .map(|db| Self { db })
+            .map_err(|error| Self::refused(path, error))
+    }
+
+    fn refused(path: &Path, error: rocksdb::Error) -> RegistryError {
+        RegistryError::Open { path: path.to_owned(), reason: error.into_string() }
+    }
+
+    fn options() -> Options {
+        let mut options = Options::default();
+        // A record torn by a crash at the very end of the write-ahead log was never acknowledged and is dropped; a torn
+        // record anywhere else means damage and refuses to open.
+        options.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
+        options.set_paranoid_checks(true);
+        // RocksDB's own text log says nothing an operator needs; keep two small ones.
+        options.set_keep_log_file_num(2);
+        options.set_max_log_file_size(1 << 20);
+        options
+    }
+
+    pub(crate) fn family(&self, family: Family) -> &ColumnFamily {
+        self.db.cf_handle(family.name()).expect("every family is opened with the store")
+    }
+
+    pub(crate) const fn db(&self) -> &DB {
+        &self.db
+    }
+
+    /// A view that later writes do not change. State and log are written together, so it is of one position.
+    pub fn freeze(&self) -> Frozen<'_> {
+        Frozen { store: self, snapshot: self.db.snapshot() }
+    }
+
+    /// The row of that number.
+    pub fn row(&self, number: u64) -> Result<Option<Row>, RegistryError> {
+        self.record(Family::Log, &number.to_be_bytes())
+    }
+
+    /// Rows from that number on, in order.
+    pub fn rows(&self, from: u64) -> impl Iterator<Item = Result<(u64, Row), RegistryError>> {
+        self.iterate(Family::Log, &from.to_be_bytes()).map(|pair| {
+            let (key, value) = pair?;
+            let number = <[u8; 8]>::try_from(&key[..]).map_err(|_| RegistryError::Damaged {
+                place: "log".to_owned(),
+                reason: "a row's key is not eight octets".to_owned(),
+            })?;
+            Ok((u64::from_be_bytes(number), decode(Family::Log, &key, &value)?))
+        })
+    }
+
+    /// Every key from that one on, ascending.
+    pub fn iterate<'a>(
+        &'a self,
+        family: Family,
+        from: &[u8],
+    ) -> impl Iterator<Item = Result<Pair, RegistryError>> + use<'a> {
+        self.db
+            .iterator_cf(self.family(family), IteratorMode::From(from, Direction::Forward))
+            .map(|pair| pair.map(|(key, value)| (key.into_vec(), value.into_vec())).map_err(storage("read")))
+    }
+
+    /// The tree's edge; its size is the log's position.
+    pub fn tree_edge(&self) -> Result<TreeEdge, RegistryError> {
+        tree_edge(self)
+    }
+}
+
+/// Key of the tree's edge in [`Family::Meta`].
+pub(crate) const TREE_EDGE: &[u8] = b"tree-edge";
+
+pub(crate) fn tree_edge(reads: &impl Reads) -> Result<TreeEdge, RegistryError> {
+    let edge: TreeEdge = reads.record(Family::Meta, TREE_EDGE)?.unwrap_or_default();
+    if edge.is_well_formed() {
+        Ok(edge)
+    } else {
+        Err(RegistryError::Damaged { place: "meta/tree-edge".to_owned(), reason: "nodes and size disagree".to_owned() })
+    }
+}
+
+fn collect_prefix(
+    pairs: impl Iterator<Item = Result<(Box<[u8]>, Box<[u8]>), rocksdb::Error>>,
+    prefix: &[u8],
+) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, RegistryError> {
+    let mut found = BTreeMap::new();
+    for pair in pairs {
+        let (key, value) = pair.map_err(storage("read"))?;
+        if !key.starts_with(prefix) {
+            break;
+        }
+        found.insert(key.into_vec(), value.into_vec());
+    }
+    Ok(found)
+}
+
+impl Reads for Store {
+    fn get(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>, RegistryError> {
+        self.db.get_cf(self.family(family), key).map_err(storage("read"))
+    }
+
+    fn scan(&self, family: Family, prefix: &[u8]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, RegistryError> {
+        collect_prefix(self.db.iterator_cf(self.family(family), IteratorMode::From(prefix, Direction::Forward)), prefix)
+    }
+}
+
+/// A view of the store at one position.
+pub struct Frozen<'a> {
+    store: &'a Store,
+    snapshot: rocksdb::Snapshot<'a>,
+}
+
+impl<'s> Frozen<'s> {
+    /// The tree's edge at that position; its size is the position.
+    pub fn tree_edge(&self) -> Result<TreeEdge, RegistryError> {
+        tree_edge(self)
+    }
+
+    /// Every key from that one on, ascending.
+    pub fn iterate<'a>(
+        &'a self,
+        family: Family,
+        from: &[u8],
+    ) -> impl Iterator<Item = Result<Pair, RegistryError>> + use<'a, 's> {
+        self.snapshot
+            .iterator_cf(self.store.family(family), IteratorMode::From(from, Direction::Forward))
+            .map(|pair| pair.map(|(key, value)| (key.into_vec(), value.into_vec())).map_err(storage("read")))
+    }
+}
+
+impl Reads for Frozen<'_> {
+    fn get(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>, RegistryError> {
+        self.snapshot.get_cf(self.store.family(family), key).map_err(storage("read"))
+    }
+
+    fn scan(&self, family: Family, prefix: &[u8]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, RegistryError> {
+        let pairs =
+            self.snapshot.iterator_cf(self.store.family(family), IteratorMode::From(prefix, Direction::Forward));
+        collect_prefix(pairs, prefix)
+    }
+}
+
+/// Octets for people.
+pub fn hex(octets: &[u8]) -> String {
+    octets.iter().fold(String::with_capacity(octets.len() * 2), |mut text, octet| {
+        let _ = write!(text, "{octet:02x}");
+        text
+    })
+}

@@ -1,0 +1,134 @@
+//! Staged changes on top of the store: a transaction sees its own and the batch's earlier ones, and is kept whole or
+//! dropped whole.
+use std::collections::BTreeMap;
+
+use aws_lc_rs::rand::SecureRandom;
+use minicbor::Encode;
+use pki::time::UnixTime;
+
+use crate::event::{Actor, Door, Event};
+use crate::merkle::TreeEdge;
+use crate::row::{Open, Row};
+use crate::seal::Sealed;
+use crate::state;
+use crate::store::{Family, Reads, RegistryError, Store, TREE_EDGE};
+
+/// Values by family and key; `None` is a deletion.
+pub(crate) type Staged = BTreeMap<(Family, Vec<u8>), Option<Vec<u8>>>;
+
+/// An event that has become durable, as followers see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// The row's number.
+    pub number: u64,
+    /// Its open part.
+    pub open: Open,
+}
+
+/// What the writer has collected for the next commit.
+pub(crate) struct Batch {
+    pub(crate) staged: Staged,
+    pub(crate) edge: TreeEdge,
+    pub(crate) events: Vec<Committed>,
+}
+
+/// One caller's changes.
+pub struct Transaction<'a> {
+    store: &'a Store,
+    batch: &'a Batch,
+    staged: Staged,
+    edge: TreeEdge,
+    events: Vec<Committed>,
+    now: UnixTime,
+    actor: Actor,
+    door: Door,
+    randomness: &'a dyn SecureRandom,
+}
+
+impl<'a> Transaction<'a> {
+    pub(crate) fn new(
+        store: &'a Store,
+        batch: &'a Batch,
+        now: UnixTime,
+        (actor, door): (Actor, Door),
+        randomness: &'a dyn SecureRandom,
+    ) -> Self {
+        Self {
+            store,
+            batch,
+            staged: Staged::new(),
+            edge: batch.edge.clone(),
+            events: Vec::new(),
+            now,
+            actor,
+            door,
+            randomness,
+        }
+    }
+
+    /// The time of every event of this transaction.
+    pub const fn now(&self) -> UnixTime {
+        self.now
+    }
+
+    /// Who acts.
+    pub const fn actor(&self) -> Actor {
+        self.actor
+    }
+
+    /// Appends an event with the state it changes, and gives the number of its row.
+    pub fn append(&mut self, event: Event, sealed: Option<Sealed>) -> Result<u64, RegistryError> {
+        let number = self.edge.size();
+        state::apply(self, number, &event)?;
+        let mut blind = [0; 32];
+        self.randomness.fill(&mut blind).map_err(|_| RegistryError::Illegal("no randomness for the commitment"))?;
+        let open = Open { time: self.now, actor: self.actor, door: self.door, event };
+        let row = Row::new(number, &open, sealed, blind);
+        self.edge.append(row.leaf_hash);
+        self.put(Family::Log, number.to_be_bytes().to_vec(), &row);
+        let edge = self.edge.clone();
+        self.put(Family::Meta, TREE_EDGE.to_vec(), &edge);
+        self.events.push(Committed { number, open });
+        Ok(number)
+    }
+
+    pub(crate) fn put(&mut self, family: Family, key: Vec<u8>, record: &impl Encode<()>) {
+        let octets = minicbor::to_vec(record).expect("writing to memory does not fail");
+        self.staged.insert((family, key), Some(octets));
+    }
+
+    pub(crate) fn delete(&mut self, family: Family, key: Vec<u8>) {
+        self.staged.insert((family, key), None);
+    }
+
+    /// The changes, to be merged into the batch.
+    pub(crate) fn into_parts(self) -> (Staged, TreeEdge, Vec<Committed>) {
+        (self.staged, self.edge, self.events)
+    }
+}
+
+impl Reads for Transaction<'_> {
+    fn get(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>, RegistryError> {
+        let place = (family, key.to_vec());
+        match self.staged.get(&place).or_else(|| self.batch.staged.get(&place)) {
+            Some(staged) => Ok(staged.clone()),
+            None => self.store.get(family, key),
+        }
+    }
+
+    fn scan(&self, family: Family, prefix: &[u8]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, RegistryError> {
+        let mut found = self.store.scan(family, prefix)?;
+        for layer in [&self.batch.staged, &self.staged] {
+            let from = (family, prefix.to_vec());
+            for ((_, key), value) in
+                layer.range(from..).take_while(|((f, key), _)| *f == family && key.starts_with(prefix))
+            {
+                match value {
+                    Some(value) => found.insert(key.clone(), value.clone()),
+                    None => found.remove(key),
+                };
+            }
+        }
+        Ok(found)
+    }
+}
