@@ -1,0 +1,193 @@
+//! Judging a built cut as a stranger would, from the files' octets alone, before anybody can see it (I4, I6, I7, I11, I12).
+//! What must stand in it is computed from the ledger again, not taken from the plan.
+mod failure;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use pki::algorithm::{PublicKey, Sha256};
+use pki::crl::{CrlEntry, CrlReader};
+use pki::identity::{Ca, IssuerKey};
+use pki::time::UnixTime;
+
+pub use self::failure::{CheckFailure, CrlFinding};
+use crate::departures::check_departures;
+use crate::generation::Generation;
+use crate::ledger::{FrozenState, LedgerError, PublishedCut};
+use crate::manifest::Manifest;
+use crate::plan::CutFrame;
+use crate::signing::CrlSigner;
+use crate::slot::{CrlLayout, CrlSlot, Shape};
+use crate::workers;
+
+/// What a cut is judged against.
+pub(crate) struct Demand<'a> {
+    pub(crate) frame: &'a CutFrame,
+    pub(crate) reserved_at: UnixTime,
+    pub(crate) frozen: &'a dyn FrozenState,
+    pub(crate) layout: &'a CrlLayout,
+    pub(crate) issuers: &'a [Arc<dyn CrlSigner>],
+    pub(crate) manifest_key: &'a PublicKey,
+    /// The last cut that the ledger has as published.
+    pub(crate) last_published: Option<&'a PublishedCut>,
+    /// The cut that readers hold now.
+    pub(crate) served: Option<&'a Generation>,
+    pub(crate) worker_count: usize,
+}
+
+/// Judges the whole cut. Each CRL's entries equal what the ledger demands for its slot, and each demanded entry was put
+/// in the full list and in the one list of its municipality; so the partitions' union, the full CRL and the demanded set
+/// are the same set (I6).
+pub(crate) fn check(built: &Generation, demand: &Demand<'_>) -> Result<(), CheckFailure> {
+    check_frame(built, demand)?;
+    check_slots(built, demand)?;
+    let mut demanded = BTreeMap::new();
+    for ca in Ca::ALL {
+        demanded.insert(ca, demanded_sets(ca, demand)?);
+    }
+    let slots: Vec<CrlSlot> = built.crls().keys().copied().collect();
+    let check_one = |&slot: &CrlSlot| check_crl(built, slot, demand, &demanded[&slot.issuer.ca]);
+    workers::in_order(&slots, demand.worker_count, check_one, |_, ()| Ok(()))?;
+    check_departures(built, demand)
+}
+
+/// The manifest verifies and names the cut that was begun.
+fn check_frame(built: &Generation, demand: &Demand<'_>) -> Result<(), CheckFailure> {
+    Manifest::verify(built.manifest(), demand.manifest_key)?;
+    let CutFrame { cut_number, log_position, tree_head, this_update, next_update, carried_at: _ } = *demand.frame;
+    let cut = built.cut();
+    let begun = (cut_number, log_position, tree_head, this_update, next_update);
+    if (cut.cut_number, cut.log_position, cut.tree_head, cut.this_update, cut.next_update) != begun {
+        return Err(CheckFailure::WrongFrame { cut_number });
+    }
+    check_follows(demand)
+}
+
+/// The cut follows its own reservation and every cut before it (I11, I21, C04, C09).
+pub(crate) fn check_follows(demand: &Demand<'_>) -> Result<(), CheckFailure> {
+    let CutFrame { cut_number, this_update, next_update, .. } = *demand.frame;
+    if this_update < demand.reserved_at {
+        return Err(CheckFailure::FrozenTooEarly { frozen_at: this_update, reserved_at: demand.reserved_at });
+    }
+    for last in demand.last_published.into_iter().chain(demand.served.map(Generation::cut)) {
+        if cut_number <= last.cut_number {
+            return Err(CheckFailure::NumberNotAboveLast { cut_number, last: last.cut_number });
+        }
+        if this_update <= last.this_update {
+            return Err(CheckFailure::TimeGoesBack { field: "thisUpdate" });
+        }
+        if next_update < last.next_update {
+            return Err(CheckFailure::TimeGoesBack { field: "nextUpdate" });
+        }
+    }
+    Ok(())
+}
+
+fn check_slots(built: &Generation, demand: &Demand<'_>) -> Result<(), CheckFailure> {
+    let issuers: Vec<IssuerKey> = demand.issuers.iter().map(|signer| signer.issuer()).collect();
+    if let Some(issuer) = demand
+        .served
+        .and_then(|served| served.crls().keys().map(|slot| slot.issuer).find(|issuer| !issuers.contains(issuer)))
+    {
+        return Err(CheckFailure::IssuerVanished { issuer });
+    }
+    let wanted = demand.layout.slots(&issuers);
+    if let Some(&slot) = wanted.iter().find(|slot| !built.crls().contains_key(slot)) {
+        return Err(CheckFailure::WrongSlots { slot, missing: true });
+    }
+    if let Some(&slot) = built.crls().keys().find(|slot| wanted.binary_search(slot).is_err()) {
+        return Err(CheckFailure::WrongSlots { slot, missing: false });
+    }
+    Ok(())
+}
+
+/// Count and hash of a set of entries in ascending order of serials.
+#[derive(Clone, Default)]
+struct EntrySet {
+    count: u64,
+    hash: Sha256,
+}
+
+impl EntrySet {
+    fn add(&mut self, entry: CrlEntry) {
+        let CrlEntry { serial, withdrawal } = entry;
+        self.count += 1;
+        self.hash.update(&serial.get().to_be_bytes());
+        self.hash.update(&withdrawal.since().as_seconds().to_be_bytes());
+        self.hash.update(&[withdrawal.reason_code()]);
+    }
+
+    fn finish(self) -> (u64, [u8; 32]) {
+        (self.count, self.hash.finish())
+    }
+}
+
+type DemandedSets = BTreeMap<Shape, (u64, [u8; 32])>;
+
+fn demanded_sets(ca: Ca, demand: &Demand<'_>) -> Result<DemandedSets, LedgerError> {
+    let mut sets: BTreeMap<Shape, EntrySet> = BTreeMap::from([(Shape::Full, EntrySet::default())]);
+    for certificate in demand.frozen.withdrawn(ca) {
+        let certificate = certificate?;
+        if !demand.frame.keeps(certificate.leave_day) {
+            continue;
+        }
+        let entry = CrlEntry { serial: certificate.serial, withdrawal: certificate.withdrawal };
+        for shape in [Some(Shape::Full), certificate.municipality.map(Shape::Partition)].into_iter().flatten() {
+            sets.entry(shape).or_default().add(entry);
+        }
+    }
+    Ok(sets.into_iter().map(|(shape, set)| (shape, set.finish())).collect())
+}
+
+fn check_crl(
+    built: &Generation,
+    slot: CrlSlot,
+    demand: &Demand<'_>,
+    demanded: &DemandedSets,
+) -> Result<(), CheckFailure> {
+    let at = |finding| CheckFailure::Crl { slot, finding };
+    let der = built.read(slot)?.ok_or(CheckFailure::WrongSlots { slot, missing: true })?;
+    if pki::algorithm::sha256(&der) != built.crls()[&slot].sha256 {
+        return Err(at(CrlFinding::WrongHash));
+    }
+    let crl = CrlReader::new(&der).map_err(|error| at(error.into()))?;
+    check_head(&crl, slot, demand).map_err(at)?;
+    let mut set = EntrySet::default();
+    for entry in crl.entries() {
+        let entry = entry.map_err(|error| at(error.into()))?;
+        if entry.withdrawal.since() > demand.frame.this_update {
+            return Err(at(CrlFinding::EntryAfterThisUpdate { serial: entry.serial }));
+        }
+        set.add(entry);
+    }
+    let wanted = demanded.get(&slot.shape).copied().unwrap_or_else(|| EntrySet::default().finish());
+    let found = set.finish();
+    if found != wanted {
+        return Err(at(CrlFinding::WrongEntries { found: found.0, demanded: wanted.0 }));
+    }
+    Ok(())
+}
+
+/// I11: issuer DN octets, key, AKI, IDP, number and times are those of the slot.
+fn check_head(crl: &CrlReader<'_>, slot: CrlSlot, demand: &Demand<'_>) -> Result<(), CrlFinding> {
+    let signer =
+        demand.issuers.iter().find(|signer| signer.issuer() == slot.issuer).ok_or(CrlFinding::WrongSignature)?;
+    let scope = demand.layout.scope(slot).ok_or(CrlFinding::WrongDistributionPoint)?;
+    if crl.issuer_name_der() != signer.issuer_name().to_der() {
+        return Err(CrlFinding::WrongIssuerName);
+    }
+    if crl.authority_key_identifier() != signer.public_key().key_identifier() {
+        return Err(CrlFinding::WrongKeyIdentifier);
+    }
+    crl.verify(signer.public_key()).map_err(|_| CrlFinding::WrongSignature)?;
+    if crl.issuing_distribution_point() != scope.to_issuing_distribution_point() {
+        return Err(CrlFinding::WrongDistributionPoint);
+    }
+    if crl.crl_number() != demand.frame.cut_number {
+        return Err(CrlFinding::WrongNumber { found: crl.crl_number() });
+    }
+    if (crl.this_update(), crl.next_update()) != (demand.frame.this_update, demand.frame.next_update) {
+        return Err(CrlFinding::WrongTimes);
+    }
+    Ok(())
+}

@@ -1,0 +1,197 @@
+//! What a cut will hold. A plan touches no file and no key; it prints as sentences.
+use std::collections::BTreeMap;
+use std::fmt;
+
+use pki::crl::CrlEntry;
+use pki::identity::{Ca, IssuerKey, Serial};
+use pki::municipality::MunicipalityCode;
+use pki::time::{CivilDate, UnixTime};
+
+use crate::ledger::{FrozenState, LedgerError};
+use crate::slot::{CrlLayout, CrlSlot, Shape};
+
+/// What all CRLs of a cut share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CutFrame {
+    /// The cut's number, and the cRLNumber of all its CRLs (C09).
+    pub cut_number: u64,
+    /// The log position whose state it shows.
+    pub log_position: u64,
+    /// The root of the log's Merkle tree there.
+    pub tree_head: [u8; 32],
+    /// thisUpdate.
+    pub this_update: UnixTime,
+    /// nextUpdate.
+    pub next_update: UnixTime,
+    /// thisUpdate of the cut whose CRLs readers hold now. `None` when there is none or its files cannot be read: then
+    /// nothing may leave, because nothing shows that it was ever carried (I7).
+    pub carried_at: Option<UnixTime>,
+}
+
+impl CutFrame {
+    /// The entry stands in this cut. It may leave only after a published CRL with thisUpdate past the leave-day has
+    /// carried it (I7, C06).
+    pub fn keeps(&self, leave_day: CivilDate) -> bool {
+        self.carried_at.is_none_or(|carried_at| leave_day >= carried_at.jst_date())
+    }
+}
+
+/// Why a cut cannot be planned.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The ledger broke off.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The ledger gave serials out of order, or one twice (I12).
+    #[error("the ledger gave serial {serial} of {ca} after {previous}")]
+    NotAscending {
+        /// Whose serial.
+        ca: Ca,
+        /// The serial that came out of order.
+        serial: Serial,
+        /// The one before it.
+        previous: Serial,
+    },
+    /// A certificate names a municipality that has no CRL.
+    #[error("serial {serial} of {ca} belongs to municipality {code}, which has no CRL")]
+    UnknownMunicipality {
+        /// Whose serial.
+        ca: Ca,
+        /// The serial.
+        serial: Serial,
+        /// The code in its distribution point.
+        code: MunicipalityCode,
+    },
+}
+
+/// The entries of one CA. All its live keys sign the same lists: serials are unique across keys (DESIGN section 5).
+#[derive(Default)]
+struct EntryLists {
+    /// In ascending order of serials.
+    full: Vec<CrlEntry>,
+    /// For each municipality with entries, their places in `full`, ascending.
+    by_municipality: BTreeMap<MunicipalityCode, Vec<u32>>,
+}
+
+/// Which CRLs a cut has and which entries stand in each.
+pub struct PublishPlan {
+    frame: CutFrame,
+    slots: Vec<CrlSlot>,
+    lists: [EntryLists; Ca::ALL.len()],
+}
+
+impl PublishPlan {
+    /// Plans the cut of that state for these issuers: per issuer one full CRL and one for each municipality, the empty
+    /// ones included (I10).
+    pub fn new(
+        frame: CutFrame,
+        frozen: &dyn FrozenState,
+        issuers: &[IssuerKey],
+        layout: &CrlLayout,
+    ) -> Result<Self, PlanError> {
+        let mut lists = [EntryLists::default(), EntryLists::default()];
+        for ca in Ca::ALL {
+            if issuers.iter().any(|issuer| issuer.ca == ca) {
+                lists[ca.index()] = EntryLists::read(&frame, frozen, ca, layout)?;
+            }
+        }
+        Ok(Self { frame, slots: layout.slots(issuers), lists })
+    }
+
+    /// What all its CRLs share.
+    pub const fn frame(&self) -> &CutFrame {
+        &self.frame
+    }
+
+    /// Its CRLs in file order.
+    pub fn slots(&self) -> &[CrlSlot] {
+        &self.slots
+    }
+
+    /// The entries of one of them, in ascending order of serials.
+    pub fn entries(&self, slot: CrlSlot) -> impl ExactSizeIterator<Item = CrlEntry> + '_ {
+        let lists = &self.lists[slot.issuer.ca.index()];
+        let (places, whole): (&[u32], &[CrlEntry]) = match slot.shape {
+            Shape::Full => (&[], &lists.full),
+            Shape::Partition(code) => (lists.by_municipality.get(&code).map_or(&[], Vec::as_slice), &[]),
+        };
+        EntriesOf { lists, places: places.iter(), whole: whole.iter() }
+    }
+}
+
+impl EntryLists {
+    fn read(frame: &CutFrame, frozen: &dyn FrozenState, ca: Ca, layout: &CrlLayout) -> Result<Self, PlanError> {
+        let mut lists =
+            Self { full: Vec::new(), by_municipality: layout.codes().map(|code| (code, Vec::new())).collect() };
+        let mut last: Option<Serial> = None;
+        for certificate in frozen.withdrawn(ca) {
+            let certificate = certificate?;
+            let serial = certificate.serial;
+            if let Some(previous) = last
+                && previous >= serial
+            {
+                return Err(PlanError::NotAscending { ca, serial, previous });
+            }
+            last = Some(serial);
+            if !frame.keeps(certificate.leave_day) {
+                continue;
+            }
+            let place = u32::try_from(lists.full.len()).expect("no CA withdraws 4 billion certificates");
+            lists.full.push(CrlEntry { serial, withdrawal: certificate.withdrawal });
+            if let Some(code) = certificate.municipality {
+                lists
+                    .by_municipality
+                    .get_mut(&code)
+                    .ok_or(PlanError::UnknownMunicipality { ca, serial, code })?
+                    .push(place);
+            }
+        }
+        Ok(lists)
+    }
+}
+
+struct EntriesOf<'a> {
+    lists: &'a EntryLists,
+    places: std::slice::Iter<'a, u32>,
+    whole: std::slice::Iter<'a, CrlEntry>,
+}
+
+impl Iterator for EntriesOf<'_> {
+    type Item = CrlEntry;
+
+    fn next(&mut self) -> Option<CrlEntry> {
+        // One of the two iterators is empty from the start.
+        self.whole.next().copied().or_else(|| self.places.next().map(|&place| self.lists.full[place as usize]))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.whole.len() + self.places.len();
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for EntriesOf<'_> {}
+
+/// Sentences for people; municipalities without entries are counted, not listed.
+impl fmt::Display for PublishPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let CutFrame { cut_number, log_position, tree_head: _, this_update, next_update, carried_at } = self.frame;
+        writeln!(
+            f,
+            "Cut {cut_number} shows log position {log_position}; thisUpdate {this_update}, nextUpdate {next_update}."
+        )?;
+        match carried_at {
+            Some(carried_at) => writeln!(f, "Entries with a leave-day before {} leave it.", carried_at.jst_date())?,
+            None => writeln!(f, "No entry leaves it, because no earlier cut can be read.")?,
+        }
+        let mut empty = 0_usize;
+        for &slot in &self.slots {
+            match self.entries(slot).len() {
+                0 => empty += 1,
+                1 => writeln!(f, "{slot}: 1 entry.")?,
+                count => writeln!(f, "{slot}: {count} entries.")?,
+            }
+        }
+        writeln!(f, "{} CRLs in all, {empty} of them empty.", self.slots.len())
+    }
+}

@@ -1,0 +1,184 @@
+//! The loop: asks [`decide`], does it, sleeps; and takes requests for a cut at once. Files and signatures are worked on
+//! blocking threads, never on those that answer HTTP.
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pki::time::UnixTime;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::spawn_blocking;
+
+use crate::decide::{Decision, ValidityTooShort, check_validity, decide};
+use crate::ledger::{CutCause, PublishedCut};
+use crate::metrics::PublisherMetrics;
+use crate::publish::{PublishError, Publisher, ReadyCut};
+use crate::schedule::Schedule;
+
+/// After a failure the next attempt comes this much later: each attempt takes a number and some seconds of work.
+const RETRY_SECONDS: i64 = 60;
+/// The loop looks at the clock at least this often, so that a stepped clock is noticed.
+const LOOK_SECONDS: i64 = 30;
+/// Requests that may wait for their turn; more are made to wait at their door.
+const REQUESTS_MAX: usize = 8;
+
+/// The time, real or a test's.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> UnixTime;
+
+    /// Time since some fixed start, for measuring; never steps.
+    fn monotonic(&self) -> Duration;
+
+    /// Resolves as soon as [`Clock::now`] has reached that instant, at best within milliseconds: the flip waits on it.
+    fn sleep_until(&self, until: UnixTime) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}
+
+struct Request {
+    because: String,
+    answer: oneshot::Sender<Result<PublishedCut, PublishError>>,
+}
+
+/// Asks a running publisher for a cut.
+#[derive(Clone)]
+pub struct PublisherHandle {
+    requests: mpsc::Sender<Request>,
+}
+
+impl PublisherHandle {
+    /// Publishes a cut of the log's present end, and returns after its flip. `because` is recorded, so it must not hold
+    /// personal data.
+    pub async fn publish_now(&self, because: String) -> Result<PublishedCut, PublishError> {
+        let (answer, answered) = oneshot::channel();
+        self.requests.send(Request { because, answer }).await.map_err(|_| PublishError::Stopped)?;
+        answered.await.map_err(|_| PublishError::Stopped)?
+    }
+}
+
+/// The publisher with its schedule. It stops when every [`PublisherHandle`] is gone.
+pub struct PublisherLoop {
+    publisher: Arc<Publisher>,
+    schedule: Arc<Schedule>,
+    lead_seconds: u32,
+    clock: Arc<dyn Clock>,
+    metrics: PublisherMetrics,
+    requests: mpsc::Receiver<Request>,
+    /// Built ahead, with the instant of its flip.
+    waiting: Option<(ReadyCut, UnixTime)>,
+    /// Not before then, after a failure.
+    retry_at: Option<UnixTime>,
+}
+
+impl PublisherLoop {
+    /// The loop, and the handle to ask it with; refused when the validity does not reach from cut to cut (I24).
+    pub fn new(
+        publisher: Arc<Publisher>,
+        schedule: Arc<Schedule>,
+        lead_seconds: u32,
+        clock: Arc<dyn Clock>,
+        metrics: PublisherMetrics,
+    ) -> Result<(Self, PublisherHandle), ValidityTooShort> {
+        check_validity(clock.now(), &schedule, lead_seconds, publisher.validity_seconds())?;
+        let (sender, requests) = mpsc::channel(REQUESTS_MAX);
+        let own = Self { publisher, schedule, lead_seconds, clock, metrics, requests, waiting: None, retry_at: None };
+        Ok((own, PublisherHandle { requests: sender }))
+    }
+
+    /// Runs until nobody can ask any more.
+    pub async fn run(mut self) {
+        let clock = Arc::clone(&self.clock);
+        loop {
+            let now = clock.now();
+            let wake_at = self.act(now).await.min(now.plus_seconds(LOOK_SECONDS));
+            tokio::select! {
+                () = clock.sleep_until(wake_at) => {}
+                request = self.requests.recv() => match request {
+                    Some(Request { because, answer }) => {
+                        let outcome = self.publish(CutCause::Requested { because }).await;
+                        // Whoever asked may have gone; the cut is published and recorded all the same.
+                        let _ = answer.send(outcome);
+                    }
+                    None => return,
+                },
+            }
+        }
+    }
+
+    /// Does what is due, and says when to look again.
+    async fn act(&mut self, now: UnixTime) -> UnixTime {
+        if let Some((ready, flip_at)) = self.waiting.take() {
+            if now < flip_at {
+                self.waiting = Some((ready, flip_at));
+                return flip_at;
+            }
+            let outcome = self.blocking(move |publisher| publisher.flip(ready)).await;
+            self.note(&outcome);
+            return self.clock.now();
+        }
+        // A retry further away than one interval was set before the clock stepped back.
+        if let Some(retry_at) =
+            self.retry_at.filter(|&retry_at| now < retry_at && retry_at <= now.plus_seconds(RETRY_SECONDS))
+        {
+            return retry_at;
+        }
+        let decision = decide(now, &self.schedule, self.publisher.served().as_ref(), self.lead_seconds);
+        self.metrics.set_clock_behind(matches!(decision, Decision::RefuseClock { .. }));
+        match decision {
+            Decision::PublishNow { cause } => {
+                // The outcome is in the log and the metrics, and decides when the next attempt comes.
+                let _ = self.publish(cause).await;
+                self.clock.now()
+            }
+            Decision::BuildFor { flip_at } => {
+                if let Ok(ready) = self.prepare(CutCause::Scheduled { due: flip_at }).await {
+                    self.waiting = Some((ready, flip_at));
+                }
+                self.clock.now()
+            }
+            Decision::WaitUntil { until } => until,
+            Decision::RefuseClock { last_this_update } => {
+                tracing::error!(%now, %last_this_update, "the clock is behind the last cut; nothing is published until it is right");
+                UnixTime::MAX
+            }
+            Decision::ScheduleEnded => {
+                tracing::error!("the schedule has no more instants; nothing is published");
+                UnixTime::MAX
+            }
+        }
+    }
+
+    /// Builds and flips at once. A cut that waits for its flip is given up: the new one is newer.
+    async fn publish(&mut self, cause: CutCause) -> Result<PublishedCut, PublishError> {
+        if let Some((ready, _)) = self.waiting.take() {
+            self.blocking(move |publisher| publisher.discard(ready, "superseded")).await?;
+        }
+        let ready = self.prepare(cause).await?;
+        let outcome = self.blocking(move |publisher| publisher.flip(ready)).await;
+        self.note(&outcome);
+        outcome
+    }
+
+    async fn prepare(&mut self, cause: CutCause) -> Result<ReadyCut, PublishError> {
+        let began = self.clock.monotonic();
+        let outcome = self.blocking(move |publisher| publisher.prepare(&cause)).await;
+        self.metrics.observe_build(self.clock.monotonic().saturating_sub(began));
+        self.note(&outcome);
+        outcome
+    }
+
+    fn note<T>(&mut self, outcome: &Result<T, PublishError>) {
+        self.retry_at = outcome.as_ref().err().map(|error| {
+            self.metrics.count_failure(error.word());
+            tracing::error!(check = error.word(), %error, "no new cut; the one before it stays");
+            self.clock.now().plus_seconds(RETRY_SECONDS)
+        });
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Publisher) -> Result<T, PublishError> + Send + 'static,
+    ) -> Result<T, PublishError> {
+        let publisher = Arc::clone(&self.publisher);
+        // A panic in there is a bug of ours; it must not take the loop, and with it tomorrow's cut, away.
+        spawn_blocking(move || work(&publisher)).await.unwrap_or(Err(PublishError::Panicked))
+    }
+}

@@ -1,0 +1,9 @@
+//! The publisher against a ledger, keys and a clock that tests can bend.
+mod checks;
+mod crashes;
+mod cuts;
+mod fakes;
+mod loops;
+mod serving;
+
+pub(crate) use fakes::jst;

@@ -1,0 +1,264 @@
+//! Each way in which a cut can be wrong: it is refused by name, the old cut stays, and no number comes twice.
+use std::fs::OpenOptions;
+use std::io::{Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use pki::crl::CrlScope;
+use pki::identity::Ca;
+
+use super::fakes::*;
+use crate::build::build;
+use crate::check::{CheckFailure, Demand, check};
+use crate::generation::{Generation, SEGMENT_FILE};
+use crate::ledger::CutLedger as _;
+use crate::plan::{CutFrame, PublishPlan};
+use crate::publish::{PublishError, Publisher};
+use crate::signing::{CrlSigner, ManifestSigner as _};
+
+const LATER: &str = "2030-03-31";
+
+/// A world whose first cut, number 1, is published with two entries.
+fn published() -> (World, Publisher) {
+    let world = World::new();
+    world.ledger.revoke(Ca::Sign, 5, KIYOSE, LATER);
+    world.ledger.revoke(Ca::Sign, 6, YOKOHAMA, LATER);
+    let publisher = world.open();
+    world.publish(&publisher, jst("2026-11-22", 6, 55, 0)).unwrap();
+    (world, publisher)
+}
+
+/// The next cut fails at that check, burns its number, leaves no file behind, and cut 1 is still what readers see, now
+/// and after a restart. Then, with the fault gone, a cut with a higher number succeeds.
+fn assert_refused(world: &World, publisher: &Publisher, word: &str, mend: impl FnOnce()) -> PublishError {
+    let error = world.publish(publisher, jst("2026-11-23", 6, 55, 0)).unwrap_err();
+    assert_eq!(error.word(), word, "{error}");
+    assert_eq!(world.ledger.state().failed.last(), Some(&(2, word.to_owned())));
+    assert_eq!(publisher.served().unwrap().cut_number, 1);
+    assert!(!world.folder.path().join("cuts/2").exists());
+    assert_eq!(world.open().served().unwrap().cut_number, 1);
+    mend();
+    assert_eq!(world.publish(publisher, jst("2026-11-23", 6, 56, 0)).unwrap().cut_number, 3);
+    error
+}
+
+#[test]
+fn a_crl_signed_with_another_key_is_refused() {
+    let (world, publisher) = published();
+    world.signers[1].misbehave(Mischief::OtherKey);
+    let error = assert_refused(&world, &publisher, "signature", || world.signers[1].behave());
+    assert!(error.to_string().starts_with("check auth/1/"), "{error}");
+}
+
+#[test]
+fn a_crl_in_another_issuers_slot_is_refused() {
+    let (world, publisher) = published();
+    // The sign key signs what the first auth key was asked to sign: the accident of a key rollover (I11).
+    let full = CrlScope::Full.to_issuing_distribution_point();
+    world.signers[0].misbehave(Mischief::Replays(world.signers[1].asked(&full)));
+    assert_refused(&world, &publisher, "issuer", || world.signers[0].behave());
+}
+
+#[test]
+fn a_crl_of_another_generation_of_the_key_is_refused() {
+    let (world, publisher) = published();
+    // Both carry one DN, so only the key identifier tells them apart (I18).
+    let full = CrlScope::Full.to_issuing_distribution_point();
+    world.signers[2].misbehave(Mischief::Replays(world.signers[1].asked(&full)));
+    assert_refused(&world, &publisher, "key-identifier", || world.signers[2].behave());
+}
+
+#[test]
+fn another_municipalitys_crl_is_refused() {
+    let (world, publisher) = published();
+    let yokohama = world.layout.scope(slot(Ca::Sign, 1, Some(YOKOHAMA))).unwrap().to_issuing_distribution_point();
+    world.signers[0].misbehave(Mischief::Replays(world.signers[0].asked(&yokohama)));
+    assert_refused(&world, &publisher, "distribution-point", || world.signers[0].behave());
+}
+
+#[test]
+fn yesterdays_crl_is_refused() {
+    let (world, publisher) = published();
+    let esashi = world.layout.scope(slot(Ca::Sign, 1, Some(ESASHI))).unwrap().to_issuing_distribution_point();
+    world.signers[0].misbehave(Mischief::Replays(world.signers[0].asked(&esashi)));
+    // Esashi comes first in file order, and in its place yesterday's CRL differs in number and times only.
+    assert_refused(&world, &publisher, "number", || world.signers[0].behave());
+}
+
+#[test]
+fn a_key_that_does_not_sign_burns_the_number() {
+    let (world, publisher) = published();
+    world.signers[0].misbehave(Mischief::Fails(u32::MAX));
+    assert_refused(&world, &publisher, "build", || world.signers[0].behave());
+}
+
+#[test]
+fn a_key_that_fails_once_is_asked_again_with_the_same_crl() {
+    let (world, publisher) = published();
+    world.signers[0].misbehave(Mischief::Fails(1));
+    assert_eq!(world.publish(&publisher, jst("2026-11-23", 6, 55, 0)).unwrap().cut_number, 2);
+}
+
+#[test]
+fn an_entry_that_the_ledger_forgot_is_missed() {
+    let (world, publisher) = published();
+    let forgotten = world.ledger.state().withdrawn[Ca::Sign.index()].remove(&serial(6)).unwrap();
+    let error = assert_refused(&world, &publisher, "departures", || {
+        world.ledger.state().withdrawn[Ca::Sign.index()].insert(serial(6), forgotten);
+    });
+    assert_eq!(
+        error.to_string(),
+        "check departures: serial 6 of sign/1 left before its leave-day and was not released from a hold"
+    );
+}
+
+#[test]
+fn a_revocation_is_never_released() {
+    let (world, publisher) = published();
+    let revoked = world.ledger.state().withdrawn[Ca::Sign.index()][&serial(6)];
+    world.ledger.release(Ca::Sign, 6);
+    assert_refused(&world, &publisher, "departures", || {
+        world.ledger.state().withdrawn[Ca::Sign.index()].insert(serial(6), revoked);
+    });
+}
+
+#[test]
+fn a_list_that_breaks_off_is_not_taken_for_one_that_ends() {
+    let (world, publisher) = published();
+    world.ledger.state().breaks_after = Some(1);
+    assert_refused(&world, &publisher, "plan", || world.ledger.state().breaks_after = None);
+}
+
+#[test]
+fn a_municipality_without_a_crl_is_refused() {
+    let (world, publisher) = published();
+    world.ledger.revoke(Ca::Auth, 8, 47_201, LATER);
+    let error = assert_refused(&world, &publisher, "plan", || {
+        world.ledger.state().withdrawn[Ca::Auth.index()].clear();
+    });
+    assert_eq!(error.to_string(), "plan: serial 8 of auth belongs to municipality 47201, which has no CRL");
+}
+
+#[test]
+fn an_entry_from_the_future_is_refused() {
+    let (world, publisher) = published();
+    world.clock.set(jst("2026-11-24", 0, 0, 0));
+    world.ledger.hold(Ca::Auth, 8, KIYOSE, LATER);
+    assert_refused(&world, &publisher, "entry-date", || {
+        world.ledger.state().withdrawn[Ca::Auth.index()].clear();
+    });
+}
+
+#[test]
+fn a_number_given_twice_is_refused_and_touches_no_file_of_the_published_cut() {
+    let (world, publisher) = published();
+    world.ledger.state().last_number = 0;
+    let error = world.publish(&publisher, jst("2026-11-23", 6, 55, 0)).unwrap_err();
+    assert!(
+        matches!(error, PublishError::Check(CheckFailure::NumberNotAboveLast { cut_number: 1, last: 1 })),
+        "{error}"
+    );
+    assert_eq!(world.open().served().unwrap().cut_number, 1);
+}
+
+#[test]
+fn a_clock_that_went_back_is_refused_to_the_second() {
+    let (world, publisher) = published();
+    for (second, refused) in [(0, true), (1, false)] {
+        let outcome = world.publish(&publisher, jst("2026-11-22", 6, 55, second));
+        assert_eq!(outcome.is_err_and(|error| error.word() == "times"), refused, "{second}");
+    }
+}
+
+#[test]
+fn an_issuer_that_was_served_cannot_vanish() {
+    let (mut world, _) = published();
+    let retired = world.signers.pop().unwrap();
+    let publisher = world.open();
+    let error = world.publish(&publisher, jst("2026-11-23", 6, 55, 0)).unwrap_err();
+    assert_eq!(error.to_string(), "check slots: issuer auth/2 is in the cut being served and not in this one");
+    assert_eq!(publisher.served().unwrap().cut_number, 1);
+    world.signers.push(retired);
+    world.publish(&world.open(), jst("2026-11-23", 6, 56, 0)).unwrap();
+}
+
+/// Damages the segment of cut 2 as soon as it is built, for as long as the switch is on.
+fn damaging(world: &World, damage: fn(PathBuf)) -> (Publisher, Arc<AtomicBool>) {
+    let (segment, on) = (world.folder.path().join("cuts/2").join(SEGMENT_FILE), Arc::new(AtomicBool::new(true)));
+    let switch = Arc::clone(&on);
+    let step = move |step| {
+        if step == "publish.4-built" && switch.load(Ordering::Relaxed) {
+            damage(segment.clone());
+        }
+    };
+    (world.open_with(Arc::new(step)).unwrap(), on)
+}
+
+#[test]
+fn a_torn_file_is_refused() {
+    let (world, _) = published();
+    let (publisher, on) = damaging(&world, |segment| {
+        let file = OpenOptions::new().write(true).open(segment).unwrap();
+        file.set_len(file.metadata().unwrap().len() - 1).unwrap();
+    });
+    assert_refused(&world, &publisher, "files", || on.store(false, Ordering::Relaxed));
+}
+
+#[test]
+fn a_file_with_a_flipped_bit_is_refused() {
+    let (world, _) = published();
+    let (publisher, on) = damaging(&world, |segment| {
+        let mut file = OpenOptions::new().read(true).write(true).open(segment).unwrap();
+        let mut octet = [0];
+        file.read_exact_at(&mut octet, 1_000).unwrap();
+        file.seek(SeekFrom::Start(1_000)).unwrap();
+        file.write_all(&[octet[0] ^ 1]).unwrap();
+    });
+    assert_refused(&world, &publisher, "hash", || on.store(false, Ordering::Relaxed));
+}
+
+/// Builds a cut with its own idea of what may leave, and judges it with a frame.
+fn judge(world: &World, served: &Generation, planned: CutFrame, judged: CutFrame) -> Result<(), CheckFailure> {
+    let folder = tempfile::tempdir().unwrap();
+    let frozen = world.ledger.freeze().unwrap();
+    let signers: Vec<_> = world.signers.iter().map(|signer| Arc::clone(signer) as Arc<dyn CrlSigner>).collect();
+    let issuers: Vec<_> = signers.iter().map(|signer| signer.issuer()).collect();
+    let plan = PublishPlan::new(planned, frozen.as_ref(), &issuers, &world.layout).unwrap();
+    build(folder.path(), &plan, &world.layout, &signers, world.manifest_signer.as_ref(), 2).unwrap();
+    let demand = Demand {
+        frame: &judged,
+        reserved_at: judged.this_update,
+        frozen: frozen.as_ref(),
+        layout: &world.layout,
+        issuers: &signers,
+        manifest_key: world.manifest_signer.public_key(),
+        last_published: Some(served.cut()),
+        served: Some(served),
+        worker_count: 2,
+    };
+    check(&Generation::open(folder.path()).unwrap(), &demand)
+}
+
+#[test]
+fn an_early_removal_is_refused_by_the_demand_and_again_by_the_departures() {
+    let (world, publisher) = published();
+    let served = publisher.published().load().current.clone().unwrap();
+    world.clock.set(jst("2026-11-23", 6, 55, 0));
+    let frozen = world.ledger.freeze().unwrap();
+    let right = CutFrame {
+        cut_number: 2,
+        log_position: frozen.log_position(),
+        tree_head: frozen.tree_head(),
+        this_update: frozen.frozen_at(),
+        next_update: jst("2026-11-25", 6, 55, 0),
+        carried_at: Some(served.cut().this_update),
+    };
+    judge(&world, &served, right, right).unwrap();
+    // The accident of 2025: the lookback looks forward.
+    let wrong = CutFrame { carried_at: Some(jst("2031-01-01", 6, 55, 0)), ..right };
+    assert_eq!(judge(&world, &served, wrong, right).unwrap_err().word(), "entries");
+    // The same slip in the demand as well, so that plan and demand agree.
+    assert_eq!(judge(&world, &served, wrong, wrong).unwrap_err().word(), "departures");
+}

@@ -1,0 +1,116 @@
+//! A small country for tests: a ledger in memory, throw-away keys, and a clock that is set by hand.
+mod clock;
+mod keys;
+mod ledger;
+
+use std::sync::Arc;
+
+use pki::crl::{CrlEntry, CrlReader};
+use pki::identity::{Ca, IssuerKey, KeyNumber, Serial};
+use pki::municipality::MunicipalityCode;
+use pki::time::{CivilDate, UnixTime};
+
+pub(super) use self::clock::FakeClock;
+pub(super) use self::keys::{Mischief, TestManifestSigner, TestSigner};
+pub(super) use self::ledger::FakeLedger;
+use crate::generation::Generation;
+use crate::ledger::{CutCause, CutLedger, PublishedCut};
+use crate::publish::{PublishError, Publisher, PublisherParts, StepHook};
+use crate::signing::{CrlSigner, ManifestSigner};
+use crate::slot::{CrlLayout, CrlSlot, Partition, Shape};
+
+pub(super) const KIYOSE: u32 = 13_221;
+pub(super) const YOKOHAMA: u32 = 14_100;
+pub(super) const ESASHI: u32 = 1_361;
+
+pub(super) fn code(number: u32) -> MunicipalityCode {
+    MunicipalityCode::new(number).unwrap()
+}
+
+pub(super) fn serial(number: u64) -> Serial {
+    Serial::new(number).unwrap()
+}
+
+/// An instant in Japan.
+pub(crate) fn jst(date: &str, hour: i64, minute: i64, second: i64) -> UnixTime {
+    date.parse::<CivilDate>().unwrap().jst_start().plus_seconds(hour * 3_600 + minute * 60 + second)
+}
+
+/// A small country with everything a publisher needs.
+pub(super) struct World {
+    pub(super) folder: tempfile::TempDir,
+    pub(super) clock: Arc<FakeClock>,
+    pub(super) ledger: Arc<FakeLedger>,
+    pub(super) signers: Vec<Arc<TestSigner>>,
+    pub(super) manifest_signer: Arc<TestManifestSigner>,
+    pub(super) layout: CrlLayout,
+    pub(super) validity_seconds: u32,
+}
+
+impl World {
+    /// Three municipalities, one key of `sign` and two of `auth`, at 06:55:00 on 22 November 2026.
+    pub(super) fn new() -> Self {
+        let clock = FakeClock::at(jst("2026-11-22", 6, 55, 0));
+        let partition = |number, prefecture: &str, name: &str| Partition {
+            code: code(number),
+            prefecture_dn_text: prefecture.to_owned(),
+            dn_text: name.to_owned(),
+        };
+        let partitions = [
+            partition(ESASHI, "Hokkaido", "Esashi-cho"),
+            partition(KIYOSE, "Tokyo-to", "Kiyose-shi"),
+            partition(YOKOHAMA, "Kanagawa-ken", "Yokohama-shi"),
+        ];
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            ledger: Arc::new(FakeLedger::new(Arc::clone(&clock))),
+            clock,
+            signers: [(Ca::Sign, 1), (Ca::Auth, 1), (Ca::Auth, 2)]
+                .map(|(ca, key)| Arc::new(TestSigner::new(ca, key)))
+                .to_vec(),
+            manifest_signer: Arc::new(TestManifestSigner::ecdsa()),
+            layout: CrlLayout::new("JPKI-TEST".to_owned(), Some("http://127.0.0.1:8080".to_owned()), partitions),
+            validity_seconds: 48 * 3_600,
+        }
+    }
+
+    pub(super) fn open_with(&self, step: StepHook) -> Result<Publisher, PublishError> {
+        let signers = self.signers.iter().map(|signer| Arc::clone(signer) as Arc<dyn CrlSigner>);
+        Publisher::open(PublisherParts {
+            ledger: Arc::clone(&self.ledger) as Arc<dyn CutLedger>,
+            crl_signers: signers.collect(),
+            manifest_signer: Arc::clone(&self.manifest_signer) as Arc<dyn ManifestSigner>,
+            layout: self.layout.clone(),
+            validity_seconds: self.validity_seconds,
+            folder: self.folder.path().to_owned(),
+            kept_cuts: 3,
+            worker_count: 2,
+            step,
+        })
+    }
+
+    pub(super) fn open(&self) -> Publisher {
+        self.open_with(Arc::new(|_| ())).unwrap()
+    }
+
+    /// Makes a cut at that instant and flips it.
+    pub(super) fn publish(&self, publisher: &Publisher, at: UnixTime) -> Result<PublishedCut, PublishError> {
+        self.clock.set(at);
+        publisher.flip(publisher.prepare(&CutCause::Requested { because: "a test".to_owned() })?)
+    }
+}
+
+pub(super) fn slot(ca: Ca, key: u16, municipality: Option<u32>) -> CrlSlot {
+    let shape = municipality.map_or(Shape::Full, |number| Shape::Partition(code(number)));
+    CrlSlot { shape, issuer: IssuerKey { ca, key: KeyNumber::new(key).unwrap() } }
+}
+
+/// The serials in a CRL of that generation.
+pub(super) fn serials(generation: &Generation, slot: CrlSlot) -> Vec<u64> {
+    entries(generation, slot).iter().map(|entry| entry.serial.get()).collect()
+}
+
+pub(super) fn entries(generation: &Generation, slot: CrlSlot) -> Vec<CrlEntry> {
+    let der = generation.read(slot).unwrap().unwrap();
+    CrlReader::new(&der).unwrap().entries().collect::<Result<_, _>>().unwrap()
+}

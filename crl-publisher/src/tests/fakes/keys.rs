@@ -1,0 +1,145 @@
+//! Throw-away keys that can be made to misbehave.
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
+use pki::algorithm::PublicKey;
+use pki::crl::{CrlReader, CrlToBeSigned, SignedCrl};
+use pki::identity::{Ca, IssuerKey, KeyNumber};
+use pki::name::DistinguishedName;
+use pki::oid;
+
+use crate::manifest::{ManifestToBeSigned, SignedManifest};
+use crate::signing::{CrlSigner, ManifestSigner, SignFailure};
+
+/// How a signer misbehaves.
+#[derive(Clone)]
+pub(crate) enum Mischief {
+    /// Signs with a key that is not the issuer's.
+    OtherKey,
+    /// Whatever it is asked to sign, it signs that.
+    Replays(CrlToBeSigned),
+    /// Fails that many times.
+    Fails(u32),
+}
+
+pub(crate) struct TestSigner {
+    issuer: IssuerKey,
+    name: DistinguishedName,
+    key: EcdsaKeyPair,
+    public: PublicKey,
+    other: EcdsaKeyPair,
+    mischief: Mutex<Option<Mischief>>,
+    last_asked: Mutex<BTreeMap<Vec<u8>, CrlToBeSigned>>,
+}
+
+impl TestSigner {
+    pub(crate) fn new(ca: Ca, key_number: u16) -> Self {
+        let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
+        Self {
+            issuer: IssuerKey { ca, key: KeyNumber::new(key_number).unwrap() },
+            name: DistinguishedName::japan()
+                .with(oid::ORGANIZATION, "JPKI-TEST")
+                .with(oid::ORGANIZATIONAL_UNIT, ca.word()),
+            public: PublicKey::from_spki(key.public_key().as_der().unwrap().as_ref()).unwrap(),
+            key,
+            other: EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap(),
+            mischief: Mutex::default(),
+            last_asked: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn misbehave(&self, mischief: Mischief) {
+        *self.mischief.lock().unwrap() = Some(mischief);
+    }
+
+    pub(crate) fn behave(&self) {
+        *self.mischief.lock().unwrap() = None;
+    }
+
+    /// What it was last asked to sign for that distribution point.
+    pub(crate) fn asked(&self, issuing_distribution_point: &[u8]) -> CrlToBeSigned {
+        self.last_asked.lock().unwrap()[issuing_distribution_point].clone()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test's own throw-away key signs here")]
+fn random() -> aws_lc_rs::rand::SystemRandom {
+    aws_lc_rs::rand::SystemRandom::new()
+}
+
+impl CrlSigner for TestSigner {
+    fn issuer(&self) -> IssuerKey {
+        self.issuer
+    }
+
+    fn issuer_name(&self) -> &DistinguishedName {
+        &self.name
+    }
+
+    fn public_key(&self) -> &PublicKey {
+        &self.public
+    }
+
+    fn sign(&self, to_be_signed: CrlToBeSigned) -> Result<SignedCrl, (CrlToBeSigned, SignFailure)> {
+        let unsigned = to_be_signed.clone().assemble(&[0]);
+        let place = CrlReader::new(unsigned.der()).unwrap().issuing_distribution_point().to_vec();
+        self.last_asked.lock().unwrap().insert(place, to_be_signed.clone());
+        let mut mischief = self.mischief.lock().unwrap();
+        let (key, to_be_signed) = match mischief.as_mut() {
+            None | Some(Mischief::Fails(0)) => (&self.key, to_be_signed),
+            Some(Mischief::OtherKey) => (&self.other, to_be_signed),
+            Some(Mischief::Replays(other)) => (&self.key, other.clone()),
+            Some(Mischief::Fails(left)) => {
+                *left -= 1;
+                return Err((to_be_signed, SignFailure { reason: "the token is locked".to_owned() }));
+            }
+        };
+        let signature = key.sign(&random(), to_be_signed.tbs_der()).unwrap();
+        Ok(to_be_signed.assemble(signature.as_ref()))
+    }
+}
+
+pub(crate) enum ManifestKey {
+    Rsa(RsaKeyPair),
+    Ecdsa(EcdsaKeyPair),
+}
+
+pub(crate) struct TestManifestSigner {
+    key: ManifestKey,
+    public: PublicKey,
+}
+
+impl TestManifestSigner {
+    pub(crate) fn ecdsa() -> Self {
+        let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
+        let public = PublicKey::from_spki(key.public_key().as_der().unwrap().as_ref()).unwrap();
+        Self { key: ManifestKey::Ecdsa(key), public }
+    }
+
+    pub(crate) fn rsa() -> Self {
+        let key = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+        let public = PublicKey::from_spki(key.public_key().as_der().unwrap().as_ref()).unwrap();
+        Self { key: ManifestKey::Rsa(key), public }
+    }
+}
+
+impl ManifestSigner for TestManifestSigner {
+    fn public_key(&self) -> &PublicKey {
+        &self.public
+    }
+
+    fn sign(&self, to_be_signed: ManifestToBeSigned) -> Result<SignedManifest, (ManifestToBeSigned, SignFailure)> {
+        let signature = match &self.key {
+            ManifestKey::Rsa(key) => {
+                let mut signature = vec![0; key.public_modulus_len()];
+                key.sign(&RSA_PKCS1_SHA256, &random(), to_be_signed.signing_input(), &mut signature).unwrap();
+                signature
+            }
+            ManifestKey::Ecdsa(key) => key.sign(&random(), to_be_signed.signing_input()).unwrap().as_ref().to_vec(),
+        };
+        Ok(to_be_signed.assemble(&signature).unwrap())
+    }
+}

@@ -1,0 +1,187 @@
+//! The routes, asked as HTTP clients ask.
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt as _;
+use pki::crl::CrlReader;
+use pki::identity::Ca;
+use pki::time::UnixTime;
+use tower::ServiceExt as _;
+
+use super::fakes::*;
+use crate::manifest::Manifest;
+use crate::publish::Publisher;
+use crate::schedule::Schedule;
+use crate::serve::{CrlService, router};
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+fn routes(world: &World, publisher: &Publisher) -> Router {
+    router(CrlService {
+        published: Arc::clone(publisher.published()),
+        schedule: Arc::new(Schedule::parse("0 0 7 * * *", "Asia/Tokyo").unwrap()),
+        lead_seconds: 300,
+        clock: Arc::clone(&world.clock) as Arc<dyn crate::run::Clock>,
+    })
+}
+
+async fn ask(routes: &Router, method: Method, path: &str, if_none_match: &str) -> Answer {
+    let mut request = Request::builder().method(method).uri(path);
+    if !if_none_match.is_empty() {
+        request = request.header("if-none-match", if_none_match);
+    }
+    let response = routes.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let (head, body) = response.into_parts();
+    Answer { status: head.status, headers: head.headers, body: body.collect().await.unwrap().to_bytes().to_vec() }
+}
+
+async fn get(routes: &Router, path: &str) -> Answer {
+    ask(routes, Method::GET, path, "").await
+}
+
+fn published(at: UnixTime) -> (World, Publisher, Router) {
+    let world = World::new();
+    world.ledger.revoke(Ca::Sign, 5, KIYOSE, "2030-03-31");
+    let publisher = world.open();
+    world.publish(&publisher, at).unwrap();
+    let routes = routes(&world, &publisher);
+    (world, publisher, routes)
+}
+
+#[tokio::test]
+async fn a_municipal_crl_comes_with_the_headers_of_its_octets() {
+    let (world, publisher, routes) = published(jst("2026-11-22", 6, 55, 0));
+    world.clock.set(jst("2026-11-22", 7, 0, 0));
+    let answer = get(&routes, "/crl/sign/1/13221.crl").await;
+    let stored =
+        publisher.published().load().current.as_ref().unwrap().read(slot(Ca::Sign, 1, Some(KIYOSE))).unwrap().unwrap();
+    assert_eq!((answer.status, &answer.body), (StatusCode::OK, &stored));
+    assert_eq!(answer.header("content-type"), "application/pkix-crl");
+    assert_eq!(answer.header("content-length"), stored.len().to_string());
+    assert_eq!(answer.header("etag"), format!("\"{}\"", crate::manifest::hex(&pki::algorithm::sha256(&stored))));
+    assert_eq!(answer.header("last-modified"), "Sat, 21 Nov 2026 21:55:00 GMT");
+    assert_eq!(answer.header("cache-control"), "public, max-age=3600");
+    // An empty municipality has a valid empty CRL, never 404.
+    let empty = get(&routes, "/crl/sign/1/01361.crl").await;
+    assert_eq!(CrlReader::new(&empty.body).unwrap().entries().count(), 0);
+}
+
+#[tokio::test]
+async fn the_manifests_urls_answer_with_what_it_says() {
+    let (world, _, routes) = published(jst("2026-11-22", 6, 55, 0));
+    let manifest = get(&routes, "/crl/manifest.json").await;
+    assert_eq!((manifest.status, manifest.header("content-type")), (StatusCode::OK, "application/jose+json"));
+    let key = crate::signing::ManifestSigner::public_key(world.manifest_signer.as_ref());
+    for file in Manifest::verify(&manifest.body, key).unwrap().files {
+        let answer = get(&routes, &file.url).await;
+        assert_eq!((answer.status, answer.body.len() as u64), (StatusCode::OK, file.size));
+        assert_eq!(crate::manifest::hex(&pki::algorithm::sha256(&answer.body)), file.sha256);
+        assert_eq!(answer.header("cache-control"), "public, max-age=31536000, immutable");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_holds_the_octets_gets_304_and_head_gets_no_body() {
+    let (_, _, routes) = published(jst("2026-11-22", 6, 55, 0));
+    for path in ["/crl/sign/1/full.crl", "/crl/manifest.json", "/crl/cuts/1/sign/1/full.crl"] {
+        let whole = get(&routes, path).await;
+        let etag = whole.header("etag").to_owned();
+        for held in [etag.clone(), format!("W/{etag}"), format!("\"other\", {etag}"), "*".to_owned()] {
+            let answer = ask(&routes, Method::GET, path, &held).await;
+            assert_eq!(
+                (answer.status, answer.body.len(), answer.header("etag")),
+                (StatusCode::NOT_MODIFIED, 0, etag.as_str()),
+                "{held}"
+            );
+        }
+        assert_eq!(ask(&routes, Method::GET, path, "\"other\"").await.status, StatusCode::OK);
+        let head = ask(&routes, Method::HEAD, path, "").await;
+        assert_eq!(
+            (head.status, head.body.len(), head.header("content-length")),
+            (StatusCode::OK, 0, whole.body.len().to_string().as_str())
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_cache_crosses_over_at_seven_together() {
+    let (world, _, routes) = published(jst("2026-11-22", 6, 55, 0));
+    for (now, max_age) in [
+        (jst("2026-11-23", 5, 59, 59), 3_600),
+        (jst("2026-11-23", 6, 0, 1), 3_599),
+        (jst("2026-11-23", 6, 59, 59), 1),
+        // The flip is late: caches look again soon, until it has happened.
+        (jst("2026-11-23", 7, 0, 0), 10),
+        (jst("2026-11-23", 9, 0, 0), 10),
+        // The CRL itself runs out at 06:55 on the 24th.
+        (jst("2026-11-24", 6, 54, 55), 5),
+        (jst("2026-11-24", 6, 55, 1), 0),
+    ] {
+        world.clock.set(now);
+        assert_eq!(
+            get(&routes, "/crl/sign/1/full.crl").await.header("cache-control"),
+            format!("public, max-age={max_age}"),
+            "{now}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn before_the_first_cut_everything_says_when_to_ask_again() {
+    let world = World::new();
+    let routes = routes(&world, &world.open());
+    for path in ["/crl/sign/1/full.crl", "/crl/sign/1/13221.crl", "/crl/manifest.json", "/crl/cuts/1/sign/1/full.crl"] {
+        let answer = get(&routes, path).await;
+        assert_eq!(
+            (answer.status, answer.header("retry-after"), answer.header("cache-control")),
+            (StatusCode::SERVICE_UNAVAILABLE, "10", "no-store")
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_exist_is_a_problem_that_no_cache_keeps() {
+    let (_, _, routes) = published(jst("2026-11-22", 6, 55, 0));
+    for (path, word) in [
+        ("/crl/sign/1/13999.crl", "unknown-municipality"),
+        ("/crl/sign/2/13221.crl", "unknown-issuer"),
+        ("/crl/sign/1/132217.crl", "no-such-crl"),
+        ("/crl/sign/01/full.crl", "no-such-crl"),
+        ("/crl/sign/1/full", "no-such-crl"),
+        ("/crl/none/1/full.crl", "no-such-crl"),
+        ("/crl/cuts/2/sign/1/full.crl", "cut-not-kept"),
+        ("/crl/cuts/x/sign/1/full.crl", "cut-not-kept"),
+    ] {
+        let answer = get(&routes, path).await;
+        assert_eq!((answer.status, answer.header("cache-control")), (StatusCode::NOT_FOUND, "no-store"), "{path}");
+        assert_eq!(answer.header("content-type"), "application/problem+json");
+        let problem: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+        assert_eq!(problem["type"], format!("urn:akashi:problem:{word}"), "{path}");
+        assert_eq!(problem["status"], 404);
+    }
+}
+
+#[tokio::test]
+async fn a_crl_of_many_pieces_arrives_whole() {
+    let world = World::new();
+    for number in 1..6_000 {
+        world.ledger.revoke(Ca::Sign, number, KIYOSE, "2030-03-31");
+    }
+    let publisher = world.open();
+    world.publish(&publisher, jst("2026-11-22", 6, 55, 0)).unwrap();
+    let answer = get(&routes(&world, &publisher), "/crl/sign/1/full.crl").await;
+    assert!(answer.body.len() > 3 * 64 * 1_024, "it takes several pieces");
+    assert_eq!(CrlReader::new(&answer.body).unwrap().entries().filter_map(Result::ok).count(), 5_999);
+}

@@ -1,0 +1,170 @@
+//! From the octets of a request to what is signed, or to an error.
+use std::sync::Arc;
+
+use pki::identity::Ca;
+use pki::ocsp::{BasicResponse, CertId, ErrorStatus, OcspRequest, ResponseContents, ResponseData, SingleResponse};
+use pki::revocation::CertificateStatus;
+use pki::time::UnixTime;
+use status::StatusIndex;
+
+use crate::answer::{Answer, SignedAnswer, Tally};
+use crate::issuers::{Issuer, Issuers};
+use crate::settings::{OcspSettings, UNKNOWN_SECONDS};
+use crate::signer::{OcspSigner, SignFailure};
+
+/// A token that fails once may have had to open a new session; one that fails twice is away.
+const SIGN_ATTEMPTS_MAX: usize = 2;
+/// A delegate's certificate that ends sooner leaves no room for thisUpdate < end of max-age < nextUpdate (L13).
+const SIGNER_SECONDS_LEFT_MIN: i64 = 2;
+
+/// Decides and signs. Knows no HTTP, no clock and no thread.
+pub struct Responder {
+    issuers: Arc<Issuers>,
+    index: Arc<StatusIndex>,
+    settings: OcspSettings,
+}
+
+/// An answer that only lacks its signature.
+pub struct Decision {
+    data: ResponseData,
+    signer: Arc<Box<dyn OcspSigner>>,
+    this_update: UnixTime,
+    next_update: UnixTime,
+    max_age_seconds: i64,
+    tally: Tally,
+}
+
+impl Responder {
+    /// A responder over that index, for those issuers.
+    pub const fn new(issuers: Arc<Issuers>, index: Arc<StatusIndex>, settings: OcspSettings) -> Self {
+        Self { issuers, index, settings }
+    }
+
+    /// The issuers, for adding keys and replacing signers.
+    pub const fn issuers(&self) -> &Arc<Issuers> {
+        &self.issuers
+    }
+
+    /// The whole way: decides, and signs if there is something to sign. May block for as long as a token does.
+    pub fn answer(&self, ca: Ca, request: &[u8], now: UnixTime) -> Answer {
+        match self.decide(ca, request, now) {
+            Ok(decision) => decision.sign(),
+            Err(status) => Answer::Refused(status),
+        }
+    }
+
+    /// Decides what to say at `/ocsp/{ca}`. `now` must have been read before this is called: the index is looked at
+    /// after it, so what is said was true at `now` or later, and thisUpdate never claims too much (R06).
+    pub fn decide(&self, ca: Ca, request: &[u8], now: UnixTime) -> Result<Decision, ErrorStatus> {
+        let request = OcspRequest::from_der(request).map_err(|_| ErrorStatus::MalformedRequest)?; // R01
+        let issuer = self.issuer_of(ca, &request)?;
+        let found: Vec<(CertId<'_>, CertificateStatus)> =
+            request.cert_ids().map(|cert_id| (cert_id, self.status(&issuer, &cert_id))).collect();
+        if found.iter().all(|(_, status)| *status == CertificateStatus::NotIssued) {
+            // L08: no authoritative record. Unsigned, so that nobody can keep it beyond the certificate's issue (I22).
+            return Err(ErrorStatus::Unauthorized);
+        }
+        let signer = issuer.signer().ok_or(ErrorStatus::TryLater)?;
+        if signer.not_after().seconds_since(now) < SIGNER_SECONDS_LEFT_MIN {
+            return Err(ErrorStatus::TryLater);
+        }
+        self.compose(&request, &found, signer, now)
+    }
+
+    /// The one CA key that all CertIDs name, which must be a key of that CA: a delegate answers for the key that issued
+    /// it and no other (R08).
+    fn issuer_of(&self, ca: Ca, request: &OcspRequest<'_>) -> Result<Arc<Issuer>, ErrorStatus> {
+        let mut cert_ids = request.cert_ids();
+        let first = cert_ids.next().ok_or(ErrorStatus::MalformedRequest)?;
+        let issuer = self.issuers.find(&first).filter(|issuer| issuer.key.ca == ca).ok_or(ErrorStatus::Unauthorized)?;
+        if cert_ids.all(|cert_id| issuer.is_named_by(&cert_id)) { Ok(issuer) } else { Err(ErrorStatus::Unauthorized) }
+    }
+
+    fn status(&self, issuer: &Issuer, cert_id: &CertId<'_>) -> CertificateStatus {
+        cert_id.serial().map_or(CertificateStatus::NotIssued, |serial| self.index.status(issuer.key, serial))
+    }
+
+    fn compose(
+        &self,
+        request: &OcspRequest<'_>,
+        found: &[(CertId<'_>, CertificateStatus)],
+        signer: Arc<Box<dyn OcspSigner>>,
+        now: UnixTime,
+    ) -> Result<Decision, ErrorStatus> {
+        let mut tally = Tally::default();
+        let (mut next_update, mut max_age_seconds) = (UnixTime::MAX, i64::MAX);
+        let mut responses = Vec::with_capacity(found.len());
+        for (cert_id, status) in found {
+            let single = self.single_response(cert_id, *status, signer.not_after(), now);
+            let serial = cert_id.serial().map_or(0, pki::identity::Serial::get);
+            let room = single.next_update.seconds_since(now) - 1; // L13: max-age ends before nextUpdate
+            max_age_seconds = max_age_seconds.min(self.settings.max_age_seconds(serial)).min(room);
+            next_update = next_update.min(single.next_update);
+            if let Some(digest) = cert_id.digest {
+                tally.add(digest, *status);
+            }
+            responses.push(single);
+        }
+        let data = ResponseData::encode(&ResponseContents {
+            responder_key_hash: signer.key_hash(),
+            produced_at: now,
+            responses: &responses,
+            nonce: request.nonce(), // N02, N04
+        });
+        let data = data.map_err(|error| {
+            tracing::error!(%error, "an OCSP answer was refused by the encoder");
+            ErrorStatus::InternalError
+        })?;
+        Ok(Decision { data, signer, this_update: now, next_update, max_age_seconds, tally })
+    }
+
+    fn single_response<'a>(
+        &self,
+        cert_id: &CertId<'a>,
+        status: CertificateStatus,
+        not_after: UnixTime,
+        now: UnixTime,
+    ) -> SingleResponse<'a> {
+        let serial = cert_id.serial().map_or(0, pki::identity::Serial::get);
+        let (validity_seconds, retention_seconds) = match status {
+            CertificateStatus::NotIssued => (UNKNOWN_SECONDS, None),
+            CertificateStatus::Good | CertificateStatus::Withdrawn(_) => {
+                (self.settings.validity_seconds(serial), self.settings.archive_retention_seconds())
+            }
+        };
+        SingleResponse {
+            cert_id_der: cert_id.der,
+            status,
+            // The index holds every acknowledged change, so the status is right as of now (R06).
+            this_update: now,
+            next_update: now.plus_seconds(validity_seconds).min(not_after),
+            archive_cutoff: retention_seconds.map(|seconds| now.plus_seconds(-i64::from(seconds))), // R18
+        }
+    }
+}
+
+impl Decision {
+    /// Signs and assembles. A failing token is asked once more, then the client is told to try later.
+    pub fn sign(self) -> Answer {
+        let Self { mut data, signer, this_update, next_update, max_age_seconds, tally } = self;
+        for attempt in 1..=SIGN_ATTEMPTS_MAX {
+            match signer.sign(data) {
+                Ok(signed) => {
+                    let certificate_der = signer.certificate_der();
+                    let response =
+                        BasicResponse::assemble(signed.data(), signer.algorithm(), signed.signature(), certificate_der);
+                    let der = response.into_der();
+                    return Answer::Signed(SignedAnswer { der, this_update, next_update, max_age_seconds, tally });
+                }
+                Err((returned, failure)) => {
+                    tracing::warn!(issuer = %signer.issuer(), attempt, %failure, "an OCSP answer was not signed");
+                    match failure {
+                        SignFailure::TokenUnavailable => data = returned,
+                        SignFailure::KeyGone => break,
+                    }
+                }
+            }
+        }
+        Answer::Refused(ErrorStatus::TryLater)
+    }
+}

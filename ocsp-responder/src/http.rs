@@ -1,0 +1,158 @@
+//! OCSP over HTTP (RFC 6960 appendix A, RFC 9919 §6 and §7).
+//!
+//! One handler takes the path as it stands in the request line, because GET carries base64 in it, where `/` and `//` are
+//! data. [`get_path`] undoes what clients do to it, [`headers`] says how long an answer may be kept.
+mod get_path;
+mod headers;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use axum::routing::any;
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use pki::identity::Ca;
+use pki::ocsp::REQUEST_OCTETS_MAX;
+
+use crate::answer::Answer;
+use crate::service::OcspService;
+
+/// Routes for `/ocsp/{ca}`; to be merged, not nested, because the whole path is read.
+pub fn ocsp_routes(service: Arc<OcspService>) -> Router {
+    Router::new()
+        .route("/ocsp/{ca}", any(serve))
+        .route("/ocsp/{ca}/", any(serve))
+        .route("/ocsp/{ca}/{*request}", any(serve))
+        .with_state(service)
+}
+
+/// What HTTP alone refuses, as an RFC 9457 problem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum HttpRefusal {
+    UnknownCa,
+    MethodNotAllowed,
+    UnsupportedMediaType,
+    BodyTooLarge,
+    BodyIncomplete,
+}
+
+async fn serve(State(service): State<Arc<OcspService>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    match read_request(&parts.method, parts.uri.path(), &parts.headers, body).await {
+        Ok((ca, der)) => answer(&service, ca, &parts.method, &parts.headers, &der).await,
+        Err(refusal) => {
+            let (code, ..) = refusal.parts();
+            service.metrics.http_refusals.with_label_values(&[code.as_str()]).inc();
+            refusal.response()
+        }
+    }
+}
+
+/// The CA that the path names, and the octets that should be an OCSPRequest.
+async fn read_request(
+    method: &Method,
+    path: &str,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(Ca, Bytes), HttpRefusal> {
+    let below = path.strip_prefix("/ocsp/").ok_or(HttpRefusal::UnknownCa)?;
+    let (word, encoded) = below.split_once('/').unwrap_or((below, ""));
+    let ca = word.parse().map_err(|_| HttpRefusal::UnknownCa)?;
+    match *method {
+        // What is not base64 is no OCSPRequest either: no octets, and so malformedRequest.
+        Method::GET | Method::HEAD => Ok((ca, get_path::decode(encoded).unwrap_or_default().into())),
+        Method::POST => Ok((ca, read_body(headers, body).await?)),
+        _ => Err(HttpRefusal::MethodNotAllowed),
+    }
+}
+
+async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, HttpRefusal> {
+    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let essence = media_type.split(';').next().unwrap_or("").trim();
+    if !essence.eq_ignore_ascii_case("application/ocsp-request") {
+        return Err(HttpRefusal::UnsupportedMediaType); // R22
+    }
+    match Limited::new(body, REQUEST_OCTETS_MAX).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(HttpRefusal::BodyTooLarge),
+        Err(_) => Err(HttpRefusal::BodyIncomplete),
+    }
+}
+
+async fn answer(service: &OcspService, ca: Ca, method: &Method, asked: &HeaderMap, request: &[u8]) -> Response {
+    let now = (service.clocks.now)();
+    let word = match *method {
+        Method::GET => "get",
+        Method::HEAD => "head",
+        _ => "post",
+    };
+    let answer = service.answer(ca, word, request, now).await;
+    let mut response = Response::new(Body::empty());
+    *response.headers_mut() = headers::of(&answer, now);
+    if *method != Method::POST && headers::is_already_there(asked, response.headers()) {
+        service.metrics.not_modified.inc();
+        // RFC 9110 §15.4.5: 304 repeats what concerns keeping, and has no content.
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+        response.headers_mut().remove(header::CONTENT_TYPE);
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    } else if *method != Method::HEAD {
+        *response.body_mut() = match answer {
+            Answer::Signed(signed) => Body::from(signed.der),
+            Answer::Refused(status) => Body::from(&status.der()[..]),
+        };
+    }
+    response
+}
+
+impl HttpRefusal {
+    /// Status, the problem's type, its title, and what to do.
+    const fn parts(self) -> (StatusCode, &'static str, &'static str, &'static str) {
+        match self {
+            Self::UnknownCa => (
+                StatusCode::NOT_FOUND,
+                "unknown-ca",
+                "No such CA",
+                "Ask at /ocsp/sign or /ocsp/auth, as the certificate's authorityInfoAccess says.",
+            ),
+            Self::MethodNotAllowed => {
+                (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed", "Use GET, HEAD or POST.")
+            }
+            Self::UnsupportedMediaType => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported-media-type",
+                "Not an OCSP request",
+                "Send the DER of an OCSPRequest with Content-Type: application/ocsp-request.",
+            ),
+            Self::BodyTooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "body-too-large",
+                "The request is too large",
+                "Ask about at most 100 certificates in one request.",
+            ),
+            Self::BodyIncomplete => {
+                (StatusCode::BAD_REQUEST, "malformed-body", "The body did not arrive whole", "Send the request again.")
+            }
+        }
+    }
+
+    fn response(self) -> Response {
+        let (status, kind, title, remedy) = self.parts();
+        let code = status.as_u16();
+        let problem = format!(
+            r#"{{"type":"urn:akashi:problem:{kind}","title":"{title}","status":{code},"detail":"{title}.","remedy":"{remedy}"}}"#
+        );
+        let builder = Response::builder()
+            .status(status)
+            .header(header::CONTENT_TYPE, "application/problem+json")
+            .header(header::CACHE_CONTROL, "no-store"); // I15
+        let builder = match self {
+            Self::MethodNotAllowed => builder.header(header::ALLOW, "GET, HEAD, POST"),
+            Self::UnknownCa | Self::UnsupportedMediaType | Self::BodyTooLarge | Self::BodyIncomplete => builder,
+        };
+        builder.body(Body::from(problem)).expect("constant headers are valid")
+    }
+}

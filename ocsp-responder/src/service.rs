@@ -1,0 +1,98 @@
+//! Keeps one request from hurting another: panics are caught, signing is bounded, waiting ends.
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use pki::identity::Ca;
+use pki::ocsp::ErrorStatus;
+use pki::time::UnixTime;
+use tokio::sync::Semaphore;
+
+use crate::answer::Answer;
+use crate::decision::{Decision, Responder};
+use crate::metrics::OcspMetrics;
+
+/// The clocks, from outside.
+#[derive(Clone)]
+pub struct Clocks {
+    /// The time of day, for what answers say.
+    pub now: Arc<dyn Fn() -> UnixTime + Send + Sync>,
+    /// Time since some fixed moment, never going back, for durations.
+    pub elapsed: Arc<dyn Fn() -> Duration + Send + Sync>,
+}
+
+/// What signing may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SigningLimits {
+    /// Signatures made at once. More than the machine has cores gains nothing with a software token.
+    pub concurrent: usize,
+    /// Requests that may wait for their turn. Beyond it they are told to try later at once.
+    pub waiting: usize,
+    /// How long a request waits in all for its signature before it is told to try later.
+    pub patience: Duration,
+}
+
+/// The responder as a service to doors. Cheap to share in an [`Arc`].
+pub struct OcspService {
+    responder: Responder,
+    pub(crate) clocks: Clocks,
+    pub(crate) metrics: OcspMetrics,
+    /// One permit for each request that is being signed or waits for it.
+    places: Arc<Semaphore>,
+    /// One permit for each signature under way.
+    turns: Arc<Semaphore>,
+    patience: Duration,
+}
+
+impl OcspService {
+    /// A service of that responder.
+    pub fn new(responder: Responder, clocks: Clocks, limits: SigningLimits, metrics: OcspMetrics) -> Self {
+        let SigningLimits { concurrent, waiting, patience } = limits;
+        let (places, turns) = (Arc::new(Semaphore::new(concurrent + waiting)), Arc::new(Semaphore::new(concurrent)));
+        Self { responder, clocks, metrics, places, turns, patience }
+    }
+
+    /// Answers one request that came to `/ocsp/{ca}` at `now`. `method` names the door in metrics.
+    pub async fn answer(&self, ca: Ca, method: &str, request: &[u8], now: UnixTime) -> Answer {
+        let started = (self.clocks.elapsed)();
+        // AssertUnwindSafe: the responder changes nothing, so a panic leaves nothing half-done behind.
+        let answer = match catch_unwind(AssertUnwindSafe(|| self.responder.decide(ca, request, now))) {
+            Ok(Ok(decision)) => self.sign(decision).await,
+            Ok(Err(status)) => Answer::Refused(status),
+            Err(_) => self.panicked(),
+        };
+        let seconds = (self.clocks.elapsed)().saturating_sub(started).as_secs_f64();
+        self.metrics.answered(ca, method, &answer, seconds);
+        answer
+    }
+
+    async fn sign(&self, decision: Decision) -> Answer {
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            self.metrics.shed.inc();
+            return Answer::Refused(ErrorStatus::TryLater);
+        };
+        let signing = async {
+            let turn = Arc::clone(&self.turns).acquire_owned().await.expect("the semaphore is never closed");
+            // The permits go along: a signature that nobody waits for any more still takes its core until it is done.
+            let work = move || {
+                let _permits = (place, turn);
+                decision.sign()
+            };
+            tokio::task::spawn_blocking(work).await
+        };
+        match tokio::time::timeout(self.patience, signing).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => self.panicked(),
+            Err(_) => {
+                self.metrics.overdue.inc();
+                Answer::Refused(ErrorStatus::TryLater)
+            }
+        }
+    }
+
+    fn panicked(&self) -> Answer {
+        self.metrics.panics.inc();
+        tracing::error!("a panic was caught while an OCSP request was answered");
+        Answer::Refused(ErrorStatus::InternalError)
+    }
+}
