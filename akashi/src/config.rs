@@ -1,0 +1,270 @@
+//! The configuration: what was written ([`Raw`]), then what it means ([`Config`]). Unknown keys are refused.
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use crl_publisher::schedule::Schedule;
+use ocsp_responder::OcspSettings;
+use pki::algorithm::Algorithm;
+use pki::certificate::{Layout, Profile, ProfileSettings};
+use pki::oid::Oid;
+use serde::Deserialize;
+
+/// An example with every setting and its default.
+pub const EXAMPLE: &str = include_str!("../example.toml");
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    data_dir: PathBuf,
+    token: RawToken,
+    public: RawPublic,
+    api: RawApi,
+    metrics: RawMetrics,
+    profile: RawProfile,
+    #[serde(default)]
+    crl: RawCrl,
+    #[serde(default)]
+    ocsp: RawOcsp,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawToken {
+    pin_file: PathBuf,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPublic {
+    listen: SocketAddr,
+    base_url: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawApi {
+    listen: SocketAddr,
+    hostnames: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawMetrics {
+    listen: SocketAddr,
+}
+
+/// Names, policies and CPS have no default: a production name must never come about by leaving a line out.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawProfile {
+    #[serde(default = "default_layout")]
+    layout: String,
+    organization: String,
+    cps_uri: String,
+    sign_policy: String,
+    auth_policy: String,
+    #[serde(default = "default_algorithm")]
+    algorithm: String,
+}
+
+fn default_layout() -> String {
+    Layout::Default.word().to_owned()
+}
+
+fn default_algorithm() -> String {
+    Algorithm::Rsa2048Sha256.word().to_owned()
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawCrl {
+    schedule: String,
+    zone: String,
+    validity_hours: u32,
+    lead_seconds: u32,
+}
+
+impl Default for RawCrl {
+    fn default() -> Self {
+        Self {
+            schedule: "0 0 7 * * *".to_owned(),
+            zone: "Asia/Tokyo".to_owned(),
+            validity_hours: 48,
+            lead_seconds: 300,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawOcsp {
+    max_age_seconds: u32,
+    validity_seconds: u32,
+}
+
+impl Default for RawOcsp {
+    fn default() -> Self {
+        Self { max_age_seconds: 300, validity_seconds: 28_800 }
+    }
+}
+
+/// What is wrong with a configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{path}: {source}. `akashi config` prints an example to start from")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Not TOML of the known keys.
+    #[error("{path}: {reason}")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Where and what.
+        reason: String,
+    },
+    /// A value out of its bounds.
+    #[error("{path}: {key}: {reason}")]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// Which setting.
+        key: &'static str,
+        /// What is allowed.
+        reason: String,
+    },
+}
+
+/// What the configuration means.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Everything durable lies in here.
+    pub data_dir: PathBuf,
+    /// The token's PIN.
+    pub pin_file: PathBuf,
+    /// OCSP, CRLs, CA certificates, health.
+    pub public_listen: SocketAddr,
+    /// The doors.
+    pub api_listen: SocketAddr,
+    /// Names in the doors' TLS certificate.
+    pub api_hostnames: Vec<String>,
+    /// Metrics.
+    pub metrics_listen: SocketAddr,
+    /// Names, policies, URLs.
+    pub profile: Profile,
+    /// When cuts are published.
+    pub schedule: Schedule,
+    /// How long a CRL is valid.
+    pub crl_validity_seconds: u32,
+    /// How long before its instant a cut is frozen.
+    pub crl_lead_seconds: u32,
+    /// Of OCSP answers.
+    pub ocsp: OcspSettings,
+}
+
+impl Config {
+    /// Reads a configuration file.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
+        let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        let malformed =
+            |error: toml::de::Error| ConfigError::Malformed { path: path.to_owned(), reason: error.to_string() };
+        let raw: Raw = toml::from_str(&text).map_err(malformed)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        Self::mean(raw, folder).map_err(|(key, reason)| ConfigError::Value { path: path.to_owned(), key, reason })
+    }
+
+    fn mean(raw: Raw, folder: &Path) -> Result<Self, (&'static str, String)> {
+        if raw.api.hostnames.is_empty() {
+            return Err(("api.hostnames", "name at least one host under which clients reach the doors".to_owned()));
+        }
+        let schedule =
+            Schedule::parse(&raw.crl.schedule, &raw.crl.zone).map_err(|error| ("crl.schedule", error.to_string()))?;
+        // nextUpdate must outlive the next cut by twice the longest repair (I9), and I14 bounds it from above.
+        if !(26..=240).contains(&raw.crl.validity_hours) {
+            return Err(("crl.validity_hours", "26 to 240".to_owned()));
+        }
+        if raw.crl.lead_seconds > 3_600 {
+            return Err(("crl.lead_seconds", "0 to 3600".to_owned()));
+        }
+        let ocsp = OcspSettings::new(raw.ocsp.max_age_seconds, raw.ocsp.validity_seconds)
+            .map_err(|error| ("ocsp", error.to_string()))?;
+        let profile = profile(raw.profile, raw.public.base_url)?;
+        Ok(Self {
+            data_dir: folder.join(raw.data_dir),
+            pin_file: folder.join(raw.token.pin_file),
+            public_listen: raw.public.listen,
+            api_listen: raw.api.listen,
+            api_hostnames: raw.api.hostnames,
+            metrics_listen: raw.metrics.listen,
+            profile,
+            schedule,
+            crl_validity_seconds: raw.crl.validity_hours * 3_600,
+            crl_lead_seconds: raw.crl.lead_seconds,
+            ocsp,
+        })
+    }
+}
+
+fn profile(raw: RawProfile, public_base_url: String) -> Result<Profile, (&'static str, String)> {
+    let layout = Layout::from_word(&raw.layout)
+        .ok_or_else(|| ("profile.layout", "write \"default\" or \"jpki-exact\"".to_owned()))?;
+    let algorithm = Algorithm::from_word(&raw.algorithm).ok_or_else(|| {
+        let words: Vec<_> = Algorithm::ALL.iter().map(|algorithm| algorithm.word()).collect();
+        ("profile.algorithm", format!("one of: {}", words.join(", ")))
+    })?;
+    let oid = |key, text: &str| Oid::from_dotted(text).ok_or_else(|| (key, "write a dotted OID".to_owned()));
+    let settings = ProfileSettings {
+        layout,
+        organization: raw.organization,
+        cps_uri: raw.cps_uri,
+        sign_policy: oid("profile.sign_policy", &raw.sign_policy)?,
+        auth_policy: oid("profile.auth_policy", &raw.auth_policy)?,
+        public_base_url,
+        algorithm,
+    };
+    Profile::new(settings).map_err(|error| ("profile", error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(edit: impl FnOnce(String) -> String) -> Result<Config, ConfigError> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("akashi.toml");
+        std::fs::write(&path, edit(EXAMPLE.to_owned())).expect("written");
+        Config::load(&path)
+    }
+
+    fn refusal(from: &str, to: &str) -> String {
+        assert!(EXAMPLE.contains(from), "{from}");
+        config(|text| text.replace(from, to)).expect_err("refused").to_string()
+    }
+
+    #[test]
+    fn the_example_is_a_configuration_and_its_optional_parts_are_the_defaults() {
+        let whole = config(|text| text).unwrap();
+        let short = config(|text| text[..text.find("[crl]").unwrap()].to_owned()).unwrap();
+        assert_eq!((whole.crl_validity_seconds, whole.crl_lead_seconds), (172_800, 300));
+        assert_eq!((short.crl_validity_seconds, short.crl_lead_seconds), (172_800, 300));
+        assert_eq!(whole.ocsp, short.ocsp);
+        assert_eq!(whole.profile.organization(), "JPKI-TEST");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_what_is_right() {
+        assert!(refusal("data_dir =", "datadir =").contains("unknown field `datadir`"));
+        assert!(refusal("organization = \"JPKI-TEST\"\n", "").contains("missing field `organization`"));
+        assert!(refusal("\"0 0 7 * * *\"", "\"0 7 * * *\"").contains("0 0 7 * * *"));
+        assert!(refusal("validity_hours = 48", "validity_hours = 24").contains("26 to 240"));
+        assert!(refusal("base_url = \"http:", "base_url = \"https:").contains("http://host"));
+        assert!(refusal("rsa-2048-sha256\"", "rsa-1024\"").contains("ecdsa-p384-sha384"));
+        let missing = Config::load(Path::new("/nowhere/akashi.toml")).expect_err("refused").to_string();
+        assert!(missing.contains("akashi config"), "{missing}");
+    }
+}

@@ -1,0 +1,88 @@
+//! What ends the process with exit code 1, in one sentence.
+use std::net::SocketAddr;
+
+/// What ends the process.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
+    /// The data folder.
+    #[error(transparent)]
+    Folder(#[from] crate::folder::FolderError),
+    /// The PIN.
+    #[error(transparent)]
+    Pin(#[from] hsm_mock::PinError),
+    /// The token.
+    #[error(transparent)]
+    Token(#[from] hsm_mock::TokenError),
+    /// The registry.
+    #[error(transparent)]
+    Registry(#[from] registry::RegistryError),
+    /// The status index.
+    #[error(transparent)]
+    CatchUp(#[from] crate::feed::CatchUpError),
+    /// The log.
+    #[error("the log does not verify: {0}")]
+    Audit(#[from] registry::audit::Finding),
+    /// The state is not what the log says.
+    #[error("the state does not follow from the log: {0}")]
+    State(String),
+    /// The publisher.
+    #[error("the publisher cannot start: {0}")]
+    Publisher(#[from] crl_publisher::publish::PublishError),
+    /// The schedule and the CRLs' validity do not fit.
+    #[error("crl.validity_hours: {0}")]
+    Validity(#[from] crl_publisher::decide::ValidityTooShort),
+    /// The CA's rules refused.
+    #[error("{0}")]
+    Rules(String),
+    /// OCSP keys.
+    #[error(transparent)]
+    Delegation(#[from] crate::delegation::DelegationError),
+    /// The party CA.
+    #[error("the party CA: {0}")]
+    PartyCa(#[from] rcgen::Error),
+    /// TLS.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
+    /// Metrics.
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// A port.
+    #[error(
+        "{key} = {address}: {source}. If another program has the port, stop that one or choose another port in the configuration"
+    )]
+    Listen {
+        /// Which setting.
+        key: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The configuration is not that of the data.
+    #[error(
+        "the configuration differs from what `akashi init` fixed for ever: {0}. Certificates carry it, so it cannot change; restore the setting"
+    )]
+    Fixed(String),
+    /// The log is older than what was published from it.
+    #[error(
+        "the log ends at position {end}, but a cut was published from position {published}: this is an older copy of the registry, and running on it would bring revoked certificates back to life. Restore the newest one"
+    )]
+    OlderThanPublished {
+        /// Where the log ends.
+        end: u64,
+        /// What was published.
+        published: u64,
+    },
+    /// The operating system.
+    #[error("{0}")]
+    System(#[from] std::io::Error),
+}
+
+impl From<ca::problem::Problem> for Failure {
+    fn from(problem: ca::problem::Problem) -> Self {
+        Self::Rules(problem.detail().to_owned())
+    }
+}

@@ -1,0 +1,114 @@
+//! The data folder: what lies where, and whether its making was finished.
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// The data folder.
+#[derive(Clone, Debug)]
+pub struct Folder(PathBuf);
+
+/// What is wrong with the data folder.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// `akashi init` was not run, or another folder was meant.
+    #[error("{0} has no Akashi data. Run `akashi init` first, or correct data_dir in the configuration")]
+    Nothing(PathBuf),
+    /// `akashi init` was run before.
+    #[error("{0} is initialised already; keys and certificates are made once. To start over, choose another data_dir")]
+    Initialised(PathBuf),
+    /// `akashi init` did not get to its end.
+    #[error(
+        "{0} is half made: `akashi init` was interrupted in it. Nothing was issued from it yet; remove the folder and run `akashi init` again"
+    )]
+    HalfMade(PathBuf),
+    /// Reading or writing failed.
+    #[error("{path}: {source}")]
+    Io {
+        /// What.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Written last by `akashi init`.
+const MARKER: &str = "initialised";
+
+impl Folder {
+    /// The folder of that path.
+    pub fn new(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    /// The registry.
+    pub fn registry(&self) -> PathBuf {
+        self.0.join("registry")
+    }
+
+    /// The token.
+    pub fn token(&self) -> PathBuf {
+        self.0.join("token")
+    }
+
+    /// Published cuts.
+    pub fn crl(&self) -> PathBuf {
+        self.0.join("crl")
+    }
+
+    /// The party CA's certificate (PEM).
+    pub fn party_ca(&self) -> PathBuf {
+        self.0.join("tls/party-ca.pem")
+    }
+
+    /// Refuses unless the folder was fully made.
+    pub fn require_initialised(&self) -> Result<(), FolderError> {
+        if self.0.join(MARKER).is_file() {
+            Ok(())
+        } else if self.is_occupied()? {
+            Err(FolderError::HalfMade(self.0.clone()))
+        } else {
+            Err(FolderError::Nothing(self.0.clone()))
+        }
+    }
+
+    /// Makes the folder, or refuses one that has anything in it.
+    pub fn make(&self) -> Result<(), FolderError> {
+        if self.0.join(MARKER).is_file() {
+            return Err(FolderError::Initialised(self.0.clone()));
+        }
+        if self.is_occupied()? {
+            return Err(FolderError::HalfMade(self.0.clone()));
+        }
+        let path = &self.0;
+        // Nobody but its owner reads it: sealed keys, and the sealed records of a nation.
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+        made.map_err(|source| FolderError::Io { path: path.clone(), source })
+    }
+
+    /// Says that making the folder is finished.
+    pub fn mark_initialised(&self) -> Result<(), FolderError> {
+        self.write(MARKER, b"akashi 1\n", 0o600)
+    }
+
+    /// Writes a file with that mode, durably, making the folders above it.
+    pub fn write(&self, name: &str, contents: &[u8], mode: u32) -> Result<(), FolderError> {
+        let path = self.0.join(name);
+        let folder = path.parent().unwrap_or(&self.0).to_owned();
+        let work = || -> std::io::Result<()> {
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+            let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&path)?;
+            file.write_all(contents)?;
+            file.sync_all()?;
+            std::fs::File::open(&folder)?.sync_all()
+        };
+        work().map_err(|source| FolderError::Io { path, source })
+    }
+
+    fn is_occupied(&self) -> Result<bool, FolderError> {
+        match std::fs::read_dir(&self.0) {
+            Ok(mut entries) => Ok(entries.next().is_some()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(source) => Err(FolderError::Io { path: self.0.clone(), source }),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! `akashi init`: token, keys, CA certificates, party CA, first administrator. All or nothing: the marker is written
+//! last, and a folder without it is refused.
+use std::sync::Arc;
+
+use ca::own::activate_ca_key;
+use hsm_mock::{Pin, PinCost, SecretPurpose, SoftToken};
+use pki::algorithm::Algorithm;
+use pki::certificate::pem;
+use pki::identity::{Ca, IssuerKey, KeyNumber};
+use registry::event::{Actor, Door, Event, FixedSettings};
+use registry::writer::{Durability, Surroundings};
+use registry::{Clock, Registry};
+
+use crate::clock::{SystemClock, randomness};
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::folder::Folder;
+use crate::keys::{Labels, PartyAuthority, SharedToken, sign_certificate};
+
+/// The settings that certificates stand on, as event 0 fixes them.
+pub fn fixed_settings(config: &Config) -> FixedSettings {
+    let settings = config.profile.settings();
+    FixedSettings {
+        organization: settings.organization.clone(),
+        layout: settings.layout.word().to_owned(),
+        cps_uri: settings.cps_uri.clone(),
+        sign_policy: settings.sign_policy.to_string(),
+        auth_policy: settings.auth_policy.to_string(),
+        public_base_url: settings.public_base_url.clone(),
+    }
+}
+
+/// Makes everything.
+pub fn init(config: &Config) -> Result<(), Failure> {
+    let pin = Pin::from_file(&config.pin_file)?;
+    let folder = Folder::new(&config.data_dir);
+    folder.make()?;
+    let token: SharedToken = Arc::new(SoftToken::create(&folder.token(), &pin, PinCost::PRODUCTION, randomness())?);
+    let surroundings = Surroundings {
+        clock: Arc::new(SystemClock),
+        randomness: randomness(),
+        on_fatal: Box::new(|_| {}),
+        durability: Durability::Synced,
+    };
+    let (registry, _) = Registry::open(&folder.registry(), surroundings)?;
+    let settings = fixed_settings(config);
+    registry.transact(Actor::System, Door::Inside, move |transaction| {
+        transaction.append(Event::Initialised(settings), None).map_err(Failure::from)
+    })?;
+    token.generate_secret_key(&Labels::hash_key(), SecretPurpose::Mac)?;
+    token.generate_signing_key(&Labels::manifest_key(), config.profile.algorithm())?;
+    token.generate_signing_key(&Labels::party_ca_key(), Algorithm::EcdsaP256Sha256)?;
+    for ca in Ca::ALL {
+        make_ca(config, &folder, &token, &registry, IssuerKey { ca, key: KeyNumber::FIRST })?;
+    }
+    make_first_administrator(&folder, token, &registry)?;
+    folder.mark_initialised()?;
+    println!("initialised {}", config.data_dir.display());
+    Ok(())
+}
+
+/// One CA's first key and self-signed certificate.
+fn make_ca(
+    config: &Config,
+    folder: &Folder,
+    token: &SharedToken,
+    registry: &Registry,
+    issuer: IssuerKey,
+) -> Result<(), Failure> {
+    let label = Labels::ca_key(issuer);
+    let public_key = token.generate_signing_key(&label, config.profile.algorithm())?;
+    let sign = |linted| sign_certificate(&**token, &label, &public_key, linted);
+    let certificate = activate_ca_key(registry, &config.profile, issuer, &public_key, sign)?;
+    let name = format!("ca/{}-{}", issuer.ca, issuer.key);
+    folder.write(&format!("{name}.cer"), certificate.der(), 0o644)?;
+    folder.write(&format!("{name}.pem"), pem(certificate.der()).as_bytes(), 0o644)?;
+    Ok(())
+}
+
+fn make_first_administrator(folder: &Folder, token: SharedToken, registry: &Registry) -> Result<(), Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let party_ca = PartyAuthority::new(token, clock)?;
+    let own = party_ca.own_certificate()?;
+    folder.write("tls/party-ca.pem", pem(&own).as_bytes(), 0o644)?;
+    let (certificate, key) = party_ca.first_administrator()?;
+    folder.write("admin/admin.crt", pem(&certificate).as_bytes(), 0o644)?;
+    folder.write("admin/admin.key", key.as_bytes(), 0o600)?;
+    ca::parties::register_first_administrator(registry, certificate)?;
+    Ok(())
+}

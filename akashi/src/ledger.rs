@@ -1,0 +1,131 @@
+//! The registry as the publisher sees it.
+use std::sync::Arc;
+
+use crl_publisher::ledger::{
+    CutCause, CutLedger, FrozenState, LedgerError, PublishedCut, Reservation, WithdrawnCertificate,
+    WithdrawnCertificates,
+};
+use pki::identity::{Ca, Serial};
+use pki::municipality::MunicipalityCode;
+use pki::revocation::Withdrawal;
+use pki::time::UnixTime;
+use registry::event::{Actor, Door, Event, PublishedCut as StoredCut};
+use registry::state::{StateReads, WithdrawnRecord, place_of};
+use registry::store::{Family, decode};
+use registry::{Registry, RegistryError, Transaction};
+
+/// The registry as the publisher sees it.
+pub struct RegistryLedger(pub Arc<Registry>);
+
+fn failed(error: impl std::error::Error + Send + Sync + 'static) -> LedgerError {
+    LedgerError(Box::new(error))
+}
+
+impl RegistryLedger {
+    fn transact<T: Send + 'static>(
+        &self,
+        rules: impl FnOnce(&mut Transaction<'_>) -> Result<T, RegistryError> + Send + 'static,
+    ) -> Result<T, LedgerError> {
+        self.0.transact(Actor::System, Door::Inside, rules).map_err(failed)
+    }
+}
+
+fn stored(cut: &PublishedCut) -> StoredCut {
+    let PublishedCut { cut_number, log_position, tree_head, this_update, next_update, manifest_sha256 } = *cut;
+    StoredCut { cut_number, log_position, tree_head, this_update, next_update, manifest_sha256 }
+}
+
+fn published(cut: &StoredCut) -> PublishedCut {
+    let StoredCut { cut_number, log_position, tree_head, this_update, next_update, manifest_sha256 } = *cut;
+    PublishedCut { cut_number, log_position, tree_head, this_update, next_update, manifest_sha256 }
+}
+
+impl CutLedger for RegistryLedger {
+    fn reserve_cut(&self, because: &CutCause) -> Result<Reservation, LedgerError> {
+        let because = because.to_string();
+        self.transact(move |transaction| {
+            let cut_number = transaction.next_cut()?;
+            transaction.append(Event::CutReserved { cut_number, because }, None)?;
+            Ok(Reservation { cut_number, reserved_at: transaction.now() })
+        })
+    }
+
+    fn freeze(&self) -> Result<Box<dyn FrozenState>, LedgerError> {
+        FrozenRegistry::read(&self.0).map(|frozen| Box::new(frozen) as Box<dyn FrozenState>).map_err(failed)
+    }
+
+    fn record_published(&self, cut: &PublishedCut) -> Result<(), LedgerError> {
+        let cut = stored(cut);
+        self.transact(move |transaction| {
+            if transaction.published_cut()?.as_ref() != Some(&cut) {
+                transaction.append(Event::CutPublished(cut), None)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn record_failed(&self, cut_number: u64, check: &str) -> Result<(), LedgerError> {
+        let finding = check.to_owned();
+        self.transact(move |transaction| transaction.append(Event::CutFailed { cut_number, finding }, None).map(drop))
+    }
+
+    fn last_published(&self) -> Result<Option<PublishedCut>, LedgerError> {
+        Ok(self.0.store().published_cut().map_err(failed)?.as_ref().map(published))
+    }
+}
+
+/// The held and revoked certificates of one position, read in one go: 40 octets each.
+struct FrozenRegistry {
+    log_position: u64,
+    tree_head: [u8; 32],
+    frozen_at: UnixTime,
+    withdrawn: [Vec<WithdrawnCertificate>; Ca::ALL.len()],
+}
+
+impl FrozenRegistry {
+    fn read(registry: &Registry) -> Result<Self, RegistryError> {
+        let store = registry.store();
+        let frozen = store.freeze();
+        let edge = frozen.tree_edge()?;
+        let damaged = |reason: &str| RegistryError::Damaged { place: "log".to_owned(), reason: reason.to_owned() };
+        let last = edge.size().checked_sub(1).ok_or_else(|| damaged("it is empty"))?;
+        let row = store.row(last)?.ok_or_else(|| damaged("its last row is missing"))?;
+        let open = row.decode().map_err(|_| damaged("its last row does not decode"))?;
+        let mut withdrawn: [Vec<WithdrawnCertificate>; Ca::ALL.len()] = Default::default();
+        for pair in frozen.iterate(Family::Withdrawn, &[]) {
+            let (key, value) = pair?;
+            let record: WithdrawnRecord = decode(Family::Withdrawn, &key, &value)?;
+            let (ca, serial) = place_of(&key).ok_or_else(|| damaged("a withdrawn certificate has no place"))?;
+            withdrawn[ca.index()].push(WithdrawnCertificate {
+                serial,
+                withdrawal: Withdrawal::from(record.withdrawal),
+                municipality: MunicipalityCode::new(record.municipality),
+                leave_day: record.leave_day,
+            });
+        }
+        Ok(Self { log_position: edge.size(), tree_head: edge.root(), frozen_at: open.time, withdrawn })
+    }
+}
+
+impl FrozenState for FrozenRegistry {
+    fn log_position(&self) -> u64 {
+        self.log_position
+    }
+
+    fn tree_head(&self) -> [u8; 32] {
+        self.tree_head
+    }
+
+    fn frozen_at(&self) -> UnixTime {
+        self.frozen_at
+    }
+
+    fn withdrawn(&self, ca: Ca) -> WithdrawnCertificates<'_> {
+        Box::new(self.withdrawn[ca.index()].iter().map(|certificate| Ok(*certificate)))
+    }
+
+    fn was_released(&self, _: Ca, _: Serial) -> Result<bool, LedgerError> {
+        // No event of this registry releases a hold: a card's hold ends in revocation alone (facts 5).
+        Ok(false)
+    }
+}

@@ -1,0 +1,43 @@
+//! Akashi (証): the binary's parts. The only owner of the real clock, randomness and keys; no rule of its own.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`cli`], [`config`], [`folder`], [`failure`] | the command line; the configuration; the data folder; what ends the process |
+//! | [`init`], [`serve`], [`audit`] | the commands |
+//! | [`clock`], [`keys`], [`delegation`] | the real time and randomness; keys as handles; OCSP keys renewed |
+//! | [`feed`], [`ledger`] | the log's followers: the status index, the publisher's view |
+//! | [`listen`], [`tls`], [`observe`] | listeners, the doors' TLS, metrics and health |
+//! | [`steps`] | where crash tests stop the process |
+pub mod audit;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod delegation;
+pub mod failure;
+pub mod feed;
+pub mod folder;
+pub mod init;
+pub mod keys;
+pub mod ledger;
+pub mod listen;
+pub mod observe;
+pub mod serve;
+pub mod steps;
+pub mod tls;
+
+use cli::{AuditCommand, Command};
+use config::Config;
+use failure::Failure;
+
+/// Carries a command out.
+pub fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Config => {
+            print!("{}", config::EXAMPLE);
+            Ok(())
+        }
+        Command::Init(argument) => init::init(&Config::load(&argument.config)?),
+        Command::Serve(argument) => serve::serve(&Config::load(&argument.config)?),
+        Command::Audit { command: AuditCommand::Verify(argument) } => audit::audit(&Config::load(&argument.config)?),
+    }
+}

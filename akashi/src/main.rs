@@ -1,0 +1,19 @@
+//! Akashi (証), the binary: parses the command line, sets up logging, and says why it failed if it did.
+use std::process::ExitCode;
+
+use akashi::cli::Cli;
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_env("AKASHI_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match akashi::run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("akashi: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

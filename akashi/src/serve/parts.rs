@@ -1,0 +1,298 @@
+//! The parts of a running Akashi, each made from those before it.
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use ca::authority::{Authority, Surroundings as Outside};
+use ca::doors::DoorState;
+use ca::own::issuer_of;
+use ca::seam::LeafSigner;
+use crl_publisher::publish::{Publisher, PublisherParts};
+use crl_publisher::run::{Clock as PublisherClock, PublisherHandle, PublisherLoop};
+use crl_publisher::schedule::Schedule;
+use crl_publisher::serve::{CrlService, router as crl_router};
+use crl_publisher::signing::CrlSigner;
+use crl_publisher::slot::CrlLayout;
+use hsm_mock::{Pin as TokenPin, SoftToken};
+use ocsp_responder::{Clocks, Issuers, OcspMetrics, OcspService, Responder, SigningLimits, ocsp_routes};
+use pki::certificate::{Issuer, Layout};
+use pki::time::UnixTime;
+use registry::state::StateReads;
+use registry::writer::Surroundings;
+use registry::{Clock, Registry};
+use status::StatusIndex;
+
+use crate::clock::{SystemClock, monotonic, randomness, since_1970};
+use crate::config::Config;
+use crate::delegation::Delegation;
+use crate::failure::Failure;
+use crate::feed::{InProcessVisibility, IndexFollower};
+use crate::folder::Folder;
+use crate::init::fixed_settings;
+use crate::keys::{
+    PartyAuthority, SharedToken, TokenCrlSigner, TokenKeyedHash, TokenLeafSigner, TokenManifestSigner, TokenVault,
+};
+use crate::ledger::RegistryLedger;
+use crate::observe::{Metrics, Watched};
+use crate::steps::{durability, step_hook};
+use crate::tls::DoorTls;
+
+/// How many cuts stay readable under their own names.
+const KEPT_CUTS: usize = 3;
+/// Requests that may wait for a signature: at 2,000 RSA signatures a second and core, half a second's worth.
+const OCSP_WAITING: usize = 1_024;
+/// After that a relying party is better told to try later.
+const OCSP_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The parts.
+pub struct Parts {
+    /// The system of record.
+    pub registry: Arc<Registry>,
+    /// What health and metrics look at.
+    pub watched: Arc<Watched>,
+    /// The doors' TLS.
+    pub door_tls: Arc<DoorTls>,
+    authority: Arc<Authority>,
+    delegation: Arc<Delegation>,
+    issuers: Vec<Issuer>,
+    ocsp: Arc<OcspService>,
+    publisher: Arc<Publisher>,
+    schedule: Arc<Schedule>,
+    clock: Arc<dyn PublisherClock>,
+}
+
+/// The publisher's loop, and the way to ask it.
+pub struct RunningPublisher {
+    /// Asks it.
+    pub handle: PublisherHandle,
+    /// Runs it.
+    pub run: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl Parts {
+    /// Starts everything but the listeners. When it returns, the log is recovered and the index is at its end.
+    pub fn start(config: &Config) -> Result<Self, Failure> {
+        let folder = Folder::new(&config.data_dir);
+        folder.require_initialised()?;
+        let pin = TokenPin::from_file(&config.pin_file)?;
+        let token: SharedToken = Arc::new(SoftToken::open(&folder.token(), &pin, randomness())?);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let (registry, index) = open_registry(config, &folder, &clock)?;
+        let ca_certificates = registry.store().issuers()?;
+        let issuers = ca_certificates
+            .iter()
+            .map(|(issuer, certificate)| issuer_of(*issuer, certificate, &config.profile))
+            .collect::<Result<Vec<_>, _>>()?;
+        let party_ca = Arc::new(PartyAuthority::new(Arc::clone(&token), Arc::clone(&clock))?);
+        let authority = Arc::new(Authority::new(Outside {
+            registry: Arc::clone(&registry),
+            profile: config.profile.clone(),
+            signers: issuers.iter().map(|issuer| leaf_signer(&token, issuer)).collect(),
+            vault: Arc::new(TokenVault(Arc::clone(&token))),
+            keyed_hash: Arc::new(TokenKeyedHash(Arc::clone(&token))),
+            party_ca: Arc::clone(&party_ca) as _,
+            visibility: Arc::new(InProcessVisibility(Arc::clone(&index))),
+            clock: Arc::clone(&clock),
+            randomness: randomness(),
+            step: step_hook(),
+        }));
+        let recovered = authority.recover()?;
+        tracing::info!(?recovered, "what a crash left has been settled");
+        let publisher = Arc::new(open_publisher(config, &folder, &registry, &token, &issuers)?);
+        let served = Arc::new(Issuers::new());
+        for issuer in &issuers {
+            served.add(issuer.issuer, &issuer.name.to_der(), &issuer.public_key);
+        }
+        let algorithm = config.profile.algorithm();
+        let delegation =
+            Delegation { authority: Arc::clone(&authority), token, issuers: Arc::clone(&served), algorithm };
+        for issuer in &issuers {
+            delegation.ensure(issuer.issuer, clock.now())?;
+        }
+        let metrics = Metrics::new()?;
+        let responder = Responder::new(served, Arc::clone(&index), config.ocsp);
+        let ocsp = Arc::new(ocsp_service(responder, &clock, OcspMetrics::register(&metrics.registry)?));
+        let door_tls = Arc::new(DoorTls::new(&folder, party_ca, config.api_hostnames.clone())?);
+        let watched = Arc::new(Watched {
+            ledger: Arc::clone(&registry),
+            index,
+            published: Arc::clone(publisher.published()),
+            clock,
+            ca_certificates,
+            metrics,
+        });
+        Ok(Self {
+            registry,
+            watched,
+            door_tls,
+            authority,
+            delegation: Arc::new(delegation),
+            issuers,
+            ocsp,
+            publisher,
+            schedule: Arc::new(config.schedule.clone()),
+            clock: Arc::new(LoopClock::new()),
+        })
+    }
+
+    /// What the doors' routes work on.
+    pub fn door_state(&self) -> DoorState {
+        DoorState { authority: Arc::clone(&self.authority), observer: self.watched.metrics.call_observer() }
+    }
+
+    /// `/ocsp/…`
+    pub fn ocsp_routes(&self) -> Router {
+        ocsp_routes(Arc::clone(&self.ocsp))
+    }
+
+    /// `/crl/…`
+    pub fn crl_routes(&self, config: &Config) -> Router {
+        crl_router(CrlService {
+            published: Arc::clone(self.publisher.published()),
+            schedule: Arc::clone(&self.schedule),
+            lead_seconds: config.crl_lead_seconds,
+            clock: Arc::clone(&self.clock),
+        })
+    }
+
+    /// The publisher's loop.
+    pub fn publisher_loop(&self, config: &Config) -> Result<RunningPublisher, Failure> {
+        let metrics = crl_publisher::metrics::PublisherMetrics::register(
+            &self.watched.metrics.registry,
+            Arc::clone(self.publisher.published()),
+            Arc::clone(&self.clock),
+        )?;
+        let (publisher_loop, handle) = PublisherLoop::new(
+            Arc::clone(&self.publisher),
+            Arc::clone(&self.schedule),
+            config.crl_lead_seconds,
+            Arc::clone(&self.clock),
+            metrics,
+        )?;
+        Ok(RunningPublisher { handle, run: Box::pin(publisher_loop.run()) })
+    }
+
+    /// Renews OCSP keys and the doors' certificate.
+    pub fn housekeeper(&self) -> Arc<dyn Fn() + Send + Sync> {
+        let (delegation, door_tls) = (Arc::clone(&self.delegation), Arc::clone(&self.door_tls));
+        let issuers: Vec<_> = self.issuers.iter().map(|issuer| issuer.issuer).collect();
+        let clock = Arc::clone(&self.clock);
+        Arc::new(move || {
+            for issuer in &issuers {
+                if let Err(error) = delegation.ensure(*issuer, clock.now()) {
+                    tracing::error!(%issuer, %error, "the OCSP key could not be renewed; the old one serves on");
+                }
+            }
+            if let Err(error) = door_tls.renew() {
+                tracing::error!(%error, "the doors' certificate could not be renewed; the old one serves on");
+            }
+        })
+    }
+}
+
+fn open_registry(
+    config: &Config,
+    folder: &Folder,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Arc<Registry>, Arc<StatusIndex>), Failure> {
+    let surroundings = Surroundings {
+        clock: Arc::clone(clock),
+        randomness: randomness(),
+        on_fatal: Box::new(|error| end(&format!("a commit failed, so what is durable is unknown: {error}"))),
+        durability: durability(),
+    };
+    let (registry, followers) = Registry::open(&folder.registry(), surroundings)?;
+    let fixed = registry.store().settings()?.ok_or_else(|| Failure::Fixed("the log has no settings".to_owned()))?;
+    if fixed != fixed_settings(config) {
+        return Err(Failure::Fixed(format!("{fixed:?}")));
+    }
+    let index = Arc::new(StatusIndex::new());
+    let on_fatal =
+        Box::new(|error: &status::ApplyError| end(&format!("the log does not fit the status index: {error}")));
+    followers.add(|| IndexFollower::catch_up(registry.store(), Arc::clone(&index), on_fatal))?;
+    Ok((Arc::new(registry), index))
+}
+
+/// Ends the process where going on would tell relying parties something that may not be so.
+fn end(why: &str) {
+    tracing::error!(why, "akashi ends here; start it again to continue from what is durable");
+    std::process::exit(1);
+}
+
+fn leaf_signer(token: &SharedToken, issuer: &Issuer) -> Arc<dyn LeafSigner> {
+    Arc::new(TokenLeafSigner::new(Arc::clone(token), issuer.clone()))
+}
+
+fn open_publisher(
+    config: &Config,
+    folder: &Folder,
+    registry: &Arc<Registry>,
+    token: &SharedToken,
+    issuers: &[Issuer],
+) -> Result<Publisher, Failure> {
+    let profile = &config.profile;
+    let base_url = match profile.layout() {
+        Layout::Default => Some(profile.settings().public_base_url.clone()),
+        Layout::JpkiExact => None,
+    };
+    let crl_signer =
+        |issuer: &Issuer| Arc::new(TokenCrlSigner::new(Arc::clone(token), issuer.clone())) as Arc<dyn CrlSigner>;
+    let publisher = Publisher::open(PublisherParts {
+        ledger: Arc::new(RegistryLedger(Arc::clone(registry))),
+        crl_signers: issuers.iter().map(crl_signer).collect(),
+        manifest_signer: Arc::new(TokenManifestSigner::new(Arc::clone(token))?),
+        layout: CrlLayout::national(profile.organization().to_owned(), base_url),
+        validity_seconds: config.crl_validity_seconds,
+        folder: folder.crl(),
+        kept_cuts: KEPT_CUTS,
+        worker_count: cores(),
+        step: step_hook(),
+    })?;
+    // I25: a registry restored from an old backup knows less than what was published from the lost one.
+    let end = registry.store().tree_edge()?.size();
+    match publisher.served() {
+        Some(cut) if cut.log_position > end => Err(Failure::OlderThanPublished { end, published: cut.log_position }),
+        Some(_) | None => Ok(publisher),
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+fn ocsp_service(responder: Responder, clock: &Arc<dyn Clock>, metrics: OcspMetrics) -> OcspService {
+    let clock = Arc::clone(clock);
+    let clocks = Clocks { now: Arc::new(move || clock.now()), elapsed: Arc::new(monotonic()) };
+    let limits = SigningLimits { concurrent: cores(), waiting: OCSP_WAITING, patience: OCSP_PATIENCE };
+    OcspService::new(responder, clocks, limits, metrics)
+}
+
+/// The machine's clock as the publisher's loop needs it.
+struct LoopClock(Box<dyn Fn() -> Duration + Send + Sync>);
+
+impl LoopClock {
+    fn new() -> Self {
+        Self(Box::new(monotonic()))
+    }
+}
+
+impl PublisherClock for LoopClock {
+    fn now(&self) -> UnixTime {
+        SystemClock.now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        (self.0)()
+    }
+
+    fn sleep_until(&self, until: UnixTime) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        let target = Duration::from_secs(u64::try_from(until.as_seconds()).unwrap_or(0));
+        Box::pin(async move {
+            // The clock may be set while we wait, so it is looked at again and again, and closely near the end.
+            while let Some(left) = target.checked_sub(since_1970()).filter(|left| !left.is_zero()) {
+                tokio::time::sleep(left.min(Duration::from_secs(1))).await;
+            }
+        })
+    }
+}

@@ -1,0 +1,47 @@
+//! What is told after each numbered durable step: nothing, but in crash tests.
+use std::sync::Arc;
+
+use registry::writer::Durability;
+
+/// Told after each numbered durable step.
+pub type StepHook = Arc<dyn Fn(&'static str) + Send + Sync>;
+
+/// Goes on.
+#[cfg(not(feature = "kill-points"))]
+pub fn step_hook() -> StepHook {
+    Arc::new(|_| {})
+}
+
+/// Kills this process with SIGKILL after the step named by `AKASHI_KILL_AFTER`, if one is, at the
+/// `AKASHI_KILL_AFTER_COUNT`th time (1 if not given).
+#[cfg(feature = "kill-points")]
+pub fn step_hook() -> StepHook {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    let Ok(name) = std::env::var("AKASHI_KILL_AFTER") else { return Arc::new(|_| {}) };
+    let count = std::env::var("AKASHI_KILL_AFTER_COUNT").ok().and_then(|count| count.parse().ok()).unwrap_or(1);
+    let seen = AtomicU32::new(0);
+    Arc::new(move |step| {
+        if step == name && seen.fetch_add(1, Ordering::SeqCst) + 1 == count {
+            let killed = std::process::Command::new("kill").arg("-KILL").arg(std::process::id().to_string()).status();
+            // Not reached, unless there is no `kill` to run; then the test must not pass by going on.
+            eprintln!("kill point {step}: {killed:?}");
+            std::process::abort();
+        }
+    })
+}
+
+/// Commits are synced.
+#[cfg(not(feature = "kill-points"))]
+pub const fn durability() -> Durability {
+    Durability::Synced
+}
+
+/// Commits are synced, unless `AKASHI_UNSYNCED=1` asks to see the crash tests fail.
+#[cfg(feature = "kill-points")]
+pub fn durability() -> Durability {
+    if std::env::var_os("AKASHI_UNSYNCED").is_some_and(|value| value == "1") {
+        Durability::Unsynced
+    } else {
+        Durability::Synced
+    }
+}

@@ -1,0 +1,136 @@
+//! The hot path of an OCSP answer, part by part and whole, in memory.
+use std::hint::black_box;
+use std::sync::Arc;
+
+use benches::{BenchSigner, ISSUER, NOW, index, is_revoked, request, responder, scattered, serial};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use der07::Decode;
+use ocsp_responder::{Answer, OcspSigner};
+use pki::algorithm::{Algorithm, Digest};
+use pki::identity::Ca;
+use pki::ocsp::{BasicResponse, OcspRequest, ResponseContents, ResponseData, SingleResponse};
+use pki::revocation::CertificateStatus;
+use status::StatusIndex;
+
+const CERTIFICATES: u64 = 1_000_000;
+const ALGORITHMS: [Algorithm; 2] = [Algorithm::EcdsaP256Sha256, Algorithm::Rsa2048Sha256];
+
+/// POST bodies, read by us and by two foreign decoders.
+fn decode(criterion: &mut Criterion) {
+    let (_, ca_key) = responder(index(1), BenchSigner::new(Algorithm::EcdsaP256Sha256));
+    let hundred: Vec<u64> = (1..=100).collect();
+    for (shape, der) in [
+        ("1 SHA-1 CertID", request(&ca_key, Digest::Sha1, &[123_456], false)),
+        ("1 SHA-256 CertID", request(&ca_key, Digest::Sha256, &[123_456], false)),
+        ("1 SHA-256 CertID and a nonce", request(&ca_key, Digest::Sha256, &[123_456], true)),
+        ("100 SHA-256 CertIDs", request(&ca_key, Digest::Sha256, &hundred, false)),
+    ] {
+        let mut group = criterion.benchmark_group(format!("decode a request of {shape}"));
+        group.throughput(Throughput::Bytes(der.len() as u64));
+        group.bench_function("pki::ocsp", |bencher| {
+            bencher.iter(|| {
+                let request = OcspRequest::from_der(black_box(&der)).expect("well-formed");
+                request.cert_ids().filter_map(|cert_id| cert_id.serial()).last()
+            });
+        });
+        group.bench_function("x509-ocsp 0.2", |bencher| {
+            bencher.iter(|| x509_ocsp::OcspRequest::from_der(black_box(&der)).expect("well-formed"));
+        });
+        // The `ocsp` crate refuses SHA-256.
+        if ocsp::request::OcspRequest::parse(&der).is_ok() {
+            group.bench_function("ocsp 0.4", |bencher| {
+                bencher.iter(|| ocsp::request::OcspRequest::parse(black_box(&der)).expect("well-formed"));
+            });
+        }
+        group.finish();
+    }
+}
+
+/// Random serials in an index of 1 million certificates, 12 % of them revoked.
+fn look_up(criterion: &mut Criterion) {
+    let index = index(CERTIFICATES);
+    let good: Vec<u64> = scattered(CERTIFICATES).filter(|&number| !is_revoked(number)).take(100_000).collect();
+    let revoked: Vec<u64> = scattered(CERTIFICATES).filter(|&number| is_revoked(number)).take(100_000).collect();
+    let unissued: Vec<u64> = scattered(CERTIFICATES).map(|number| number + CERTIFICATES).take(100_000).collect();
+    let mut group = criterion.benchmark_group("look up a random serial among 1 million");
+    group.throughput(Throughput::Elements(1));
+    for (what, numbers) in [("good", good), ("revoked", revoked), ("not issued", unissued)] {
+        let mut numbers = numbers.into_iter().cycle();
+        group.bench_function(what, |bencher| {
+            bencher.iter(|| look_up_one(&index, numbers.next().expect("the list goes round")));
+        });
+    }
+    group.finish();
+}
+
+fn look_up_one(index: &StatusIndex, number: u64) -> CertificateStatus {
+    index.status(black_box(ISSUER), serial(number))
+}
+
+/// tbsResponseData from its contents, and the whole response from stored parts.
+fn encode(criterion: &mut Criterion) {
+    let signer = BenchSigner::new(Algorithm::Rsa2048Sha256);
+    let (_, ca_key) = responder(index(1), BenchSigner::new(Algorithm::EcdsaP256Sha256));
+    let request = request(&ca_key, Digest::Sha256, &[123_456], false);
+    let cert_id_der = OcspRequest::from_der(&request).expect("well-formed").cert_ids().next().expect("one").der;
+    let next_update = NOW.plus_seconds(28_800);
+    let status = CertificateStatus::Good;
+    let single = SingleResponse { cert_id_der, status, this_update: NOW, next_update, archive_cutoff: None };
+    let contents =
+        ResponseContents { responder_key_hash: signer.key_hash(), produced_at: NOW, responses: &[single], nonce: None };
+    let mut group = criterion.benchmark_group("encode an answer about 1 certificate");
+    group.bench_function("to-be-signed data", |bencher| bencher.iter(|| ResponseData::encode(black_box(&contents))));
+    let data = ResponseData::encode(&contents).expect("times in order");
+    let signed = signer.sign(data).expect("a key in memory signs");
+    group.bench_function("whole, from stored parts, RSA-2048", |bencher| {
+        let (algorithm, certificate) = (signer.algorithm(), signer.certificate_der());
+        bencher.iter(|| BasicResponse::assemble(black_box(signed.data()), algorithm, signed.signature(), certificate));
+    });
+    group.finish();
+}
+
+/// Octets to octets, beside the signature alone: what is left between the two is ours.
+fn whole_path(criterion: &mut Criterion) {
+    let index = index(CERTIFICATES);
+    for algorithm in ALGORITHMS {
+        let (responder, ca_key) = responder(Arc::clone(&index), BenchSigner::new(algorithm));
+        let one = request(&ca_key, Digest::Sha256, &[123_457], true);
+        let ten = request(&ca_key, Digest::Sha256, &scattered(CERTIFICATES).take(10).collect::<Vec<_>>(), true);
+        let mut group = criterion.benchmark_group(format!("answer from 1 million certificates, {}", algorithm.word()));
+        for (what, request) in [("1 CertID and a nonce", &one), ("10 CertIDs and a nonce", &ten)] {
+            group.bench_function(what, |bencher| {
+                bencher.iter(|| {
+                    let answer = responder.answer(Ca::Sign, black_box(request), NOW);
+                    assert!(matches!(answer, Answer::Signed(_)), "signed");
+                    answer
+                });
+            });
+        }
+        group.bench_function("all but the signature, 1 CertID and a nonce", |bencher| {
+            bencher.iter(|| responder.decide(Ca::Sign, black_box(&one), NOW).map(|_| ()));
+        });
+        let signer = BenchSigner::new(algorithm);
+        let data = response_data(&one, &signer);
+        group.bench_function("the signature alone", |bencher| {
+            bencher.iter_batched(|| data.clone(), |data| signer.sign(data).is_ok(), BatchSize::SmallInput);
+        });
+        let unissued = request(&ca_key, Digest::Sha256, &[CERTIFICATES + 1], false);
+        group.bench_function("never issued, asked alone", |bencher| {
+            bencher.iter(|| responder.answer(Ca::Sign, black_box(&unissued), NOW));
+        });
+        group.finish();
+    }
+}
+
+fn response_data(request: &[u8], signer: &BenchSigner) -> ResponseData {
+    let request = OcspRequest::from_der(request).expect("well-formed");
+    let cert_id_der = request.cert_ids().next().expect("one").der;
+    let (status, next_update) = (CertificateStatus::Good, NOW.plus_seconds(28_800));
+    let responses = &[SingleResponse { cert_id_der, status, this_update: NOW, next_update, archive_cutoff: None }];
+    let contents =
+        ResponseContents { responder_key_hash: signer.key_hash(), produced_at: NOW, responses, nonce: request.nonce() };
+    ResponseData::encode(&contents).expect("times in order")
+}
+
+criterion_group!(ocsp_benches, decode, look_up, encode, whole_path);
+criterion_main!(ocsp_benches);

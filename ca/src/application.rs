@@ -1,0 +1,175 @@
+//! A desk's request for a certificate, judged whole before anything is recorded.
+use pki::algorithm::{PublicKey, PublicKeyError, sha256};
+use pki::certificate::DeskId;
+use pki::csr::{CertificationRequest, CsrError};
+use pki::identity::Ca;
+use pki::municipality::{self, Municipality};
+use pki::person::{Address, BirthDate, BirthDateError, FourInfo, PersonName, Sex};
+use pki::text::TextError;
+use pki::time::{CivilDate, ImpossibleDate};
+use pki::validity::may_hold_signature_certificate;
+use serde::Deserialize;
+
+use crate::authority::{Authority, Caller};
+use crate::doors::read_body;
+use crate::problem::{Problem, ProblemKind};
+
+/// 住民票コード has eleven digits (住民基本台帳法施行規則 第1条).
+const RESIDENT_CODE_DIGITS: usize = 11;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ApplicationBody {
+    ca: String,
+    municipality: String,
+    resident_code: String,
+    person: PersonBody,
+    card_expires_on: Option<String>,
+    stay_ends_on: Option<String>,
+    csr: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PersonBody {
+    name: String,
+    name_substitutions: Option<String>,
+    sex: String,
+    birth_date: String,
+    address: String,
+    address_substitutions: Option<String>,
+}
+
+/// A judged request.
+pub struct Application {
+    /// Which kind of certificate.
+    pub ca: Ca,
+    /// Where the person lives; always the desk's own.
+    pub municipality: &'static Municipality,
+    /// The desk's sign.
+    pub desk: DeskId,
+    /// Keyed hash of the resident code.
+    pub resident: [u8; 32],
+    /// The person.
+    pub person: FourInfo,
+    /// The card's last day.
+    pub card_expires_on: Option<CivilDate>,
+    /// The last day of a limited stay.
+    pub stay_ends_on: Option<CivilDate>,
+    /// A key whose holder the desk has proved.
+    pub public_key: PublicKey,
+}
+
+impl Application {
+    /// Judges a request: the desk's right, the person's data, the public key. The first thing wrong is the answer.
+    pub fn judge(authority: &Authority, caller: &Caller, body: &[u8]) -> Result<Self, Problem> {
+        let body: ApplicationBody = read_body(body)?;
+        let today = authority.outside.clock.now().jst_date();
+        let ca: Ca = body.ca.parse().map_err(|error: pki::identity::IdentityError| {
+            Problem::of_field(ProblemKind::NotInForm, "ca", error.to_string())
+        })?;
+        let (desk, municipality) = place(caller, &body.municipality, today)?;
+        let person = person(&body.person, today)?;
+        let card_expires_on = date("card_expires_on", body.card_expires_on.as_deref())?;
+        let stay_ends_on = date("stay_ends_on", body.stay_ends_on.as_deref())?;
+        // The latest possible day of birth decides: whoever may still be under 15 gets none (facts 1.7).
+        if ca == Ca::Sign && !may_hold_signature_certificate(person.birth_date.latest(), today) {
+            let detail = "a signature certificate needs a holder of 15 years or more";
+            return Err(Problem::of_field(ProblemKind::UnderFifteen, "person.birth_date", detail));
+        }
+        let public_key = public_key(authority, body.csr.as_bytes())?;
+        let resident = authority.resident(&body.resident_code)?;
+        Ok(Self { ca, municipality, desk, resident, person, card_expires_on, stay_ends_on, public_key })
+    }
+
+    /// How the registry knows the key.
+    pub fn public_key_sha256(&self) -> [u8; 32] {
+        sha256(self.public_key.spki_der())
+    }
+}
+
+fn place(caller: &Caller, code: &str, today: CivilDate) -> Result<(DeskId, &'static Municipality), Problem> {
+    let unknown = |detail: &str| Problem::of_field(ProblemKind::UnknownMunicipality, "municipality", detail);
+    let found = code.parse().ok().and_then(municipality::find);
+    let municipality = found.ok_or_else(|| unknown("the code is not in the table of municipalities"))?;
+    if !municipality.in_force_on(today) {
+        return Err(unknown("the municipality is not in force today"));
+    }
+    if caller.municipality()? != municipality.code {
+        let detail = "a desk acts for its own municipality only";
+        return Err(Problem::of_field(ProblemKind::NotYourMunicipality, "municipality", detail));
+    }
+    let desk = caller.desk.ok_or_else(|| Problem::new(ProblemKind::WrongRole, "only a desk may do this"))?;
+    Ok((desk, municipality))
+}
+
+fn person(body: &PersonBody, today: CivilDate) -> Result<FourInfo, Problem> {
+    let name = PersonName::new(&body.name, body.name_substitutions.as_deref());
+    let address = Address::new(&body.address, body.address_substitutions.as_deref());
+    let sex: Result<Sex, _> = body.sex.parse();
+    let birth_date: Result<BirthDate, BirthDateError> = body.birth_date.parse();
+    let birth_date = birth_date.and_then(|date| date.refuse_future(today));
+    Ok(FourInfo {
+        name: name.map_err(|error| text_problem("person.name", &error))?,
+        sex: sex.map_err(|error| Problem::of_field(ProblemKind::NotInForm, "person.sex", error.to_string()))?,
+        birth_date: birth_date
+            .map_err(|error| Problem::of_field(ProblemKind::ImpossibleDate, "person.birth_date", error.to_string()))?,
+        address: address.map_err(|error| text_problem("person.address", &error))?,
+    })
+}
+
+fn text_problem(field: &'static str, error: &TextError) -> Problem {
+    let kind = match error {
+        TextError::NotAllowed { .. } | TextError::HalfWidth { .. } => ProblemKind::CharacterNotAllowed,
+        TextError::Empty
+        | TextError::TooLong { .. }
+        | TextError::OuterSpace { .. }
+        | TextError::DoubleSpace { .. }
+        | TextError::FlagCount { .. }
+        | TextError::BadFlag { .. } => ProblemKind::NotInForm,
+    };
+    Problem::of_field(kind, field, error.to_string())
+}
+
+fn date(field: &'static str, text: Option<&str>) -> Result<Option<CivilDate>, Problem> {
+    let impossible = |error: ImpossibleDate| Problem::of_field(ProblemKind::ImpossibleDate, field, error.to_string());
+    text.map(|text| text.parse().map_err(impossible)).transpose()
+}
+
+fn public_key(authority: &Authority, csr: &[u8]) -> Result<PublicKey, Problem> {
+    let request = CertificationRequest::from_pem(csr).map_err(|error| csr_problem(&error))?;
+    let public_key = request.public_key().clone();
+    let expected = authority.outside.profile.algorithm();
+    if public_key.algorithm() != expected {
+        let detail =
+            format!("the key is for {}, the profile is for {}", public_key.algorithm().word(), expected.word());
+        return Err(Problem::of_field(ProblemKind::KeyAlgorithm, "csr", detail));
+    }
+    Ok(public_key)
+}
+
+fn csr_problem(error: &CsrError) -> Problem {
+    let kind = match error {
+        CsrError::TooLarge { .. } | CsrError::NotPem | CsrError::Malformed(_) | CsrError::MalformedContents => {
+            ProblemKind::CsrMalformed
+        }
+        CsrError::PublicKey(error) => match error {
+            PublicKeyError::Malformed | PublicKeyError::BadNumbers => ProblemKind::CsrMalformed,
+            PublicKeyError::UnknownAlgorithm => ProblemKind::KeyAlgorithm,
+            PublicKeyError::ModulusTooShort { .. } => ProblemKind::KeyTooShort,
+            PublicKeyError::BadExponent => ProblemKind::KeyBadExponent,
+        },
+        CsrError::SignatureAlgorithm { .. } | CsrError::BadSignature => ProblemKind::CsrSignature,
+    };
+    Problem::of_field(kind, "csr", error.to_string())
+}
+
+/// A resident code in its form. The message does not repeat it.
+pub(crate) fn resident_code(code: &str) -> Result<&str, Problem> {
+    if code.len() == RESIDENT_CODE_DIGITS && code.bytes().all(|octet| octet.is_ascii_digit()) {
+        Ok(code)
+    } else {
+        let detail = format!("a resident code (住民票コード) has {RESIDENT_CODE_DIGITS} digits");
+        Err(Problem::of_field(ProblemKind::NotInForm, "resident_code", detail))
+    }
+}

@@ -1,0 +1,189 @@
+//! What the rules stand on.
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use aws_lc_rs::rand::SecureRandom;
+use pki::certificate::Profile;
+use pki::identity::{Ca, IssuerKey};
+use pki::municipality::MunicipalityCode;
+use registry::event::{Actor, Door, Event, PartyId, RequestId};
+use registry::seal::Vault;
+use registry::state::{RequestOutcome, StateReads};
+use registry::{Clock, Registry};
+
+use crate::answer::Answer;
+use crate::problem::{Problem, ProblemKind};
+use crate::seam::{KeyedHash, LeafSigner, PartyCa, StepHook, Visibility};
+
+/// Requests that share one of these turns wait for each other; two that must (the same idempotency key) always share.
+const TURNS: usize = 256;
+
+/// Everything that the rules are given.
+pub struct Surroundings {
+    /// The system of record.
+    pub registry: Arc<Registry>,
+    /// Names, policies, URLs.
+    pub profile: Profile,
+    /// One signer for each CA key; of each CA, the last one issues.
+    pub signers: Vec<Arc<dyn LeafSigner>>,
+    /// Wraps the data keys of sealed records.
+    pub vault: Arc<dyn Vault>,
+    /// Keyed hashes.
+    pub keyed_hash: Arc<dyn KeyedHash>,
+    /// Client certificates for parties.
+    pub party_ca: Arc<dyn PartyCa>,
+    /// When OCSP nodes have passed a position.
+    pub visibility: Arc<dyn Visibility>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness for subjects and data keys.
+    pub randomness: Arc<dyn SecureRandom + Send + Sync>,
+    /// Told after each durable step.
+    pub step: StepHook,
+}
+
+/// The CA.
+pub struct Authority {
+    pub(crate) outside: Surroundings,
+    turns: Vec<Mutex<()>>,
+}
+
+/// A party that has been recognised, at a door that its role opens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Who.
+    pub party: PartyId,
+    /// Where.
+    pub door: Door,
+    /// A desk's 受付窓口識別記号.
+    pub desk: Option<pki::certificate::DeskId>,
+}
+
+impl Caller {
+    /// As the log names it.
+    pub const fn actor(&self) -> Actor {
+        Actor::Party(self.party)
+    }
+
+    /// The municipality for which a desk acts. The desk's door opens to nobody without one.
+    pub fn municipality(&self) -> Result<MunicipalityCode, Problem> {
+        let desk = self.desk.as_ref().ok_or_else(|| Problem::new(ProblemKind::WrongRole, "only a desk may do this"))?;
+        Ok(desk.municipality())
+    }
+}
+
+impl Authority {
+    /// The CA on these surroundings.
+    pub fn new(outside: Surroundings) -> Self {
+        Self { outside, turns: (0..TURNS).map(|_| Mutex::new(())).collect() }
+    }
+
+    /// The registry.
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.outside.registry
+    }
+
+    /// Where the manifest of the latest cut is.
+    pub fn crl_manifest_url(&self) -> String {
+        self.outside.profile.crl_manifest_url()
+    }
+
+    /// The signer with which a CA issues now: the newest key's.
+    pub(crate) fn signer(&self, ca: Ca) -> Result<&Arc<dyn LeafSigner>, Problem> {
+        let of_ca = |signer: &&Arc<dyn LeafSigner>| signer.issuer().issuer.ca == ca;
+        let newest = self.outside.signers.iter().filter(of_ca).max_by_key(|signer| signer.issuer().issuer.key);
+        newest.ok_or_else(|| Problem::new(ProblemKind::Internal, "the CA has no key in service"))
+    }
+
+    /// The signer of one CA key.
+    pub(crate) fn signer_of(&self, issuer: IssuerKey) -> Result<&Arc<dyn LeafSigner>, Problem> {
+        let found = self.outside.signers.iter().find(|signer| signer.issuer().issuer == issuer);
+        found.ok_or_else(|| Problem::new(ProblemKind::Internal, "the CA key is not in service"))
+    }
+
+    /// The keyed hash of octets of that domain.
+    pub(crate) fn keyed_hash(&self, domain: &str, octets: &[u8]) -> Result<[u8; 32], Problem> {
+        self.outside
+            .keyed_hash
+            .keyed_hash(domain, octets)
+            .map_err(|failure| Problem::new(ProblemKind::TokenUnavailable, failure.to_string()))
+    }
+
+    /// The identity of a request: who, idempotency key, and what was asked where.
+    pub(crate) fn request_id(&self, caller: &Caller, asked: &Asked<'_>) -> Result<RequestId, Problem> {
+        let octets = [asked.path.as_bytes(), &[0], asked.body].concat();
+        Ok(RequestId {
+            party: caller.party,
+            key_hash: idempotency_key_hash(asked.idempotency_key),
+            request_hash: self.keyed_hash("request", &octets)?,
+        })
+    }
+
+    /// The turn of a request; the same idempotency key of the same party waits here for its first attempt.
+    pub(crate) fn turn(&self, request: &RequestId) -> MutexGuard<'_, ()> {
+        let [first, second, ..] = request.key_hash;
+        let turn = (usize::from(first) + usize::from(second) * 31 + request.party.0 as usize) % TURNS;
+        // A panic in a turn left nothing half done that the registry does not know of.
+        self.turns[turn].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What became of this request earlier, if it is the same one.
+    pub(crate) fn earlier(&self, request: &RequestId) -> Result<Option<RequestOutcome>, Problem> {
+        let Some(record) = self.outside.registry.store().request(request.party, &request.key_hash)? else {
+            return Ok(None);
+        };
+        if record.request_hash != request.request_hash {
+            let detail = "the path or the body is not that of the first request with this key";
+            return Err(Problem::new(ProblemKind::IdempotencyKeyReused, detail));
+        }
+        Ok(Some(record.outcome))
+    }
+
+    /// Does something once for each idempotency key, and keeps its answer. A crash between the two does it again.
+    pub fn once(&self, caller: &Caller, asked: &Asked<'_>, work: impl FnOnce() -> Ruling) -> Ruling {
+        let request = self.request_id(caller, asked)?;
+        let _turn = self.turn(&request);
+        let done = match self.earlier(&request)? {
+            Some(RequestOutcome::Answer(answer)) => serde_json::from_slice(&answer).ok(),
+            Some(RequestOutcome::Certificate { .. }) => None,
+            None => {
+                let Answer { status, body, location } = work()?;
+                let kept = serde_json::to_vec(&(status, &body, &location)).expect("JSON values are writable");
+                self.registry().transact::<_, Problem>(caller.actor(), caller.door, move |transaction| {
+                    Ok(transaction.append(Event::Answered { request, answer: kept }, None)?)
+                })?;
+                Some((status, body, location))
+            }
+        };
+        let other = || Problem::new(ProblemKind::IdempotencyKeyReused, "the key was used for another kind of request");
+        done.map(|(status, body, location)| Answer { status, body, location }).ok_or_else(other)
+    }
+
+    /// Records that a request was refused. Should even that fail, the refusal still stands.
+    pub fn record_refusal(&self, actor: Actor, door: Door, problem: &Problem) {
+        let event = Event::Refused { problem: problem.kind().slug().to_owned() };
+        let recorded: Result<u64, registry::RegistryError> =
+            self.outside.registry.transact(actor, door, move |transaction| transaction.append(event, None));
+        if let Err(error) = recorded {
+            tracing::warn!(%error, "a refusal could not be recorded");
+        }
+    }
+}
+
+/// One call, as it came.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    /// The path.
+    pub path: &'a str,
+    /// The idempotency key; empty for calls that change nothing.
+    pub idempotency_key: &'a str,
+    /// The body.
+    pub body: &'a [u8],
+}
+
+/// How an idempotency key is stored.
+pub(crate) fn idempotency_key_hash(key: &str) -> [u8; 32] {
+    pki::algorithm::sha256(key.as_bytes())
+}
+
+/// What a rule gives.
+pub type Ruling = Result<Answer, Problem>;

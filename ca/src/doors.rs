@@ -1,0 +1,160 @@
+//! The doors: HTTP on the outside, plain calls of the rules inside. Each call recognises the party, reads a body of
+//! limited size, runs the rules where blocking is allowed, and records a refusal.
+mod routes;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use registry::event::{Actor, Door};
+use serde::de::DeserializeOwned;
+
+use crate::answer::Answer;
+use crate::authority::{Asked, Authority, Caller, Ruling};
+use crate::problem::{Problem, ProblemKind};
+
+pub use routes::{administrators_call, routes};
+
+/// A request with an RSA-3072 key, a long address and every field takes about 6 KiB.
+pub const BODY_OCTETS_MAX: usize = 32 * 1_024;
+/// As `Idempotency-Key` values go; longer ones are a mistake.
+const IDEMPOTENCY_KEY_OCTETS_MAX: usize = 128;
+
+/// The client certificate (DER) of the connection, put into each request by the listener.
+#[derive(Clone)]
+pub struct PeerCertificate(pub Arc<[u8]>);
+
+/// Counts what doors do: called with door, status and problem slug (empty when not refused).
+pub type CallObserver = Arc<dyn Fn(Door, u16, &'static str) + Send + Sync>;
+
+/// What the routes work on.
+#[derive(Clone)]
+pub struct DoorState {
+    /// The rules.
+    pub authority: Arc<Authority>,
+    /// Told of each call.
+    pub observer: CallObserver,
+}
+
+/// Whether a call must carry an idempotency key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// It only reads.
+    Reads,
+    /// It changes something.
+    Changes,
+}
+
+/// Decodes a body. The message never repeats what was sent: it may be a person's data.
+pub fn read_body<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|error| {
+        let text = error.to_string();
+        let detail = match text.split_once(" at line ") {
+            Some((missing, _)) if missing.starts_with("missing field") => missing.to_owned(),
+            _ => format!("the JSON is not as the call takes it at line {}, column {}", error.line(), error.column()),
+        };
+        Problem::new(ProblemKind::MalformedBody, detail)
+    })
+}
+
+/// One call from the outside to the rules and back.
+async fn call(
+    state: DoorState,
+    door: Door,
+    kind: Kind,
+    request: axum::extract::Request,
+    rules: impl FnOnce(&Authority, &Caller, &Asked<'_>) -> Ruling + Send + 'static,
+) -> Response {
+    let DoorState { authority, observer } = state;
+    let (parts, body) = request.into_parts();
+    let peer = parts.extensions.get::<PeerCertificate>().cloned();
+    let body = read_limited(body).await;
+    let ruling = tokio::task::spawn_blocking(move || {
+        let work = || {
+            let certificate = peer.ok_or_else(|| {
+                let problem = Problem::new(ProblemKind::PartyUnregistered, "no client certificate");
+                (Actor::Unregistered, problem)
+            })?;
+            let caller = authority.recognise(&certificate.0, door)?;
+            let run = || {
+                let idempotency_key = idempotency_key(&parts.headers, kind)?;
+                let asked = Asked { path: parts.uri.path(), idempotency_key, body: &body? };
+                rules(&authority, &caller, &asked)
+            };
+            run().map_err(|problem| (caller.actor(), problem))
+        };
+        // A panic is our bug and this request's alone.
+        let ruling = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+            Err((Actor::System, Problem::new(ProblemKind::Internal, "the request met a fault of ours")))
+        });
+        ruling.map_err(|(actor, problem)| {
+            if !problem.is_temporary() {
+                authority.record_refusal(actor, door, &problem);
+            }
+            problem
+        })
+    })
+    .await;
+    let ruling = ruling.unwrap_or_else(|_| Err(Problem::new(ProblemKind::Internal, "the request was dropped")));
+    match &ruling {
+        Ok(answer) => observer(door, answer.status, ""),
+        Err(problem) => observer(door, problem.kind().status(), problem.kind().slug()),
+    }
+    respond(ruling)
+}
+
+async fn read_limited(body: Body) -> Result<Vec<u8>, Problem> {
+    match Limited::new(body, BODY_OCTETS_MAX).collect().await {
+        Ok(collected) => Ok(collected.to_bytes().to_vec()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            let detail = format!("at most {BODY_OCTETS_MAX} octets are taken");
+            Err(Problem::new(ProblemKind::BodyTooLarge, detail))
+        }
+        Err(_) => Err(Problem::new(ProblemKind::MalformedBody, "the body ended before it was complete")),
+    }
+}
+
+fn idempotency_key(headers: &HeaderMap, kind: Kind) -> Result<&str, Problem> {
+    if kind == Kind::Reads {
+        return Ok("");
+    }
+    let mut values = headers.get_all("idempotency-key").iter();
+    let key = match (values.next(), values.next()) {
+        (Some(key), None) => key.as_bytes(),
+        (None, _) | (Some(_), Some(_)) => &[],
+    };
+    let visible = (1..=IDEMPOTENCY_KEY_OCTETS_MAX).contains(&key.len()) && key.iter().all(u8::is_ascii_graphic);
+    match std::str::from_utf8(key) {
+        Ok(key) if visible => Ok(key),
+        Ok(_) | Err(_) => {
+            let detail = "this call needs one Idempotency-Key of visible ASCII characters";
+            Err(Problem::new(ProblemKind::IdempotencyKeyMissing, detail))
+        }
+    }
+}
+
+/// The HTTP form of a ruling. Nothing of a door is ever cached.
+pub fn respond(ruling: Ruling) -> Response {
+    let (status, media_type, body, location, retry) = match ruling {
+        Ok(Answer { status, body, location }) => (status, "application/json", body, location, false),
+        Err(problem) => {
+            let status = problem.kind().status();
+            (status, "application/problem+json", problem.to_json(), None, problem.is_temporary())
+        }
+    };
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = (status, format!("{body}\n")).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(location) = location.and_then(|location| HeaderValue::try_from(location).ok()) {
+        headers.insert(header::LOCATION, location);
+    }
+    if retry {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+    }
+    response
+}

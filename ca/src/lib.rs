@@ -1,0 +1,32 @@
+//! The rules of the CA, and the doors for those who ask. Never answers OCSP, never publishes a CRL.
+//!
+//! A request goes: [`doors`] (who is it, may it knock here, is it of sane size) → [`authority::Authority`] (the rules)
+//! → the registry (one transaction) → the answer. Whatever is refused becomes a [`problem::Problem`], and the refusal
+//! itself is all that is recorded.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`authority`] | what the rules stand on, and the turn that requests with one idempotency key take |
+//! | [`application`] | a desk's request for a certificate, judged before anything is recorded |
+//! | [`issue`] | the seven durable steps of an issue; [`recovery`] what a crash between them leaves, made whole |
+//! | [`cause`] | the table cause × CA → effect; [`withdraw`] holds and revocations |
+//! | [`residents`] | changes reported by the resident register; [`parties`] who may knock |
+//! | [`lookup`] | what a desk may see and act on |
+//! | [`own`] | the CA's own certificates: self-signed CA certificates and delegated OCSP certificates |
+//! | [`seam`] | what the rules need from outside |
+//! | [`problem`] | the table of refusals |
+pub mod answer;
+pub mod application;
+pub mod authority;
+pub mod cause;
+pub mod doors;
+pub mod issue;
+pub mod lookup;
+pub mod own;
+pub mod parties;
+pub mod problem;
+pub mod record;
+pub mod recovery;
+pub mod residents;
+pub mod seam;
+pub mod withdraw;

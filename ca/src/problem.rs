@@ -1,0 +1,240 @@
+//! What is refused, and what to do about it: RFC 9457 problems with stable types. One table; no other place writes one.
+use registry::RegistryError;
+use registry::seal::VaultError;
+use serde_json::{Value, json};
+
+/// What every problem's type begins with.
+pub const TYPE_PREFIX: &str = "urn:akashi:problem:";
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $slug:literal, $status:literal, $title:literal, $remedy:literal;)*) => {
+        /// The kinds of problem. Their slugs are stable: clients branch on them.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum ProblemKind {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl ProblemKind {
+            /// Every kind.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The end of the problem's type.
+            pub const fn slug(self) -> &'static str {
+                match self { $(Self::$name => $slug,)* }
+            }
+
+            /// The HTTP status.
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$name => $status,)* }
+            }
+
+            /// What kind of thing happened.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)* }
+            }
+
+            /// What the caller can do.
+            pub const fn remedy(self) -> &'static str {
+                match self { $(Self::$name => $remedy,)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// The body is not the JSON that the call takes.
+    MalformedBody = "malformed-body", 400, "The body is not what this call takes",
+        "Send the JSON that the documentation of this call shows.";
+    /// The body is over its limit.
+    BodyTooLarge = "body-too-large", 413, "The body is over its limit",
+        "Send one request at a time, without anything the call does not take.";
+    /// The idempotency key is missing or not one.
+    IdempotencyKeyMissing = "idempotency-key-missing", 400, "The Idempotency-Key header is missing or not usable",
+        "Send a header Idempotency-Key of 1 to 128 visible ASCII characters, new for each new request, the same for a retry.";
+    /// The idempotency key was used for another request.
+    IdempotencyKeyReused = "idempotency-key-reused", 422, "This idempotency key was used for another request",
+        "Use a new key for a new request; a retry must send the very same body.";
+    /// The client certificate is of our party CA, but not of a registered party.
+    PartyUnregistered = "party-unregistered", 403, "This client certificate is not registered",
+        "Ask the CA's staff to register it.";
+    /// The party is suspended.
+    PartySuspended = "party-suspended", 403, "This party is suspended",
+        "Ask the CA's staff why, and to reinstate it.";
+    /// The party's role does not open this door.
+    WrongRole = "wrong-role", 403, "This party's role does not open this door",
+        "Use the door of your role.";
+    /// No such call.
+    NoSuchCall = "no-such-call", 404, "There is no such call",
+        "Check the path and the method against the documentation.";
+    /// A desk acts for another's municipality.
+    NotYourMunicipality = "not-your-municipality", 403, "This desk may not act for that municipality",
+        "Let a desk of the municipality where the person lives send the request.";
+    /// Not a municipality.
+    UnknownMunicipality = "unknown-municipality", 422, "There is no such municipality",
+        "Send the 5-digit code (JIS X 0402) of a municipality in force; wards of designated cities use their city's.";
+    /// Not a day of the calendar, or one that cannot be.
+    ImpossibleDate = "impossible-date", 422, "The date is not possible",
+        "Send an existing day as YYYY-MM-DD; an unknown day or month of birth is 00.";
+    /// A character that a certificate may not carry.
+    CharacterNotAllowed = "character-not-allowed", 422, "A character may not stand in a certificate",
+        "Replace it by its substitute from JIS X 0208 or JIS X 0212 and set its position to 1 in the substitution flags.";
+    /// A text, code or word that is not in its form.
+    NotInForm = "not-in-form", 422, "A field is not in its form",
+        "Send the field as its documentation shows.";
+    /// Not a certification request.
+    CsrMalformed = "csr-malformed", 422, "The certification request cannot be read",
+        "Send a PKCS #10 request as PEM.";
+    /// The request's signature is not that of the key inside.
+    CsrSignature = "csr-signature", 422, "The certification request's signature is wrong",
+        "Make the request anew on the card whose key it holds.";
+    /// RSA below 2048 bits.
+    KeyTooShort = "key-too-short", 422, "The RSA key is too short",
+        "Make a key of the size that the profile asks for.";
+    /// RSA with another exponent than 65537.
+    KeyBadExponent = "key-bad-exponent", 422, "The RSA public exponent is not 65537",
+        "Make a key with the public exponent 65537.";
+    /// A key of another algorithm than the profile's.
+    KeyAlgorithm = "key-algorithm", 422, "The key's algorithm is not that of the profile",
+        "Make a key of the algorithm that the profile asks for.";
+    /// A public key that was seen before.
+    KeySeenBefore = "key-seen-before", 409, "This public key was used before",
+        "If `existing` is given, fetch that certificate; otherwise make a new key pair.";
+    /// The card, the stay or the paired certificate leaves no time.
+    NoTimeLeft = "no-time-left", 422, "The certificate would already have expired",
+        "Renew the card or the paired certificate first.";
+    /// A signature certificate for a person under 15.
+    UnderFifteen = "under-fifteen", 422, "Persons under 15 get no signature certificate",
+        "Request the user certificate only.";
+    /// No such certificate.
+    UnknownCertificate = "unknown-certificate", 404, "There is no such certificate",
+        "Check CA and serial.";
+    /// No request with that idempotency key.
+    UnknownRequest = "unknown-request", 404, "No request with this idempotency key was accepted",
+        "Send the request again.";
+    /// No such party.
+    UnknownParty = "unknown-party", 404, "There is no such party",
+        "List the parties to find its number.";
+    /// The serial was given up before hand-over.
+    DestroyedBeforeHandOver = "destroyed-before-hand-over", 409, "This certificate was given up before hand-over",
+        "Send a new request with a new idempotency key and a new key pair.";
+    /// The status does not allow it.
+    AlreadyRevoked = "already-revoked", 409, "The certificate is revoked already",
+        "Nothing is left to do; a revocation is for good.";
+    /// A cut was asked for and not published.
+    CutFailed = "cut-failed", 503, "No new cut was published",
+        "Look at the log and the metric akashi_crl_failures_total for the check that failed.";
+    /// The token does not answer.
+    TokenUnavailable = "token-unavailable", 503, "The signing token does not answer",
+        "Send the same request with the same idempotency key again later; nothing is lost.";
+    /// The registry does not accept writes.
+    RegistryUnavailable = "registry-unavailable", 503, "The registry accepts nothing now",
+        "Send the same request with the same idempotency key again later; nothing is lost.";
+    /// Our own fault.
+    Internal = "internal", 500, "Something is wrong on our side",
+        "Send the same request with the same idempotency key again; if it stays, tell the CA's staff.";
+}
+
+/// A refusal. Its texts never hold personal data: they name fields, positions and code points.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    kind: ProblemKind,
+    field: Option<&'static str>,
+    detail: String,
+    existing: Option<String>,
+}
+
+impl Problem {
+    /// A problem with what exactly was wrong.
+    pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
+        Self { kind, field: None, detail: detail.into(), existing: None }
+    }
+
+    /// A problem with one field of the body.
+    pub fn of_field(kind: ProblemKind, field: &'static str, detail: impl Into<String>) -> Self {
+        Self { field: Some(field), ..Self::new(kind, detail) }
+    }
+
+    /// With the path of what is there already.
+    #[must_use]
+    pub fn with_existing(self, path: String) -> Self {
+        Self { existing: Some(path), ..self }
+    }
+
+    /// Its kind.
+    pub const fn kind(&self) -> ProblemKind {
+        self.kind
+    }
+
+    /// What exactly was wrong.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The caller can send the same again later.
+    pub const fn is_temporary(&self) -> bool {
+        self.kind.status() == 503
+    }
+
+    /// The `application/problem+json` body.
+    pub fn to_json(&self) -> Value {
+        let Self { kind, field, detail, existing } = self;
+        let mut body = json!({
+            "type": format!("{TYPE_PREFIX}{}", kind.slug()),
+            "title": kind.title(),
+            "status": kind.status(),
+            "detail": detail,
+            "remedy": kind.remedy(),
+        });
+        if let Some(field) = field {
+            body["field"] = json!(field);
+        }
+        if let Some(existing) = existing {
+            body["existing"] = json!(existing);
+        }
+        body
+    }
+}
+
+impl From<RegistryError> for Problem {
+    fn from(error: RegistryError) -> Self {
+        match &error {
+            RegistryError::ClockBehind { .. }
+            | RegistryError::Poisoned
+            | RegistryError::Stopped
+            | RegistryError::Storage { .. } => Self::new(ProblemKind::RegistryUnavailable, error.to_string()),
+            RegistryError::Illegal(_) | RegistryError::Damaged { .. } | RegistryError::Open { .. } => {
+                tracing::error!(%error, "the registry refused what the rules asked for");
+                Self::new(ProblemKind::Internal, "the request was not recorded")
+            }
+        }
+    }
+}
+
+impl From<VaultError> for Problem {
+    fn from(error: VaultError) -> Self {
+        match &error {
+            VaultError::Token(_) => Self::new(ProblemKind::TokenUnavailable, "records cannot be sealed or opened now"),
+            VaultError::Forgotten(_) => Self::new(ProblemKind::UnknownCertificate, error.to_string()),
+            VaultError::Altered => {
+                tracing::error!(%error, "a sealed record does not open");
+                Self::new(ProblemKind::Internal, "a stored record does not open")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_problem_has_a_type_of_its_own_and_says_what_to_do() {
+        let mut slugs: Vec<_> = ProblemKind::ALL.iter().map(|kind| kind.slug()).collect();
+        slugs.sort_unstable();
+        slugs.dedup();
+        assert_eq!(slugs.len(), ProblemKind::ALL.len());
+        for kind in ProblemKind::ALL {
+            assert!((400..600).contains(&kind.status()) && kind.remedy().ends_with('.'), "{kind:?}");
+        }
+    }
+}

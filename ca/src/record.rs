@@ -1,0 +1,120 @@
+//! The sealed part of an issue's rows: what the certificate is, and whom it is for.
+use std::fmt;
+
+use minicbor::{Decode, Encode};
+use pki::identity::{Ca, Serial};
+use pki::person::FourInfo;
+use pki::time::{CivilDate, UnixTime};
+use registry::seal::RetentionYear;
+use zeroize::Zeroize;
+
+/// The person, as the certificate's record keeps it for the service of the latest 4 info.
+#[derive(Clone, PartialEq, Eq, Encode, Decode, Zeroize)]
+#[zeroize(drop)]
+pub struct PersonRecord {
+    /// 氏名
+    #[n(0)]
+    pub name: String,
+    /// Positions of substitutes in it.
+    #[n(1)]
+    pub name_substitutions: String,
+    /// The certificate's digit for 性別.
+    #[n(2)]
+    pub sex: String,
+    /// 生年月日 as the certificate writes it.
+    #[n(3)]
+    pub birth_date: String,
+    /// 住所
+    #[n(4)]
+    pub address: String,
+    /// Positions of substitutes in it.
+    #[n(5)]
+    pub address_substitutions: String,
+}
+
+impl PersonRecord {
+    /// The record of these 4 info.
+    pub fn new(person: &FourInfo) -> Self {
+        Self {
+            name: person.name.text().to_owned(),
+            name_substitutions: person.name.substitutions().to_owned(),
+            sex: person.sex.certificate_digit().to_string(),
+            birth_date: person.birth_date.certificate_form(),
+            address: person.address.text().to_owned(),
+            address_substitutions: person.address.substitutions().to_owned(),
+        }
+    }
+}
+
+/// What the rows `Intended` (octets to be signed) and `Issued` (the certificate) seal.
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+pub struct IssueRecord {
+    /// tbsCertificate of an intent; the certificate of an issue. DER.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub octets: Vec<u8>,
+    /// For whom; also for user certificates, which do not carry it.
+    #[n(1)]
+    pub person: PersonRecord,
+    /// notAfter, seconds since 1970. A birthday, so it is nowhere outside the sealed part.
+    #[n(2)]
+    pub not_after_seconds: i64,
+}
+
+impl fmt::Debug for IssueRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("IssueRecord(..)")
+    }
+}
+
+impl Drop for IssueRecord {
+    fn drop(&mut self) {
+        self.octets.zeroize();
+    }
+}
+
+impl IssueRecord {
+    /// notAfter.
+    pub const fn not_after(&self) -> UnixTime {
+        UnixTime::from_seconds(self.not_after_seconds)
+    }
+
+    /// The year in which its retention ends: ten years after the day following expiry (facts 2).
+    pub fn retention_year(&self) -> RetentionYear {
+        let last_day: CivilDate = self.not_after().jst_date().next().plus_years(10);
+        RetentionYear(u16::try_from(last_day.year()).expect("years have four digits"))
+    }
+}
+
+/// Where a sealed record belongs; it opens nowhere else.
+pub(crate) fn intent_place(ca: Ca, serial: Serial) -> String {
+    format!("{ca}/{serial}/intended")
+}
+
+/// Where a sealed record belongs; it opens nowhere else.
+pub(crate) fn issue_place(ca: Ca, serial: Serial) -> String {
+    format!("{ca}/{serial}/issued")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retention_ends_ten_years_after_the_day_following_expiry() {
+        let person = PersonRecord {
+            name: String::new(),
+            name_substitutions: String::new(),
+            sex: String::new(),
+            birth_date: String::new(),
+            address: String::new(),
+            address_substitutions: String::new(),
+        };
+        let year = |last_day: &str| {
+            let not_after_seconds = last_day.parse::<CivilDate>().unwrap().jst_end().as_seconds();
+            IssueRecord { octets: vec![], person: person.clone(), not_after_seconds }.retention_year().0
+        };
+        assert_eq!(year("2030-02-17"), 2040);
+        assert_eq!(year("2030-12-30"), 2040);
+        assert_eq!(year("2030-12-31"), 2041);
+    }
+}

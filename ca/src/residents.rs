@@ -1,0 +1,83 @@
+//! Changes that the resident register reports. In law the CA acts on them at once (article 12).
+use pki::time::CivilDate;
+use registry::event::{Event, ResidentChange};
+use registry::state::StateReads;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::application::resident_code;
+use crate::authority::{Asked, Authority, Caller, Ruling};
+use crate::cause::cause_of;
+use crate::doors::read_body;
+use crate::problem::{Problem, ProblemKind};
+use crate::withdraw::{status_json, withdraw_all};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChangeBody {
+    resident_code: String,
+    change: Change,
+    effective_on: String,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Change {
+    Moved,
+    NameChanged,
+    SexCorrected,
+    BirthDateCorrected,
+    Died,
+    LeftJapan,
+    MinorAddressCorrection,
+}
+
+impl From<Change> for ResidentChange {
+    fn from(change: Change) -> Self {
+        match change {
+            Change::Moved => Self::Moved,
+            Change::NameChanged => Self::NameChanged,
+            Change::SexCorrected => Self::SexCorrected,
+            Change::BirthDateCorrected => Self::BirthDateCorrected,
+            Change::Died => Self::Died,
+            Change::LeftJapan => Self::LeftJapan,
+            Change::MinorAddressCorrection => Self::MinorAddressCorrection,
+        }
+    }
+}
+
+impl Authority {
+    /// `POST /residents/v1/changes`: the change and all it does to certificates, in one batch. A person without
+    /// certificates is no error: the register reports everybody.
+    pub fn report_change(&self, caller: &Caller, asked: &Asked<'_>) -> Ruling {
+        let body: ChangeBody = read_body(asked.body)?;
+        let resident = self.resident(&body.resident_code)?;
+        let effective_on: CivilDate = body.effective_on.parse().map_err(|error: pki::time::ImpossibleDate| {
+            Problem::of_field(ProblemKind::ImpossibleDate, "effective_on", error.to_string())
+        })?;
+        let change = ResidentChange::from(body.change);
+        let request = self.request_id(caller, asked)?;
+        let _turn = self.turn(&request);
+        if let Some(outcome) = self.earlier(&request)? {
+            return self.repeat(outcome);
+        }
+        let (actor, door) = (caller.actor(), caller.door);
+        let (certificates, row) = self.registry().transact::<_, Problem>(actor, door, move |transaction| {
+            transaction.append(Event::ResidentChanged { resident, change, effective_on }, None)?;
+            let found = transaction.certificates_of(&resident)?;
+            let certificates = match cause_of(change) {
+                Some(cause) => withdraw_all(transaction, found, cause)?,
+                None => found.iter().map(|(ca, serial, record)| status_json(*ca, *serial, record)).collect::<Value>(),
+            };
+            let answer = serde_json::to_vec(&certificates).expect("JSON values are writable");
+            let row = transaction.append(Event::Answered { request, answer }, None)?;
+            Ok((certificates, row))
+        })?;
+        Ok(self.answer_when_visible(&certificates, row))
+    }
+
+    /// The keyed hash under which a resident is found again. The code itself is not kept.
+    pub(crate) fn resident(&self, code: &str) -> Result<[u8; 32], Problem> {
+        self.keyed_hash("resident", resident_code(code)?.as_bytes())
+    }
+}

@@ -1,0 +1,148 @@
+//! Holds and revocations: typed cause → effect by the table → event durable → visible.
+use std::time::Duration;
+
+use pki::identity::{Ca, Serial};
+use pki::revocation::Withdrawal;
+use registry::Transaction;
+use registry::event::{Cause, Event, StoredWithdrawal};
+use registry::state::{CertificateRecord, RequestOutcome, StateReads};
+use serde_json::{Value, json};
+
+use crate::answer::Answer;
+use crate::authority::{Asked, Authority, Caller, Ruling};
+use crate::cause::{Effect, effect};
+use crate::problem::{Problem, ProblemKind};
+
+/// Longer than any OCSP node in service takes to follow; past it the caller is told that it is durable but not yet
+/// visible everywhere.
+const VISIBLE_AT_MOST: Duration = Duration::from_secs(2);
+
+/// What a withdrawal is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// One certificate.
+    Certificate {
+        /// Of which CA.
+        ca: Ca,
+        /// Its serial.
+        serial: Serial,
+    },
+    /// Every certificate of the resident with that keyed hash.
+    Resident([u8; 32]),
+}
+
+/// Applies a cause to one certificate inside a transaction. `true` if its status changed. What is revoked already stays
+/// as it is; a hold that becomes a revocation keeps its date.
+pub(crate) fn apply_cause(
+    transaction: &mut Transaction<'_>,
+    (ca, serial): (Ca, Serial),
+    record: &CertificateRecord,
+    cause: Cause,
+) -> Result<bool, Problem> {
+    let now = transaction.now();
+    let withdrawal = match (effect(cause, ca), record.withdrawal()) {
+        (Effect::None, _) | (_, Some(Withdrawal::Revoked { .. })) | (Effect::Hold, Some(Withdrawal::Held { .. })) => {
+            return Ok(false);
+        }
+        (Effect::Hold, None) => Withdrawal::Held { since: now },
+        (Effect::Revoke(reason), None) => Withdrawal::Revoked { since: now, reason },
+        (Effect::Revoke(reason), Some(Withdrawal::Held { since })) => Withdrawal::Revoked { since, reason },
+    };
+    if record.leave_day.is_none() {
+        // Only a serial was taken so far, and nothing was built that could be withdrawn: the issue ends here instead.
+        transaction.append(Event::ReservationReleased { ca, serial }, None)?;
+        return Ok(true);
+    }
+    let withdrawal = StoredWithdrawal::from(withdrawal);
+    transaction.append(Event::Withdrawn { ca, serial, cause, withdrawal }, None)?;
+    Ok(true)
+}
+
+/// The status of a certificate as answers tell it.
+pub(crate) fn status_json(ca: Ca, serial: Serial, record: &CertificateRecord) -> Value {
+    let mut body = json!({ "ca": ca.word(), "key": record.key.get(), "serial": serial.to_string() });
+    match (record.withdrawal(), record.issued_row) {
+        (None, None) => body["status"] = json!("pending"),
+        (None, Some(_)) => body["status"] = json!("good"),
+        (Some(Withdrawal::Held { since }), _) => {
+            body["status"] = json!("held");
+            body["reason"] = json!("certificateHold");
+            body["since"] = json!(since.to_string());
+        }
+        (Some(Withdrawal::Revoked { since, reason }), _) => {
+            body["status"] = json!("revoked");
+            body["reason"] = json!(reason.word());
+            body["since"] = json!(since.to_string());
+        }
+    }
+    body
+}
+
+impl Authority {
+    /// Applies a cause to the target, once for each idempotency key, and answers with the certificates it is about.
+    pub(crate) fn withdraw(&self, caller: &Caller, asked: &Asked<'_>, target: Target, cause: Cause) -> Ruling {
+        let request = self.request_id(caller, asked)?;
+        let _turn = self.turn(&request);
+        if let Some(outcome) = self.earlier(&request)? {
+            return self.repeat(outcome);
+        }
+        let actor = caller.actor();
+        let (certificates, row) = self.registry().transact::<_, Problem>(actor, caller.door, move |transaction| {
+            let found = match target {
+                Target::Certificate { ca, serial } => {
+                    let record = transaction.certificate(ca, serial)?.ok_or_else(unknown_certificate)?;
+                    vec![(ca, serial, record)]
+                }
+                Target::Resident(resident) => transaction.certificates_of(&resident)?,
+            };
+            let certificates = withdraw_all(transaction, found, cause)?;
+            let answer = serde_json::to_vec(&certificates).expect("JSON values are writable");
+            let row = transaction.append(Event::Answered { request, answer }, None)?;
+            Ok((certificates, row))
+        })?;
+        Ok(self.answer_when_visible(&certificates, row))
+    }
+
+    /// The answer of an earlier attempt of the same request. It is durable; whether it is visible is asked anew.
+    pub(crate) fn repeat(&self, outcome: RequestOutcome) -> Ruling {
+        match outcome {
+            RequestOutcome::Answer(answer) => {
+                let certificates: Value = serde_json::from_slice(&answer)
+                    .map_err(|_| Problem::new(ProblemKind::Internal, "a stored answer does not read"))?;
+                let end = self.registry().store().tree_edge()?.size();
+                Ok(self.answer_when_visible(&certificates, end.saturating_sub(1)))
+            }
+            RequestOutcome::Certificate { .. } => {
+                Err(Problem::new(ProblemKind::IdempotencyKeyReused, "the key was used for a certificate"))
+            }
+        }
+    }
+
+    /// 200 when every OCSP node in service has it, 202 when one is more than 2 s behind (I16).
+    pub(crate) fn answer_when_visible(&self, certificates: &Value, row: u64) -> Answer {
+        let visible = self.outside.visibility.wait_until_visible(row, VISIBLE_AT_MOST);
+        let body = json!({ "certificates": certificates, "durable": true, "visible": visible });
+        Answer { status: if visible { 200 } else { 202 }, body, location: None }
+    }
+}
+
+/// Applies the cause to each certificate, and gives their status afterwards.
+pub(crate) fn withdraw_all(
+    transaction: &mut Transaction<'_>,
+    found: Vec<(Ca, Serial, CertificateRecord)>,
+    cause: Cause,
+) -> Result<Value, Problem> {
+    let mut certificates = Vec::new();
+    for (ca, serial, record) in found {
+        apply_cause(transaction, (ca, serial), &record, cause)?;
+        // A reservation that was released is no certificate.
+        if let Some(record) = transaction.certificate(ca, serial)? {
+            certificates.push(status_json(ca, serial, &record));
+        }
+    }
+    Ok(Value::Array(certificates))
+}
+
+pub(crate) fn unknown_certificate() -> Problem {
+    Problem::new(ProblemKind::UnknownCertificate, "no certificate with this CA and serial was requested")
+}
