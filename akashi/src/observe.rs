@@ -101,6 +101,8 @@ pub struct Watched {
     pub clock: Arc<dyn Clock>,
     /// The CA certificates, DER.
     pub ca_certificates: Vec<(IssuerKey, Vec<u8>)>,
+    /// The public half of the manifest key, PEM.
+    pub manifest_key_pem: String,
     /// The metrics.
     pub metrics: Metrics,
 }
@@ -124,11 +126,15 @@ impl Watched {
     }
 }
 
-/// `/healthz`, `/readyz` and `/certs/{ca}/{key}.cer`, on the public listener.
+/// The public half of the manifest key. Who verifies manifests compares it once with what the CA's staff hands out.
+const MANIFEST_KEY_PATH: &str = "/certs/manifest/1.pem";
+
+/// `/healthz`, `/readyz`, `/certs/{ca}/{key}.cer` and the manifest key, on the public listener.
 pub fn public_routes(watched: Arc<Watched>) -> Router {
     Router::new()
         .route("/healthz", get(|| async { plain(StatusCode::OK, "ok\n".to_owned()) }))
         .route("/readyz", get(readyz))
+        .route(MANIFEST_KEY_PATH, get(manifest_key))
         .route("/certs/{ca}/{file}", get(ca_certificate))
         .with_state(watched)
 }
@@ -157,7 +163,15 @@ fn plain(status: StatusCode, text: String) -> Response {
     (status, headers, text).into_response()
 }
 
-/// A CA certificate never changes under its URL (I10).
+async fn manifest_key(State(watched): State<Arc<Watched>>) -> Response {
+    ([(header::CONTENT_TYPE, "application/x-pem-file"), NEVER_CHANGES], watched.manifest_key_pem.clone())
+        .into_response()
+}
+
+/// What is served under the name of a key never changes (I10).
+const NEVER_CHANGES: (axum::http::HeaderName, &str) = (header::CACHE_CONTROL, "public, max-age=86400, immutable");
+
+/// A CA certificate, by its key.
 async fn ca_certificate(State(watched): State<Arc<Watched>>, Path((ca, file)): Path<(String, String)>) -> Response {
     let asked = || {
         let key = file.strip_suffix(".cer")?.parse().ok()?;
@@ -166,11 +180,7 @@ async fn ca_certificate(State(watched): State<Arc<Watched>>, Path((ca, file)): P
     let found = asked().and_then(|asked| watched.ca_certificates.iter().find(|(issuer, _)| *issuer == asked));
     match found {
         Some((_, certificate)) => {
-            let headers = [
-                (header::CONTENT_TYPE, "application/pkix-cert"),
-                (header::CACHE_CONTROL, "public, max-age=86400, immutable"),
-            ];
-            (headers, certificate.clone()).into_response()
+            ([(header::CONTENT_TYPE, "application/pkix-cert"), NEVER_CHANGES], certificate.clone()).into_response()
         }
         None => plain(StatusCode::NOT_FOUND, "no CA has this key; the form is /certs/sign/1.cer\n".to_owned()),
     }

@@ -147,6 +147,12 @@ impl PublicKey {
         &self.spki_der
     }
 
+    /// The SubjectPublicKeyInfo in PEM (RFC 7468 §13), lines ended by LF.
+    pub fn to_pem(&self) -> String {
+        der::pem::encode_string("PUBLIC KEY", der::pem::LineEnding::LF, &self.spki_der)
+            .expect("a public key is far below the encoder's limit")
+    }
+
     /// The BIT STRING's value without tag, length and unused-bits octet: what key identifiers and CertIDs hash (R10).
     pub fn key_octets(&self) -> &[u8] {
         &self.spki_der[self.key_start..]

@@ -31,7 +31,8 @@ use crate::feed::{InProcessVisibility, IndexFollower};
 use crate::folder::Folder;
 use crate::init::fixed_settings;
 use crate::keys::{
-    PartyAuthority, SharedToken, TokenCrlSigner, TokenKeyedHash, TokenLeafSigner, TokenManifestSigner, TokenVault,
+    Labels, PartyAuthority, SharedToken, TokenCrlSigner, TokenKeyedHash, TokenLeafSigner, TokenManifestSigner,
+    TokenVault,
 };
 use crate::ledger::RegistryLedger;
 use crate::observe::{Metrics, Watched};
@@ -105,6 +106,7 @@ impl Parts {
             served.add(issuer.issuer, &issuer.name.to_der(), &issuer.public_key);
         }
         let algorithm = config.profile.algorithm();
+        let manifest_key_pem = token.public_key(&Labels::manifest_key())?.to_pem();
         let delegation =
             Delegation { authority: Arc::clone(&authority), token, issuers: Arc::clone(&served), algorithm };
         for issuer in &issuers {
@@ -120,6 +122,7 @@ impl Parts {
             published: Arc::clone(publisher.published()),
             clock,
             ca_certificates,
+            manifest_key_pem,
             metrics,
         });
         Ok(Self {
