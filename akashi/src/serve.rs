@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::listen::{Security, serve as listen};
@@ -22,7 +23,7 @@ const HOUSEKEEPING: Duration = Duration::from_hours(1);
 
 /// Runs until told to stop.
 pub fn serve(config: &Config) -> Result<(), Failure> {
-    let parts = Parts::start(config)?;
+    let parts = Parts::start(config, Arc::new(SystemClock))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(run(config, &parts));
     // Calls under way have been drained; what the writer was given is committed before the process ends.

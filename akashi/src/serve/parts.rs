@@ -73,12 +73,11 @@ pub struct RunningPublisher {
 
 impl Parts {
     /// Starts everything but the listeners. When it returns, the log is recovered and the index is at its end.
-    pub fn start(config: &Config) -> Result<Self, Failure> {
+    pub fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
         let folder = Folder::new(&config.data_dir);
         folder.require_initialised()?;
         let pin = TokenPin::from_file(&config.pin_file)?;
         let token: SharedToken = Arc::new(SoftToken::open(&folder.token(), &pin, randomness())?);
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (registry, index) = open_registry(config, &folder, &clock)?;
         let ca_certificates = registry.store().issuers()?;
         let issuers = ca_certificates
