@@ -66,16 +66,6 @@ pub enum Failure {
         "the configuration differs from what `akashi init` fixed for ever: {0}. Certificates carry it, so it cannot change; restore the setting"
     )]
     Fixed(String),
-    /// The log is older than what was published from it.
-    #[error(
-        "the log ends at position {end}, but a cut was published from position {published}: this is an older copy of the registry, and running on it would bring revoked certificates back to life. Restore the newest one"
-    )]
-    OlderThanPublished {
-        /// Where the log ends.
-        end: u64,
-        /// What was published.
-        published: u64,
-    },
     /// The operating system.
     #[error("{0}")]
     System(#[from] std::io::Error),

@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use crl_publisher::ledger::{
-    CutCause, CutLedger, FrozenState, LedgerError, PublishedCut, Reservation, WithdrawnCertificate,
+    CutCause, CutLedger, FrozenState, LedgerError, LogEnd, PublishedCut, Reservation, WithdrawnCertificate,
     WithdrawnCertificates,
 };
 use pki::identity::{Ca, Serial};
@@ -48,6 +48,13 @@ impl CutLedger for RegistryLedger {
             transaction.append(Event::CutReserved { cut_number, because }, None)?;
             Ok(Reservation { cut_number, reserved_at: transaction.now() })
         })
+    }
+
+    fn log_end(&self) -> Result<LogEnd, LedgerError> {
+        // The next cut's number first: a reservation in between makes the position later, never the number.
+        let store = self.0.store();
+        let next_cut = store.next_cut().map_err(failed)?;
+        Ok(LogEnd { log_position: store.tree_edge().map_err(failed)?.size(), cut_number: next_cut - 1 })
     }
 
     fn freeze(&self) -> Result<Box<dyn FrozenState>, LedgerError> {

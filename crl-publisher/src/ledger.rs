@@ -71,11 +71,23 @@ pub struct PublishedCut {
     pub manifest_sha256: [u8; 32],
 }
 
+/// How far the log goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogEnd {
+    /// Its position.
+    pub log_position: u64,
+    /// The last cut number that was reserved in it; 0 before the first.
+    pub cut_number: u64,
+}
+
 /// The log as far as cuts are concerned. Every method that changes something returns only when the change is durable.
 pub trait CutLedger: Send + Sync {
     /// Appends an event that takes the next cut number. A number is never given twice, not even after a failed cut or a
     /// crash (I21).
     fn reserve_cut(&self, because: &CutCause) -> Result<Reservation, LedgerError>;
+
+    /// How far the log goes now.
+    fn log_end(&self) -> Result<LogEnd, LedgerError>;
 
     /// A view of the state at the log's present end, which stays as it is while the log goes on. It includes every event
     /// whose caller has been answered.
@@ -96,7 +108,7 @@ pub type WithdrawnCertificates<'a> = Box<dyn Iterator<Item = Result<WithdrawnCer
 
 /// The state at one log position.
 pub trait FrozenState: Send + Sync {
-    /// The position of the last event in it.
+    /// The number of events in it.
     fn log_position(&self) -> u64;
 
     /// The root of the log's Merkle tree at that position.

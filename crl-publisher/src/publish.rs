@@ -67,6 +67,19 @@ pub enum PublishError {
         /// What is set.
         seconds: u32,
     },
+    /// The log is an older copy of the one that the served cut was made from (I25).
+    #[error(
+        "cut {cut_number} was published from log position {published}, and the log ends at {end}: this is an older copy \
+         of the registry, and working on it would bring revoked certificates back to life. Restore the newest one"
+    )]
+    OlderLog {
+        /// The cut that readers hold.
+        cut_number: u64,
+        /// Its log position.
+        published: u64,
+        /// Where the log ends.
+        end: u64,
+    },
     /// A bug of ours.
     #[error("the publisher panicked")]
     Panicked,
@@ -85,6 +98,7 @@ impl PublishError {
             Self::Build(_) => "build",
             Self::Check(failure) => failure.word(),
             Self::ValidityOutOfBounds { .. } => "validity",
+            Self::OlderLog { .. } => "older-log",
             Self::Panicked => "panic",
             Self::Stopped => "stopped",
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::generation::{Generation, GenerationError};
+use crate::ledger::{LogEnd, PublishedCut};
 use crate::publish::{PublishError, Publisher};
 
 impl Publisher {
@@ -19,6 +20,7 @@ impl Publisher {
         }
         if let Some(generation) = current.and_then(|number| self.readable(number)) {
             let cut = *generation.cut();
+            self.refuse_older_log(&cut)?;
             store.serve(Arc::new(generation));
             if recorded_number.is_none_or(|recorded| recorded < cut.cut_number) {
                 tracing::warn!(cut_number = cut.cut_number, "the cut was flipped and not recorded; recording it");
@@ -37,6 +39,16 @@ impl Publisher {
         }
         self.serve_earlier()?;
         Ok(store.prune()?)
+    }
+
+    /// The cut was made from this log, or nothing is recorded in it: neither its number nor its position lies beyond the
+    /// log's end (I21, I25).
+    fn refuse_older_log(&self, cut: &PublishedCut) -> Result<(), PublishError> {
+        let LogEnd { log_position: end, cut_number } = self.parts.ledger.log_end()?;
+        if cut.log_position <= end && cut.cut_number <= cut_number {
+            return Ok(());
+        }
+        Err(PublishError::OlderLog { cut_number: cut.cut_number, published: cut.log_position, end })
     }
 
     /// Shows the cuts before the current one again under their own numbers, as many as are kept.

@@ -7,6 +7,7 @@ use pki::identity::Ca;
 
 use super::fakes::*;
 use crate::ledger::CutCause;
+use crate::publish::PublishError;
 
 const STEPS: [&str; 8] = [
     "publish.1-reserved",
@@ -138,4 +139,21 @@ fn a_validity_that_no_signer_accepts_is_refused_at_the_start() {
         let world = World { validity_seconds, ..World::new() };
         assert_eq!(world.open_with(Arc::new(|_| ())).err().map(|error| error.word()), word, "{validity_seconds}");
     }
+}
+
+#[test]
+fn an_older_copy_of_the_log_is_refused_each_time_and_nothing_is_recorded_in_it() {
+    let world = World::new();
+    let backup = world.ledger.state().clone();
+    world.publish(&world.open(), jst("2026-11-22", 6, 55, 0)).unwrap();
+    *world.ledger.state() = backup.clone();
+    // Each refused start leaves the log as it was, or a few starts later it would look long enough.
+    for _ in 0..3 {
+        let refused = world.open_with(Arc::new(|_| ())).err().unwrap();
+        assert!(matches!(refused, PublishError::OlderLog { cut_number: 1, .. }), "{refused}");
+        assert!(world.ledger.state().published.is_empty());
+    }
+    // Other events made it long enough; the cut's number, never reserved in it, tells all the same.
+    world.ledger.state().position += 100;
+    assert!(matches!(world.open_with(Arc::new(|_| ())).err().unwrap(), PublishError::OlderLog { .. }));
 }

@@ -10,7 +10,7 @@ use pki::time::UnixTime;
 use super::clock::FakeClock;
 use super::{code, serial};
 use crate::ledger::{
-    CutCause, CutLedger, FrozenState, LedgerError, PublishedCut, Reservation, WithdrawnCertificate,
+    CutCause, CutLedger, FrozenState, LedgerError, LogEnd, PublishedCut, Reservation, WithdrawnCertificate,
     WithdrawnCertificates,
 };
 use crate::run::Clock as _;
@@ -81,6 +81,11 @@ impl CutLedger for FakeLedger {
         state.last_number += 1;
         state.causes.push(because.clone());
         Ok(Reservation { cut_number: state.last_number, reserved_at: self.clock.now() })
+    }
+
+    fn log_end(&self) -> Result<LogEnd, LedgerError> {
+        let state = self.state();
+        Ok(LogEnd { log_position: state.position, cut_number: state.last_number })
     }
 
     fn freeze(&self) -> Result<Box<dyn FrozenState>, LedgerError> {
