@@ -5,8 +5,10 @@
  * in LD_PRELOAD each file's length is noted whenever a sync of it has succeeded; the test then cuts every file back to
  * its last noted length, as a power failure might, and restarts. See `akashi/tests/crash.rs`.
  *
- * AKASHI_SYNC_LOG   file that gets one line "device inode octets\n" per successful fsync or fdatasync of a regular
- *                   file or directory; appended with one write(2) each, so lines of several threads never mix
+ * AKASHI_SYNC_LOG   file that gets one line "device inode birth octets\n" per successful fsync or fdatasync of a regular
+ *                   file or directory; appended with one write(2) each, so lines of several threads never mix. birth is
+ *                   when the file was made, in nanoseconds since 1970: an inode's number is used again as soon as its
+ *                   file is gone, and a new file must not inherit the promise made to an old one
  * AKASHI_SYNC_DROP  set to 1: none of the four calls below syncs or notes anything, and each reports success. The
  *                   crash test must fail with it.
  *
@@ -73,6 +75,15 @@ static void prepare(void)
         give_up("cannot open the file named by AKASHI_SYNC_LOG");
 }
 
+/* Zero where the file system does not tell, which is then the same for every file. */
+static unsigned long long birth_nanoseconds(int descriptor)
+{
+    struct statx times;
+    if (statx(descriptor, "", AT_EMPTY_PATH, STATX_BTIME, &times) != 0 || (times.stx_mask & STATX_BTIME) == 0)
+        return 0;
+    return (unsigned long long)times.stx_btime.tv_sec * 1000000000ULL + times.stx_btime.tv_nsec;
+}
+
 /* Octets written while the sync runs are not promised, so the length taken before it is what gets noted after it. */
 static int synced(int descriptor, int (*real_sync)(int))
 {
@@ -83,9 +94,9 @@ static int synced(int descriptor, int (*real_sync)(int))
         return result;
 
     int saved_errno = errno;
-    char line[96];
-    int length = snprintf(line, sizeof line, "%llu %llu %lld\n", (unsigned long long)before.st_dev,
-                          (unsigned long long)before.st_ino, (long long)before.st_size);
+    char line[128];
+    int length = snprintf(line, sizeof line, "%llu %llu %llu %lld\n", (unsigned long long)before.st_dev,
+                          (unsigned long long)before.st_ino, birth_nanoseconds(descriptor), (long long)before.st_size);
     if (length < 0 || (size_t)length >= sizeof line || write(log_descriptor, line, (size_t)length) != length)
         give_up("cannot append to the file named by AKASHI_SYNC_LOG");
     errno = saved_errno;
