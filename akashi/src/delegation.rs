@@ -9,7 +9,7 @@ use ocsp_responder::Issuers;
 use pki::algorithm::Algorithm;
 use pki::identity::IssuerKey;
 use pki::time::UnixTime;
-use registry::state::StateReads;
+use registry::state::{OcspKeyRecord, StateReads};
 
 use crate::keys::{Labels, SharedToken, TokenOcspSigner, label};
 
@@ -53,26 +53,46 @@ pub struct Delegation {
 }
 
 impl Delegation {
-    /// Puts the recorded delegate of that CA key into service, or a new one if it has too little time left or its key
-    /// is gone. Gives the end of the one in service.
+    /// Puts the recorded delegate of that CA key into service if its certificate is valid, and then a new one if there is
+    /// none or it has too little time left. A renewal that fails is tried again next time, as long as there is one in
+    /// service. Gives the end of the one in service. To be called at each start and every hour.
     pub fn ensure(&self, issuer: IssuerKey, now: UnixTime) -> Result<UnixTime, DelegationError> {
         let fault = |problem: Problem| DelegationError::Issue { issuer, reason: problem.detail().to_owned() };
         let recorded = self.authority.registry().store().ocsp_key(issuer).map_err(|error| fault(error.into()))?;
-        if let Some(record) = recorded {
-            let not_after = certificate_not_after(&record.certificate).map_err(fault)?;
-            let fresh = not_after.seconds_since(now) > RENEW_BEFORE_SECONDS;
-            if fresh && self.serve(issuer, label(&record.token_label), record.certificate, not_after).is_ok() {
-                return Ok(not_after);
-            }
+        let in_service = recorded.and_then(|record| self.serve_recorded(issuer, record, now));
+        if let Some((key_label, not_after)) = &in_service
+            && not_after.seconds_since(now) > RENEW_BEFORE_SECONDS
+        {
+            self.destroy_others(issuer, key_label);
+            return Ok(*not_after);
         }
-        self.renew(issuer).map_err(|error| match error {
+        let renewed = self.renew(issuer).map_err(|error| match error {
             Renewal::Problem(problem) => fault(problem),
             Renewal::Token(source) => DelegationError::Token { issuer, source },
-        })
+        });
+        match (renewed, in_service) {
+            (Err(error), Some((_, not_after))) => {
+                tracing::warn!(%issuer, %error, %not_after, "the OCSP key could not be renewed; the old one serves on");
+                Ok(not_after)
+            }
+            (renewed, _) => renewed,
+        }
     }
 
-    /// A new key, its certificate, into service; then the keys that no record names any more are destroyed, those of
-    /// attempts that a crash cut short among them.
+    /// Puts the recorded delegate into service, if its certificate is valid and its key is there.
+    fn serve_recorded(&self, issuer: IssuerKey, record: OcspKeyRecord, now: UnixTime) -> Option<(KeyLabel, UnixTime)> {
+        let not_after = certificate_not_after(&record.certificate).ok().filter(|not_after| *not_after > now)?;
+        let key_label = label(&record.token_label);
+        match self.serve(issuer, key_label.clone(), record.certificate, not_after) {
+            Ok(()) => Some((key_label, not_after)),
+            Err(error) => {
+                tracing::warn!(%issuer, %error, "the recorded OCSP key cannot be used");
+                None
+            }
+        }
+    }
+
+    /// A new key, its certificate, into service. The old key stays for the answers that are being signed with it.
     fn renew(&self, issuer: IssuerKey) -> Result<UnixTime, Renewal> {
         let position = self.authority.registry().store().tree_edge().map_err(Problem::from)?.size();
         let key_label = Labels::ocsp_key(issuer, position);
@@ -84,15 +104,22 @@ impl Delegation {
         let token_label = key_label.as_str().to_owned();
         let certificate = self.authority.issue_ocsp_certificate(issuer, &public_key, token_label, VALIDITY_SECONDS)?;
         let not_after = certificate_not_after(&certificate.der)?;
-        self.serve(issuer, key_label.clone(), certificate.der, not_after)?;
-        let prefix = Labels::ocsp_key_prefix(issuer);
-        for old in self.token.labels()? {
-            if old.as_str().starts_with(&prefix) && old != key_label {
-                self.token.destroy(&old)?;
-            }
-        }
+        self.serve(issuer, key_label, certificate.der, not_after)?;
         tracing::info!(%issuer, %not_after, "a new OCSP key is in service");
         Ok(not_after)
+    }
+
+    /// Destroys the keys of that CA key's delegates but the one in service: those before it, and those of attempts that
+    /// did not get to their end. Since they were replaced an hour has gone by, or a start: no answer is being signed with them.
+    fn destroy_others(&self, issuer: IssuerKey, in_service: &KeyLabel) {
+        let prefix = Labels::ocsp_key_prefix(issuer);
+        let destroyed = self.token.labels().and_then(|labels| {
+            let others = labels.iter().filter(|label| label.as_str().starts_with(&prefix) && *label != in_service);
+            others.map(|old| self.token.destroy(old)).collect::<Result<Vec<_>, _>>()
+        });
+        if let Err(error) = destroyed {
+            tracing::warn!(%issuer, %error, "an old OCSP key could not be destroyed; it is tried again in an hour");
+        }
     }
 
     fn serve(

@@ -37,6 +37,9 @@ pub enum Failure {
     /// The CA's rules refused.
     #[error("{0}")]
     Rules(String),
+    /// The registry is an older copy, or nobody can tell (I25).
+    #[error(transparent)]
+    Mark(#[from] crate::mark::MarkError),
     /// OCSP keys.
     #[error(transparent)]
     Delegation(#[from] crate::delegation::DelegationError),
@@ -63,12 +66,32 @@ pub enum Failure {
     },
     /// The configuration is not that of the data.
     #[error(
-        "the configuration differs from what `akashi init` fixed for ever: {0}. Certificates carry it, so it cannot change; restore the setting"
+        "the configuration differs from what `akashi init` fixed for ever: {}. Certificates stand on it, so it cannot change; restore the setting",
+        listed(.0)
     )]
-    Fixed(String),
+    Fixed(Vec<Difference>),
+    /// A part that must run for as long as the process does has ended.
+    #[error("{0} has ended, and a node must not go on without it; the log says why. Start akashi again")]
+    TaskEnded(&'static str),
     /// The operating system.
     #[error("{0}")]
     System(#[from] std::io::Error),
+}
+
+/// A setting that is fixed, and configured otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Its name in the configuration.
+    pub key: &'static str,
+    /// Its value when the data was made.
+    pub fixed: String,
+    /// Its value now.
+    pub configured: String,
+}
+
+fn listed(differences: &[Difference]) -> String {
+    let one = |Difference { key, fixed, configured }: &Difference| format!("{key} was {fixed:?} and is {configured:?}");
+    differences.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 impl From<ca::problem::Problem> for Failure {

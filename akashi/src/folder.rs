@@ -55,6 +55,11 @@ impl Folder {
         self.0.join("crl")
     }
 
+    /// The mark of the log's end. Outside the registry's folder, so that restoring that does not restore it.
+    pub fn mark(&self) -> PathBuf {
+        self.0.join("mark")
+    }
+
     /// The party CA's certificate (PEM).
     pub fn party_ca(&self) -> PathBuf {
         self.0.join("tls/party-ca.pem")
@@ -80,9 +85,18 @@ impl Folder {
             return Err(FolderError::HalfMade(self.0.clone()));
         }
         let path = &self.0;
-        // Nobody but its owner reads it: sealed keys, and the sealed records of a nation.
-        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-        made.map_err(|source| FolderError::Io { path: path.clone(), source })
+        // A new folder's name is durable when the folder above it is synced, and so on up to the first one that was there.
+        let new = path.ancestors().take_while(|above| !above.exists()).count().max(1);
+        let work = || -> std::io::Result<()> {
+            // Nobody but its owner reads it: sealed keys, and the sealed records of a nation.
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+            for above in path.ancestors().skip(1).take(new) {
+                let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+                std::fs::File::open(above)?.sync_all()?;
+            }
+            Ok(())
+        };
+        work().map_err(|source| FolderError::Io { path: path.clone(), source })
     }
 
     /// Says that making the folder is finished.

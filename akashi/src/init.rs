@@ -13,9 +13,10 @@ use registry::{Clock, Registry};
 
 use crate::clock::{SystemClock, randomness};
 use crate::config::Config;
-use crate::failure::Failure;
+use crate::failure::{Difference, Failure};
 use crate::folder::Folder;
 use crate::keys::{Labels, PartyAuthority, SharedToken, sign_certificate};
+use crate::mark;
 
 /// The settings that certificates stand on, as event 0 fixes them.
 pub fn fixed_settings(config: &Config) -> FixedSettings {
@@ -27,7 +28,25 @@ pub fn fixed_settings(config: &Config) -> FixedSettings {
         sign_policy: settings.sign_policy.to_string(),
         auth_policy: settings.auth_policy.to_string(),
         public_base_url: settings.public_base_url.clone(),
+        algorithm: settings.algorithm.word().to_owned(),
     }
+}
+
+/// The settings that are not as they were fixed, by their names in the configuration.
+pub fn differences(fixed: FixedSettings, configured: FixedSettings) -> Vec<Difference> {
+    // Taken apart, so that a new setting cannot be forgotten here.
+    let FixedSettings { organization, layout, cps_uri, sign_policy, auth_policy, public_base_url, algorithm } = fixed;
+    let pairs = [
+        ("profile.organization", organization, configured.organization),
+        ("profile.layout", layout, configured.layout),
+        ("profile.cps_uri", cps_uri, configured.cps_uri),
+        ("profile.sign_policy", sign_policy, configured.sign_policy),
+        ("profile.auth_policy", auth_policy, configured.auth_policy),
+        ("public.base_url", public_base_url, configured.public_base_url),
+        ("profile.algorithm", algorithm, configured.algorithm),
+    ];
+    let different = pairs.into_iter().filter(|(_, fixed, configured)| fixed != configured);
+    different.map(|(key, fixed, configured)| Difference { key, fixed, configured }).collect()
 }
 
 /// Makes everything.
@@ -54,6 +73,8 @@ pub fn init(config: &Config) -> Result<(), Failure> {
         make_ca(config, &folder, &token, &registry, IssuerKey { ca, key: KeyNumber::FIRST })?;
     }
     make_first_administrator(&folder, token, &registry)?;
+    registry.close();
+    mark::write(&folder.mark(), &registry.store().tree_edge()?)?;
     folder.mark_initialised()?;
     println!("initialised {}", config.data_dir.display());
     Ok(())

@@ -6,6 +6,7 @@
 //! | [`init`], [`serve`], [`audit`] | the commands |
 //! | [`clock`], [`keys`], [`delegation`] | the real time and randomness; keys as handles; OCSP keys renewed |
 //! | [`feed`], [`ledger`] | the log's followers: the status index, the publisher's view |
+//! | [`mark`] | outside the registry, where the log's end was: an older copy is noticed |
 //! | [`listen`], [`tls`], [`observe`] | listeners, the doors' TLS, metrics and health |
 //! | [`steps`] | where crash tests stop the process |
 pub mod audit;
@@ -20,6 +21,7 @@ pub mod init;
 pub mod keys;
 pub mod ledger;
 pub mod listen;
+pub mod mark;
 pub mod observe;
 pub mod serve;
 pub mod steps;

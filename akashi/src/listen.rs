@@ -1,5 +1,15 @@
 //! Listeners: one accept loop for plain HTTP and one for mutual TLS, both with limits, both draining when told to stop.
+//!
+//! Anybody may connect, so nothing that a client can leave undone lasts for ever: the handshake, each request's head and
+//! the time between requests by [`Limits::head_within`], a request's body by its route, an answer that is not taken by
+//! [`stalled`]. HTTP/1.1 alone is spoken, for which all of these hold from the first octet on. [`descriptors`] says how
+//! many connections there may be.
+pub mod descriptors;
+mod rare;
+mod stalled;
+
 use std::convert::Infallible;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,25 +18,53 @@ use axum::Router;
 use axum::body::Body;
 use ca::doors::PeerCertificate;
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use prometheus::IntCounter;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
-/// Connections at once on one listener; more wait in the kernel's queue.
-const CONNECTIONS_MAX: usize = 8_192;
-/// A client that takes longer for a handshake or a request's head is cut off; it is also the limit for idling.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+use crate::clock::monotonic;
+use rare::Rare;
+use stalled::Stalled;
+
 /// The largest head: a GET with a base64 OCSP request in its path fits many times.
 const HEAD_OCTETS_MAX: usize = 32 * 1_024;
-/// After a stop, requests under way get this long.
-const DRAIN: Duration = Duration::from_secs(10);
+/// A listener that cannot accept says so at most this often.
+const WARNING_INTERVAL: Duration = Duration::from_secs(10);
+/// After a failed accept: connections that end meanwhile free a descriptor.
+const AFTER_FAILURE: Duration = Duration::from_millis(50);
+
+/// What one listener allows its clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at once; more wait in the kernel's queue.
+    pub connections_max: usize,
+    /// A client that takes longer for its handshake, or for a request's head, is cut off. A head's time runs from the
+    /// connection's start or the answer before, so this is also how long a connection may idle.
+    pub head_within: Duration,
+    /// A client that takes no octet of its answer for so long is cut off.
+    pub taking_within: Duration,
+    /// After a stop, requests under way get this long.
+    pub drain_within: Duration,
+}
+
+impl Limits {
+    /// Those of the server.
+    pub const fn with_connections(connections_max: usize) -> Self {
+        Self {
+            connections_max,
+            head_within: Duration::from_secs(30),
+            taking_within: Duration::from_secs(30),
+            drain_within: Duration::from_secs(10),
+        }
+    }
+}
 
 /// How a listener secures its connections.
 #[derive(Clone)]
@@ -43,72 +81,101 @@ pub enum Security {
 }
 
 /// Serves until told to stop, then lets requests under way finish.
-pub async fn serve(listener: TcpListener, security: Security, routes: Router, mut stop: watch::Receiver<bool>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+pub async fn serve(
+    listener: TcpListener,
+    security: Security,
+    routes: Router,
+    limits: Limits,
+    mut stop: watch::Receiver<bool>,
+) {
+    let places = Arc::new(Semaphore::new(limits.connections_max));
     let graceful = GracefulShutdown::new();
+    let (elapsed, mut warnings) = (monotonic(), Rare::new(WARNING_INTERVAL));
     loop {
-        let place = Arc::clone(&places).acquire_owned().await.expect("the semaphore is never closed");
+        // Waiting for a place is waiting, too: a stop is heard meanwhile.
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = accept(&listener, &places) => accepted,
             _ = stop.wait_for(|stop| *stop) => break,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, place) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
-                // Out of file descriptors, mostly: connections that end will free some.
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                if let Some(unsaid) = warnings.say(elapsed()) {
+                    tracing::warn!(%error, unsaid, "a connection could not be accepted");
+                }
+                tokio::time::sleep(AFTER_FAILURE).await;
                 continue;
             }
         };
-        let (security, routes, watcher) = (security.clone(), routes.clone(), graceful.watcher());
+        let client = Client { security: security.clone(), routes: routes.clone(), limits, stop: stop.clone() };
+        let watcher = graceful.watcher();
         tokio::spawn(async move {
             let _place = place;
-            connection(stream, security, routes, watcher).await;
+            client.connection(stream, watcher).await;
         });
     }
     drop(listener);
     // Whoever is still not done then is cut off with the process.
-    let _ = tokio::time::timeout(DRAIN, graceful.shutdown()).await;
+    let _ = tokio::time::timeout(limits.drain_within, graceful.shutdown()).await;
 }
 
-async fn connection(stream: TcpStream, security: Security, routes: Router, watcher: Watcher) {
-    // Answers are small and complete: waiting to fill a segment only adds delay.
-    let _ = stream.set_nodelay(true);
-    match security {
-        Security::Plain => http(stream, None, routes, watcher).await,
-        Security::MutualTls { config, failures } => {
-            let acceptor = TlsAcceptor::from(config.load_full());
-            match tokio::time::timeout(HEAD_TIMEOUT, acceptor.accept(stream)).await {
-                Ok(Ok(stream)) => {
-                    let peer = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-                    let peer = peer.map(|certificate| PeerCertificate(Arc::from(certificate.as_ref())));
-                    http(stream, peer, routes, watcher).await;
+/// The next connection, once there is a place for it.
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.expect("the semaphore is never closed");
+    let (stream, _) = listener.accept().await?;
+    Ok((stream, place))
+}
+
+/// What one connection is served with.
+struct Client {
+    security: Security,
+    routes: Router,
+    limits: Limits,
+    stop: watch::Receiver<bool>,
+}
+
+impl Client {
+    async fn connection(mut self, stream: TcpStream, watcher: Watcher) {
+        // Answers are small and complete: waiting to fill a segment only adds delay.
+        let _ = stream.set_nodelay(true);
+        let stream = Stalled::new(stream, self.limits.taking_within);
+        match self.security.clone() {
+            Security::Plain => self.http(stream, None, watcher).await,
+            Security::MutualTls { config, failures } => {
+                let handshake = TlsAcceptor::from(config.load_full()).accept(stream);
+                let handshake = tokio::select! {
+                    handshake = tokio::time::timeout(self.limits.head_within, handshake) => handshake,
+                    // No request has come, so none needs to be finished.
+                    _ = self.stop.wait_for(|stop| *stop) => return,
+                };
+                match handshake {
+                    Ok(Ok(stream)) => {
+                        let peer = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+                        let peer = peer.map(|certificate| PeerCertificate(Arc::from(certificate.as_ref())));
+                        self.http(stream, peer, watcher).await;
+                    }
+                    Ok(Err(_)) | Err(_) => failures.inc(),
                 }
-                Ok(Err(_)) | Err(_) => failures.inc(),
             }
         }
     }
-}
 
-async fn http<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-    stream: S,
-    peer: Option<PeerCertificate>,
-    routes: Router,
-    watcher: Watcher,
-) {
-    let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
-        let mut request = request.map(Body::new);
-        if let Some(peer) = &peer {
-            request.extensions_mut().insert(peer.clone());
-        }
-        let routes = routes.clone();
-        async move { Ok::<_, Infallible>(routes.oneshot(request).await.unwrap_or_else(|never| match never {})) }
-    });
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_OCTETS_MAX);
-    builder.http2().timer(TokioTimer::new()).keep_alive_interval(HEAD_TIMEOUT).max_concurrent_streams(64);
-    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-    // A client that goes away or breaks the protocol concerns nobody but itself.
-    let _ = watcher.watch(connection).await;
+    async fn http<S>(self, stream: S, peer: Option<PeerCertificate>, watcher: Watcher)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Self { routes, limits, security: _, stop: _ } = self;
+        let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            if let Some(peer) = &peer {
+                request.extensions_mut().insert(peer.clone());
+            }
+            let routes = routes.clone();
+            async move { Ok::<_, Infallible>(routes.oneshot(request).await.unwrap_or_else(|never| match never {})) }
+        });
+        let mut builder = http1::Builder::new();
+        builder.timer(TokioTimer::new()).header_read_timeout(limits.head_within).max_buf_size(HEAD_OCTETS_MAX);
+        // A client that goes away or breaks the protocol concerns nobody but itself.
+        let _ = watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await;
+    }
 }

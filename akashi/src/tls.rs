@@ -56,6 +56,6 @@ fn make(roots: &Arc<RootCertStore>, party_ca: &PartyAuthority, hostnames: &[Stri
         .with_client_cert_verifier(verifier)
         .with_single_cert(vec![identity.certificate], identity.key)
         .map_err(|error| tls(&error))?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }

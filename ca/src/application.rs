@@ -110,23 +110,21 @@ fn person(body: &PersonBody, today: CivilDate) -> Result<FourInfo, Problem> {
     let birth_date: Result<BirthDate, BirthDateError> = body.birth_date.parse();
     let birth_date = birth_date.and_then(|date| date.refuse_future(today));
     Ok(FourInfo {
-        name: name.map_err(|error| text_problem("person.name", &error))?,
+        name: name.map_err(|error| text_problem(["person.name", "person.name_substitutions"], &error))?,
         sex: sex.map_err(|error| Problem::of_field(ProblemKind::NotInForm, "person.sex", error.to_string()))?,
         birth_date: birth_date
             .map_err(|error| Problem::of_field(ProblemKind::ImpossibleDate, "person.birth_date", error.to_string()))?,
-        address: address.map_err(|error| text_problem("person.address", &error))?,
+        address: address.map_err(|error| text_problem(["person.address", "person.address_substitutions"], &error))?,
     })
 }
 
-fn text_problem(field: &'static str, error: &TextError) -> Problem {
-    let kind = match error {
-        TextError::NotAllowed { .. } | TextError::HalfWidth { .. } => ProblemKind::CharacterNotAllowed,
-        TextError::Empty
-        | TextError::TooLong { .. }
-        | TextError::OuterSpace { .. }
-        | TextError::DoubleSpace { .. }
-        | TextError::FlagCount { .. }
-        | TextError::BadFlag { .. } => ProblemKind::NotInForm,
+fn text_problem([text, substitutions]: [&'static str; 2], error: &TextError) -> Problem {
+    let (kind, field) = match error {
+        TextError::NotAllowed { .. } | TextError::HalfWidth { .. } => (ProblemKind::CharacterNotAllowed, text),
+        TextError::Empty | TextError::TooLong { .. } | TextError::OuterSpace { .. } | TextError::DoubleSpace { .. } => {
+            (ProblemKind::NotInForm, text)
+        }
+        TextError::FlagCount { .. } | TextError::BadFlag { .. } => (ProblemKind::NotInForm, substitutions),
     };
     Problem::of_field(kind, field, error.to_string())
 }
@@ -148,7 +146,7 @@ fn public_key(authority: &Authority, csr: &[u8]) -> Result<PublicKey, Problem> {
     Ok(public_key)
 }
 
-fn csr_problem(error: &CsrError) -> Problem {
+pub(crate) fn csr_problem(error: &CsrError) -> Problem {
     let kind = match error {
         CsrError::TooLarge { .. } | CsrError::NotPem | CsrError::Malformed(_) | CsrError::MalformedContents => {
             ProblemKind::CsrMalformed

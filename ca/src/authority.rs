@@ -1,4 +1,5 @@
 //! What the rules stand on.
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_lc_rs::rand::SecureRandom;
@@ -11,7 +12,7 @@ use registry::state::{RequestOutcome, StateReads};
 use registry::{Clock, Registry};
 
 use crate::answer::Answer;
-use crate::problem::{Problem, ProblemKind};
+use crate::problem::{Problem, ProblemKind, token_unavailable};
 use crate::seam::{KeyedHash, LeafSigner, PartyCa, StepHook, Visibility};
 
 /// Requests that share one of these turns wait for each other; two that must (the same idempotency key) always share.
@@ -45,6 +46,18 @@ pub struct Surroundings {
 pub struct Authority {
     pub(crate) outside: Surroundings,
     turns: Vec<Mutex<()>>,
+    refusals: Mutex<Refusals>,
+}
+
+/// Refused requests that one party gets recorded in a minute. A busy desk mistypes a few; a program gone wild would fill
+/// the log, which is kept for ever.
+const REFUSALS_PER_MINUTE_MAX: u32 = 120;
+
+/// How many refusals of each actor were recorded in the present minute.
+#[derive(Default)]
+struct Refusals {
+    minute: i64,
+    counts: BTreeMap<Option<PartyId>, u32>,
 }
 
 /// A party that has been recognised, at a door that its role opens.
@@ -74,7 +87,8 @@ impl Caller {
 impl Authority {
     /// The CA on these surroundings.
     pub fn new(outside: Surroundings) -> Self {
-        Self { outside, turns: (0..TURNS).map(|_| Mutex::new(())).collect() }
+        let turns = (0..TURNS).map(|_| Mutex::new(())).collect();
+        Self { outside, turns, refusals: Mutex::default() }
     }
 
     /// The registry.
@@ -102,10 +116,7 @@ impl Authority {
 
     /// The keyed hash of octets of that domain.
     pub(crate) fn keyed_hash(&self, domain: &str, octets: &[u8]) -> Result<[u8; 32], Problem> {
-        self.outside
-            .keyed_hash
-            .keyed_hash(domain, octets)
-            .map_err(|failure| Problem::new(ProblemKind::TokenUnavailable, failure.to_string()))
+        self.outside.keyed_hash.keyed_hash(domain, octets).map_err(|failure| token_unavailable(&failure))
     }
 
     /// The identity of a request: who, idempotency key, and what was asked where.
@@ -135,7 +146,7 @@ impl Authority {
             let detail = "the path or the body is not that of the first request with this key";
             return Err(Problem::new(ProblemKind::IdempotencyKeyReused, detail));
         }
-        Ok(Some(record.outcome))
+        not_ended(record.outcome).map(Some)
     }
 
     /// Does something once for each idempotency key, and keeps its answer. A crash between the two does it again.
@@ -158,8 +169,36 @@ impl Authority {
         done.map(|(status, body, location)| Answer { status, body, location }).ok_or_else(other)
     }
 
+    /// Refuses an actor that was refused too often in this minute. Unregistered ones share one count.
+    pub(crate) fn refuse_the_refused(&self, actor: Actor) -> Result<(), Problem> {
+        if self.count_refusal(actor, 0) >= REFUSALS_PER_MINUTE_MAX {
+            let detail = format!("more than {REFUSALS_PER_MINUTE_MAX} requests were refused in this minute");
+            return Err(Problem::new(ProblemKind::TooManyRefusals, detail));
+        }
+        Ok(())
+    }
+
+    fn count_refusal(&self, actor: Actor, more: u32) -> u32 {
+        let minute = self.outside.clock.now().as_seconds().div_euclid(60);
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        if refusals.minute != minute {
+            *refusals = Refusals { minute, counts: BTreeMap::new() };
+        }
+        let party = match actor {
+            Actor::Party(party) => Some(party),
+            Actor::System | Actor::Unregistered => None,
+        };
+        let count = refusals.counts.entry(party).or_default();
+        *count += more;
+        *count
+    }
+
     /// Records that a request was refused. Should even that fail, the refusal still stands.
     pub fn record_refusal(&self, actor: Actor, door: Door, problem: &Problem) {
+        if problem.kind() == ProblemKind::TooManyRefusals {
+            return;
+        }
+        self.count_refusal(actor, 1);
         let event = Event::Refused { problem: problem.kind().slug().to_owned() };
         let recorded: Result<u64, registry::RegistryError> =
             self.outside.registry.transact(actor, door, move |transaction| transaction.append(event, None));
@@ -178,6 +217,23 @@ pub struct Asked<'a> {
     pub idempotency_key: &'a str,
     /// The body.
     pub body: &'a [u8],
+}
+
+/// What stands for the answer to a request for a certificate that was ended before anything was built. Every other
+/// answer is JSON.
+pub(crate) const ENDED: &[u8] = b"ended before hand-over";
+
+/// The outcome, unless something ended the issue: then the request has this problem for ever.
+pub(crate) fn not_ended(outcome: RequestOutcome) -> Result<RequestOutcome, Problem> {
+    match outcome {
+        RequestOutcome::Answer(answer) if answer.as_slice() == ENDED => Err(ended()),
+        RequestOutcome::Answer(_) | RequestOutcome::Certificate { .. } => Ok(outcome),
+    }
+}
+
+/// A move reported while an issue was under way has ended it, for one.
+pub(crate) fn ended() -> Problem {
+    Problem::new(ProblemKind::DestroyedBeforeHandOver, "what happened meanwhile ended this issue")
 }
 
 /// How an idempotency key is stored.

@@ -4,6 +4,7 @@ mod routes;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -11,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use registry::event::{Actor, Door};
 use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
 
 use crate::answer::Answer;
 use crate::authority::{Asked, Authority, Caller, Ruling};
@@ -20,6 +22,8 @@ pub use routes::{administrators_call, routes};
 
 /// A request with an RSA-3072 key, a long address and every field takes about 6 KiB.
 pub const BODY_OCTETS_MAX: usize = 32 * 1_024;
+/// A few KiB take no longer on any line that a municipality has.
+const BODY_WITHIN: Duration = Duration::from_secs(30);
 /// As `Idempotency-Key` values go; longer ones are a mistake.
 const IDEMPOTENCY_KEY_OCTETS_MAX: usize = 128;
 
@@ -30,13 +34,28 @@ pub struct PeerCertificate(pub Arc<[u8]>);
 /// Counts what doors do: called with door, status and problem slug (empty when not refused).
 pub type CallObserver = Arc<dyn Fn(Door, u16, &'static str) + Send + Sync>;
 
+/// Calls that run their rules at once, over all doors; more wait. Far below the number of threads on which blocking is
+/// allowed, so that OCSP always finds one, whatever a party does at its door.
+const CALLS_AT_ONCE_MAX: usize = 256;
+
 /// What the routes work on.
 #[derive(Clone)]
 pub struct DoorState {
+    authority: Arc<Authority>,
+    observer: CallObserver,
+    places: Arc<Semaphore>,
+}
+
+impl DoorState {
+    /// Doors to these rules; the observer is told of each call.
+    pub fn new(authority: Arc<Authority>, observer: CallObserver) -> Self {
+        Self { authority, observer, places: Arc::new(Semaphore::new(CALLS_AT_ONCE_MAX)) }
+    }
+
     /// The rules.
-    pub authority: Arc<Authority>,
-    /// Told of each call.
-    pub observer: CallObserver,
+    pub const fn authority(&self) -> &Arc<Authority> {
+        &self.authority
+    }
 }
 
 /// Whether a call must carry an idempotency key.
@@ -68,18 +87,24 @@ async fn call(
     request: axum::extract::Request,
     rules: impl FnOnce(&Authority, &Caller, &Asked<'_>) -> Ruling + Send + 'static,
 ) -> Response {
-    let DoorState { authority, observer } = state;
+    let DoorState { authority, observer, places } = state;
     let (parts, body) = request.into_parts();
     let peer = parts.extensions.get::<PeerCertificate>().cloned();
     let body = read_limited(body).await;
+    let place = places.acquire_owned().await.expect("the semaphore is never closed");
     let ruling = tokio::task::spawn_blocking(move || {
+        let _place = place;
         let work = || {
             let certificate = peer.ok_or_else(|| {
                 let problem = Problem::new(ProblemKind::PartyUnregistered, "no client certificate");
                 (Actor::Unregistered, problem)
             })?;
-            let caller = authority.recognise(&certificate.0, door)?;
+            let caller = authority.recognise(&certificate.0, door).map_err(|(actor, problem)| {
+                let problem = authority.refuse_the_refused(actor).err().unwrap_or(problem);
+                (actor, problem)
+            })?;
             let run = || {
+                authority.refuse_the_refused(caller.actor())?;
                 let idempotency_key = idempotency_key(&parts.headers, kind)?;
                 let asked = Asked { path: parts.uri.path(), idempotency_key, body: &body? };
                 rules(&authority, &caller, &asked)
@@ -107,13 +132,14 @@ async fn call(
 }
 
 async fn read_limited(body: Body) -> Result<Vec<u8>, Problem> {
-    match Limited::new(body, BODY_OCTETS_MAX).collect().await {
+    let read = tokio::time::timeout(BODY_WITHIN, Limited::new(body, BODY_OCTETS_MAX).collect());
+    match read.await.unwrap_or_else(|_| Err("the body took too long".into())) {
         Ok(collected) => Ok(collected.to_bytes().to_vec()),
         Err(error) if error.is::<LengthLimitError>() => {
             let detail = format!("at most {BODY_OCTETS_MAX} octets are taken");
             Err(Problem::new(ProblemKind::BodyTooLarge, detail))
         }
-        Err(_) => Err(Problem::new(ProblemKind::MalformedBody, "the body ended before it was complete")),
+        Err(_) => Err(Problem::new(ProblemKind::MalformedBody, "the body did not arrive whole in time")),
     }
 }
 

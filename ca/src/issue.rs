@@ -4,8 +4,9 @@
 use pki::certificate::{AuthCommonName, AuthLeaf, SignCommonName, SignLeaf};
 use pki::identity::{Ca, IssuerKey, Serial};
 use pki::lint::{self, LintedCertificate};
-use pki::time::UnixTime;
-use pki::validity::{ValidityInputs, leaf_not_after};
+use pki::time::{CivilDate, UnixTime};
+use pki::validity::{ValidityInputs, is_renewal, leaf_not_after};
+use registry::Transaction;
 use registry::event::{Cause, Event, RequestId};
 use registry::seal::Sealed;
 use registry::state::{CertificateRecord, RequestOutcome, StateReads};
@@ -13,10 +14,10 @@ use serde_json::json;
 
 use crate::answer::Answer;
 use crate::application::Application;
-use crate::authority::{Asked, Authority, Caller, Ruling};
-use crate::problem::{Problem, ProblemKind};
+use crate::authority::{Asked, Authority, Caller, Ruling, ended};
+use crate::problem::{Problem, ProblemKind, token_unavailable};
 use crate::record::{IssueRecord, PersonRecord, intent_place, issue_place};
-use crate::withdraw::{apply_cause, status_json, unknown_certificate};
+use crate::withdraw::{apply_cause, status_json};
 
 /// What step 2 took.
 #[derive(Clone, Copy, Debug)]
@@ -34,17 +35,20 @@ impl Authority {
         if let Some(answer) = self.resume(&request)? {
             return Ok(answer);
         }
-        // Step 1: judge. A crash here leaves nothing.
+        // Step 1: judge. A crash here leaves nothing. What the register reports from this row on was not judged.
+        let judged_at = self.registry().store().tree_edge()?.size();
         let application = Application::judge(self, caller, asked.body)?;
+        self.refuse_outdated(&application)?;
+        self.not_after(&application, self.outside.clock.now())?;
         // Step 2: reserve, in one batch. A crash after it wastes a serial and never reuses one; recovery frees the rest.
-        let reservation = self.reserve(caller, request, &application)?;
+        let reservation = self.reserve(caller, request, &application, judged_at)?;
         (self.outside.step)("issue.2-reserved");
         // Step 3: build and lint. Nothing new is durable.
         let built = self.build(&application, reservation);
         let (linted, record) = match built {
             Ok(built) => built,
             Err(problem) => {
-                self.release(reservation)?;
+                self.release(reservation.issuer.ca, reservation.serial)?;
                 return Err(problem);
             }
         };
@@ -67,16 +71,28 @@ impl Authority {
         };
         // Nobody else works on it: this request has its turn, and recovery ended before the doors opened.
         self.settle(ca, serial)?;
-        let Some(record) = self.registry().store().certificate(ca, serial)? else { return Ok(None) };
+        let Some(record) = self.registry().store().certificate(ca, serial)? else {
+            // Free again, unless something ended it at this very moment.
+            return self.earlier(request).map(|_| None);
+        };
         self.certificate_answer(ca, serial, &record).map(Some)
     }
 
-    fn reserve(&self, caller: &Caller, request: RequestId, application: &Application) -> Result<Reservation, Problem> {
+    fn reserve(
+        &self,
+        caller: &Caller,
+        request: RequestId,
+        application: &Application,
+        judged_at: u64,
+    ) -> Result<Reservation, Problem> {
         let issuer = self.signer(application.ca)?.issuer().issuer;
         let (ca, municipality) = (issuer.ca, application.municipality.code.get());
         let (public_key, resident) = (application.public_key_sha256(), application.resident);
         let party = caller.party;
         self.registry().transact(caller.actor(), caller.door, move |transaction| {
+            if transaction.resident(&resident)?.is_some_and(|record| record.last_row >= judged_at) {
+                return Err(Problem::new(ProblemKind::ResidentChanged, "the register reported a change just now"));
+            }
             if let Some(claim) = transaction.key_claim(&public_key)? {
                 let problem =
                     Problem::of_field(ProblemKind::KeySeenBefore, "csr", "this public key was requested before");
@@ -92,6 +108,37 @@ impl Authority {
             transaction.append(event, None)?;
             Ok(Reservation { issuer, serial, reserved_at: transaction.now() })
         })
+    }
+
+    /// Refuses what the register's reports show to be outdated: a request for someone who died or left, and one that
+    /// repeats, after a change of the 4 info, the 4 info that the change ended.
+    fn refuse_outdated(&self, application: &Application) -> Result<(), Problem> {
+        let store = self.registry().store();
+        let Some(reported) = store.resident(&application.resident)? else { return Ok(()) };
+        if reported.gone {
+            return Err(Problem::new(ProblemKind::ResidentGone, "the register reported a death or a departure abroad"));
+        }
+        let certificates = store.certificates_of(&application.resident)?;
+        let carries =
+            |(ca, _, record): &&(Ca, Serial, CertificateRecord)| *ca == Ca::Sign && record.issued_row.is_some();
+        let newest = certificates.iter().filter(carries).max_by_key(|(_, serial, _)| *serial);
+        let Some((ca, serial, record)) = newest else { return Ok(()) };
+        // Issued between the last report and the one before it: exactly one change has ended what it carries. After two
+        // changes a person may be back where they were.
+        let ended_by_last = record.issued_row.is_some_and(|issued| {
+            issued < reported.last_row && reported.row_before.is_none_or(|before| before < issued)
+        });
+        let repeated = || match self.issue_record(*ca, *serial, record) {
+            Ok(issued) => Ok(issued.person == PersonRecord::new(&application.person)),
+            // Forgotten: it ended ten years ago at least, and nobody can tell any more what it said.
+            Err(problem) if problem.kind() == ProblemKind::UnknownCertificate => Ok(false),
+            Err(problem) => Err(problem),
+        };
+        if application.ca == Ca::Sign && ended_by_last && repeated()? {
+            let detail = "these are the 4 info from before the change that the register reported";
+            return Err(Problem::of_field(ProblemKind::ResidentChanged, "person", detail));
+        }
+        Ok(())
     }
 
     fn build(
@@ -129,14 +176,16 @@ impl Authority {
 
     /// notAfter by the birthday rule, cut by card, stay and, for a signature certificate, the paired user certificate.
     fn not_after(&self, application: &Application, issued_at: UnixTime) -> Result<UnixTime, Problem> {
+        let (issued_on, resident) = (issued_at.jst_date(), &application.resident);
         let paired = match application.ca {
-            Ca::Sign => self.user_certificate_not_after(&application.resident)?,
+            Ca::Sign => self.newest_not_after(Ca::Auth, resident, issued_on)?,
             Ca::Auth => None,
         };
+        let earlier = self.newest_not_after(application.ca, resident, issued_on)?;
         let inputs = ValidityInputs {
-            issued_on: issued_at.jst_date(),
+            issued_on,
             birth_date: application.person.birth_date.earliest(),
-            renewal: false,
+            renewal: earlier.is_some_and(|not_after| is_renewal(not_after, issued_on)),
             card_expires_on: application.card_expires_on,
             stay_ends_on: application.stay_ends_on,
             paired_user_certificate_not_after: paired,
@@ -144,20 +193,19 @@ impl Authority {
         leaf_not_after(&inputs).map_err(|error| Problem::new(ProblemKind::NoTimeLeft, error.to_string()))
     }
 
-    /// notAfter of the resident's newest user certificate that is not revoked.
-    fn user_certificate_not_after(&self, resident: &[u8; 32]) -> Result<Option<UnixTime>, Problem> {
+    /// notAfter of the resident's newest certificate of that CA that is not revoked.
+    fn newest_not_after(&self, of: Ca, resident: &[u8; 32], on: CivilDate) -> Result<Option<UnixTime>, Problem> {
         let certificates = self.registry().store().certificates_of(resident)?;
         let live = |(ca, _, record): &&(Ca, Serial, CertificateRecord)| {
-            *ca == Ca::Auth && record.issued_row.is_some() && !record.is_revoked()
+            *ca == of && record.issued_row.is_some() && !record.is_revoked()
         };
         let newest = certificates.iter().filter(live).max_by_key(|(_, serial, _)| *serial);
-        newest.map(|(ca, serial, record)| Ok(self.issue_record(*ca, *serial, record)?.not_after())).transpose()
-    }
-
-    /// Gives a reservation up before anything was built on it.
-    fn release(&self, reservation: Reservation) -> Result<(), Problem> {
-        let event = Event::ReservationReleased { ca: reservation.issuer.ca, serial: reservation.serial };
-        self.transact_inside(move |transaction| Ok(transaction.append(event, None)?)).map(drop)
+        let not_after = |(ca, serial, record): &(Ca, Serial, CertificateRecord)| match record.leave_day {
+            // Expired for sure. Its record may be forgotten already, and must not be needed.
+            Some(leave_day) if leave_day.0 < on => Ok(leave_day.0.jst_end()),
+            Some(_) | None => Ok(self.issue_record(*ca, *serial, record)?.not_after()),
+        };
+        newest.map(not_after).transpose()
     }
 
     fn intend(&self, reservation: Reservation, record: &IssueRecord) -> Result<(), Problem> {
@@ -180,10 +228,7 @@ impl Authority {
         intent: &IssueRecord,
     ) -> Ruling {
         // Step 5: sign. A crash or a failure after it leaves the intent; the same octets are signed again.
-        let certificate = self
-            .signer_of(issuer)?
-            .sign(linted)
-            .map_err(|(_, failure)| Problem::new(ProblemKind::TokenUnavailable, failure.to_string()))?;
+        let certificate = self.signer_of(issuer)?.sign(linted).map_err(|(_, failure)| token_unavailable(&failure))?;
         (self.outside.step)("issue.5-signed");
         // Step 6: the signature was verified when the certificate was made; now it is good, and durably so (I5).
         let IssueRecord { octets: _, person, not_after_seconds } = intent;
@@ -196,15 +241,27 @@ impl Authority {
         let ca = issuer.ca;
         let record = self.transact_inside(move |transaction| {
             let record = still_pending(transaction.certificate(ca, serial)?.as_ref())?;
+            if has_newer(transaction, ca, serial, &record)? {
+                // A later request of the same person was finished first. What was handed over stays; this one ends.
+                apply_cause(transaction, (ca, serial), &record, Cause::DestroyedBeforeHandOver)?;
+                return Ok(None);
+            }
             transaction.append(Event::Issued { ca, serial }, Some(sealed))?;
             // A person has one certificate of a kind: the new one takes the place of those before it.
             for (other_ca, other, record) in transaction.certificates_of(&record.resident)? {
-                if other_ca == ca && other != serial && record.issued_row.is_some() {
-                    apply_cause(transaction, (ca, other), &record, Cause::Superseded)?;
+                let cause = match (record.issued_row, record.intended_row) {
+                    (Some(_), _) => Cause::Superseded,
+                    // Nobody waits for an older issue any more: finished later, it would supersede what was handed over.
+                    (None, Some(_)) if other < serial => Cause::DestroyedBeforeHandOver,
+                    (None, _) => continue,
+                };
+                if other_ca == ca && other != serial {
+                    apply_cause(transaction, (ca, other), &record, cause)?;
                 }
             }
-            transaction.certificate(ca, serial)?.ok_or_else(unknown_certificate)
+            Ok(transaction.certificate(ca, serial)?)
         })?;
+        let record = record.ok_or_else(|| destroyed(ca, serial))?;
         (self.outside.step)("issue.6-issued");
         // Step 7: answer. If it is lost, the same idempotency key gets it again.
         self.certificate_answer(ca, serial, &record)
@@ -213,7 +270,7 @@ impl Authority {
     /// The answer about a certificate: the same for a first answer, a retry and a look-up.
     pub(crate) fn certificate_answer(&self, ca: Ca, serial: Serial, record: &CertificateRecord) -> Ruling {
         if record.issued_row.is_none() {
-            return Err(if record.withdrawal.is_some() { destroyed(ca, serial) } else { unknown_certificate() });
+            return Err(if record.withdrawal.is_some() { destroyed(ca, serial) } else { under_way(ca, serial) });
         }
         let issued = self.issue_record(ca, serial, record)?;
         let mut body = status_json(ca, serial, record);
@@ -265,13 +322,27 @@ impl Authority {
     }
 }
 
+/// The person already has a certificate of this kind with a later serial.
+fn has_newer(
+    transaction: &Transaction<'_>,
+    ca: Ca,
+    serial: Serial,
+    record: &CertificateRecord,
+) -> Result<bool, Problem> {
+    let certificates = transaction.certificates_of(&record.resident)?;
+    Ok(certificates.iter().any(|(of, other, record)| *of == ca && *other > serial && record.issued_row.is_some()))
+}
+
 /// The issue goes on only while nothing ended it: a move reported in between ends it, for one.
 fn still_pending(record: Option<&CertificateRecord>) -> Result<CertificateRecord, Problem> {
-    let ended = "what happened meanwhile ended this issue";
     match record {
         Some(record) if record.withdrawal.is_none() && record.issued_row.is_none() => Ok(record.clone()),
-        Some(_) | None => Err(Problem::new(ProblemKind::DestroyedBeforeHandOver, ended)),
+        Some(_) | None => Err(ended()),
     }
+}
+
+fn under_way(ca: Ca, serial: Serial) -> Problem {
+    Problem::new(ProblemKind::IssueUnderWay, format!("{ca}/{serial} is not signed yet"))
 }
 
 fn destroyed(ca: Ca, serial: Serial) -> Problem {

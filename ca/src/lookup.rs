@@ -3,7 +3,7 @@ use pki::identity::{Ca, Serial};
 use registry::state::{CertificateRecord, RequestOutcome, StateReads};
 
 use crate::answer::Answer;
-use crate::authority::{Authority, Caller, Ruling, idempotency_key_hash};
+use crate::authority::{Authority, Caller, Ruling, idempotency_key_hash, not_ended};
 use crate::problem::{Problem, ProblemKind};
 use crate::withdraw::unknown_certificate;
 
@@ -19,7 +19,7 @@ impl Authority {
         let unknown = || Problem::new(ProblemKind::UnknownRequest, "this party sent no request with this key");
         let store = self.registry().store();
         let record = store.request(caller.party, &idempotency_key_hash(key))?.ok_or_else(unknown)?;
-        match record.outcome {
+        match not_ended(record.outcome)? {
             RequestOutcome::Certificate { ca, serial } => {
                 let record = store.certificate(ca, serial)?.ok_or_else(unknown)?;
                 self.certificate_answer(ca, serial, &record).map(|answer| Answer::ok(answer.body))
@@ -36,7 +36,9 @@ impl Authority {
         let record = store.certificate(ca, serial)?.ok_or_else(unknown_certificate)?;
         let lives_here = || -> Result<bool, Problem> {
             let certificates = store.certificates_of(&record.resident)?;
-            let newest = certificates.iter().max_by_key(|(_, _, record)| (record.reserved_at, record.intended_row));
+            // What a desk merely asked for gives it no rights; what it handed over does.
+            let issued = certificates.iter().filter(|(_, _, record)| record.issued_row.is_some());
+            let newest = issued.max_by_key(|(_, _, record)| record.issued_row);
             Ok(newest.is_some_and(|(_, _, newest)| newest.municipality == own))
         };
         if record.municipality == own || lives_here()? {

@@ -3,7 +3,7 @@
 use der::{Decode, Encode};
 use pki::algorithm::PublicKey;
 use pki::certificate::{Certificate, Issuer, OcspResponderLeaf, Profile, root};
-use pki::identity::{Ca, IssuerKey, Serial};
+use pki::identity::{IssuerKey, Serial};
 use pki::lint::{self, LintRefusal, LintedCertificate};
 use pki::time::UnixTime;
 use pki::validity::ca_not_after;
@@ -12,7 +12,7 @@ use registry::event::{Actor, Door, Event};
 use registry::state::StateReads;
 
 use crate::authority::Authority;
-use crate::problem::{Problem, ProblemKind};
+use crate::problem::{Problem, ProblemKind, token_unavailable};
 use crate::seam::TokenFailure;
 
 /// A delegated OCSP certificate and what the responder needs to know of it.
@@ -57,7 +57,7 @@ pub fn activate_ca_key(
     };
     let linted =
         lint::root(root::tbs_der(&described, profile), &described, profile).map_err(|refusal| unfit(&refusal))?;
-    let certificate = sign(linted).map_err(|(_, failure)| unsigned(&failure))?;
+    let certificate = sign(linted).map_err(|(_, failure)| token_unavailable(&failure))?;
     let IssuerKey { ca, key } = issuer;
     let event = Event::CaKeyActivated { ca, key, serial, certificate: certificate.der().to_vec() };
     registry.transact(Actor::System, Door::Inside, move |transaction| {
@@ -84,7 +84,7 @@ impl Authority {
         let leaf = OcspResponderLeaf { serial, public_key, number, not_before: now, not_after };
         let linted = lint::ocsp_responder(leaf.tbs_der(signer.issuer()), signer.issuer(), &self.outside.profile)
             .map_err(|refusal| unfit(&refusal))?;
-        let certificate = signer.sign(linted).map_err(|(_, failure)| unsigned(&failure))?;
+        let certificate = signer.sign(linted).map_err(|(_, failure)| token_unavailable(&failure))?;
         let der = certificate.der().to_vec();
         let IssuerKey { ca, key } = issuer;
         let event =
@@ -124,16 +124,6 @@ fn unix_time(time: &x509_cert::time::Time) -> Option<UnixTime> {
     i64::try_from(time.to_unix_duration().as_secs()).ok().map(UnixTime::from_seconds)
 }
 
-/// Every CA that has no key in use yet.
-pub fn cas_without_key(registry: &Registry) -> Result<Vec<Ca>, Problem> {
-    let issuers = registry.store().issuers()?;
-    Ok(Ca::ALL.into_iter().filter(|ca| !issuers.iter().any(|(issuer, _)| issuer.ca == *ca)).collect())
-}
-
 fn unfit(refusal: &LintRefusal) -> Problem {
     Problem::new(ProblemKind::Internal, format!("a certificate of the CA does not pass its lint: {refusal}"))
-}
-
-fn unsigned(failure: &TokenFailure) -> Problem {
-    Problem::new(ProblemKind::TokenUnavailable, failure.to_string())
 }

@@ -9,9 +9,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
+use crate::application::csr_problem;
 use crate::authority::{Asked, Authority, Caller, Ruling};
 use crate::doors::read_body;
-use crate::problem::{Problem, ProblemKind};
+use crate::problem::{Problem, ProblemKind, token_unavailable};
 use crate::seam::PartyCaError;
 
 /// Longer names than an office has.
@@ -26,6 +27,9 @@ struct PartyBody {
     desk: Option<String>,
     csr: String,
 }
+
+/// Enough for a reason; recorded in the open, so it is no place for a person's data.
+const BECAUSE_CHARACTERS_MAX: usize = 200;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -87,8 +91,8 @@ impl Authority {
         }
         let common_name = desk.as_ref().map_or_else(|| role.word().to_owned(), |desk| format!("desk {desk}"));
         let certificate = self.outside.party_ca.issue(&body.csr, &common_name).map_err(|error| match &error {
-            PartyCaError::Request(_) => Problem::of_field(ProblemKind::CsrMalformed, "csr", error.to_string()),
-            PartyCaError::Token(_) => Problem::new(ProblemKind::TokenUnavailable, error.to_string()),
+            PartyCaError::Request(error) => csr_problem(error),
+            PartyCaError::Token(failure) => token_unavailable(failure),
         })?;
         let record = PartyRecord {
             role,
@@ -119,6 +123,10 @@ impl Authority {
     /// `POST /admin/v1/parties/{party}/suspension` and `…/reinstatement`
     pub fn set_party_state(&self, caller: &Caller, asked: &Asked<'_>, party: PartyId, state: PartyState) -> Ruling {
         let body: BecauseBody = read_body(asked.body)?;
+        if body.because.chars().count() > BECAUSE_CHARACTERS_MAX {
+            let detail = format!("a reason has at most {BECAUSE_CHARACTERS_MAX} characters");
+            return Err(Problem::of_field(ProblemKind::NotInForm, "because", detail));
+        }
         let request = self.request_id(caller, asked)?;
         let _turn = self.turn(&request);
         if let Some(outcome) = self.earlier(&request)? {
@@ -185,8 +193,8 @@ fn desk_of(role: Role, body: &PartyBody) -> Result<Option<DeskId>, Problem> {
             Err(Problem::of_field(ProblemKind::UnknownMunicipality, "municipality", "a desk needs its municipality"))
         }
         (Role::Desk, _, None) => Err(Problem::of_field(ProblemKind::NotInForm, "desk", "a desk needs its sign")),
-        (_, None, None) => Ok(None),
-        (_, _, _) => {
+        (Role::Hotline | Role::Residents | Role::Operator | Role::Auditor | Role::Admin, None, None) => Ok(None),
+        (Role::Hotline | Role::Residents | Role::Operator | Role::Auditor | Role::Admin, _, _) => {
             Err(Problem::of_field(ProblemKind::NotInForm, "desk", "only desks have a municipality and a sign"))
         }
     }

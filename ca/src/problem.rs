@@ -3,6 +3,8 @@ use registry::RegistryError;
 use registry::seal::VaultError;
 use serde_json::{Value, json};
 
+use crate::seam::TokenFailure;
+
 /// What every problem's type begins with.
 pub const TYPE_PREFIX: &str = "urn:akashi:problem:";
 
@@ -105,6 +107,12 @@ kinds! {
     /// A signature certificate for a person under 15.
     UnderFifteen = "under-fifteen", 422, "Persons under 15 get no signature certificate",
         "Request the user certificate only.";
+    /// The register reported a change that the request does not show.
+    ResidentChanged = "resident-changed", 409, "The resident register reported a change of this person's 4 info",
+        "Read the person's data from the register again and send a new request with a new idempotency key.";
+    /// The register reported a death or a departure.
+    ResidentGone = "resident-gone", 409, "The resident register reported that this person died or left Japan",
+        "Ask the resident register; a certificate can be requested again after it reports the person's new address.";
     /// No such certificate.
     UnknownCertificate = "unknown-certificate", 404, "There is no such certificate",
         "Check CA and serial.";
@@ -117,9 +125,15 @@ kinds! {
     /// The serial was given up before hand-over.
     DestroyedBeforeHandOver = "destroyed-before-hand-over", 409, "This certificate was given up before hand-over",
         "Send a new request with a new idempotency key and a new key pair.";
-    /// The status does not allow it.
-    AlreadyRevoked = "already-revoked", 409, "The certificate is revoked already",
-        "Nothing is left to do; a revocation is for good.";
+    /// The issue is not finished yet.
+    IssueUnderWay = "issue-under-way", 409, "This certificate is still being issued",
+        "Ask again in a moment, or send the same request with the same idempotency key again.";
+    /// More refused requests than an honest party sends.
+    TooManyRefusals = "too-many-refusals", 429, "Too many of this party's requests were refused in the last minute",
+        "Correct the requests before sending more; the next minute begins anew.";
+    /// A cut that somebody asked for is under way.
+    CutUnderWay = "cut-under-way", 409, "A cut is under way",
+        "Send the request again when that cut is published; a cut that is asked for then holds everything so far.";
     /// A cut was asked for and not published.
     CutFailed = "cut-failed", 503, "No new cut was published",
         "Look at the log and the metric akashi_crl_failures_total for the check that failed.";
@@ -195,13 +209,22 @@ impl Problem {
     }
 }
 
+/// The token failed. What it says is for the log: it may name files.
+pub(crate) fn token_unavailable(failure: &TokenFailure) -> Problem {
+    tracing::error!(%failure, "the token failed");
+    Problem::new(ProblemKind::TokenUnavailable, "the token did not do its work")
+}
+
 impl From<RegistryError> for Problem {
     fn from(error: RegistryError) -> Self {
         match &error {
-            RegistryError::ClockBehind { .. }
-            | RegistryError::Poisoned
-            | RegistryError::Stopped
-            | RegistryError::Storage { .. } => Self::new(ProblemKind::RegistryUnavailable, error.to_string()),
+            RegistryError::ClockBehind { .. } | RegistryError::Poisoned | RegistryError::Stopped => {
+                Self::new(ProblemKind::RegistryUnavailable, error.to_string())
+            }
+            RegistryError::Storage { .. } => {
+                tracing::error!(%error, "the registry failed");
+                Self::new(ProblemKind::RegistryUnavailable, "the registry's disk failed")
+            }
             RegistryError::Illegal(_) | RegistryError::Damaged { .. } | RegistryError::Open { .. } => {
                 tracing::error!(%error, "the registry refused what the rules asked for");
                 Self::new(ProblemKind::Internal, "the request was not recorded")

@@ -12,6 +12,9 @@ use crate::withdraw::apply_cause;
 /// An issue older than this is not finished any more: nobody waits at the counter.
 const FINISH_WITHIN_SECONDS: i64 = 24 * 3_600;
 
+/// A request under way takes milliseconds; after this long nobody works on it.
+const OVERDUE_SECONDS: i64 = 300;
+
 /// What recovery did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
@@ -36,10 +39,34 @@ impl Authority {
                 Ok(Settled::Destroyed) => recovered.destroyed += 1,
                 Ok(Settled::Nothing) => {}
                 Err(problem) if problem.is_temporary() => recovered.left += 1,
-                Err(problem) => return Err(problem),
+                // One damaged or forgotten record must not keep everybody else from being served.
+                Err(problem) => {
+                    tracing::error!(%ca, %serial, problem = problem.kind().slug(), "an unfinished issue cannot be finished");
+                    self.destroy(ca, serial)?;
+                    recovered.destroyed += 1;
+                }
             }
         }
         Ok(recovered)
+    }
+
+    /// Settles issues that a failing token left unfinished while the doors are open, each in its request's turn.
+    pub fn settle_overdue(&self) {
+        let now = self.outside.clock.now();
+        let settle = || -> Result<(), Problem> {
+            let store = self.registry().store();
+            for (ca, serial) in store.pending_issues()? {
+                let Some(record) = store.certificate(ca, serial)? else { continue };
+                if now.seconds_since(record.reserved_at) > OVERDUE_SECONDS {
+                    let _turn = self.turn(&record.request);
+                    self.settle(ca, serial)?;
+                }
+            }
+            Ok(())
+        };
+        if let Err(problem) = settle() {
+            tracing::warn!(problem = problem.kind().slug(), "unfinished issues are left until the next look");
+        }
     }
 
     /// Brings one pending issue to its end. The caller has its turn, or is alone.
@@ -49,9 +76,7 @@ impl Authority {
             return Ok(Settled::Nothing);
         }
         if record.intended_row.is_none() {
-            self.transact_inside(move |transaction| {
-                Ok(transaction.append(Event::ReservationReleased { ca, serial }, None)?)
-            })?;
+            self.release(ca, serial)?;
             return Ok(Settled::Released);
         }
         if self.outside.clock.now().seconds_since(record.reserved_at) > FINISH_WITHIN_SECONDS {
@@ -72,6 +97,16 @@ impl Authority {
                 self.destroy(ca, serial)
             }
         }
+    }
+
+    /// Gives a reservation up on which nothing was built, unless something has ended it meanwhile.
+    pub(crate) fn release(&self, ca: Ca, serial: Serial) -> Result<(), Problem> {
+        self.transact_inside(move |transaction| {
+            if transaction.certificate(ca, serial)?.is_some_and(|record| record.intended_row.is_none()) {
+                transaction.append(Event::ReservationReleased { ca, serial }, None)?;
+            }
+            Ok(())
+        })
     }
 
     /// Revokes a serial under which a certificate may exist that nobody was given.

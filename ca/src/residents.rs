@@ -73,6 +73,8 @@ impl Authority {
             let row = transaction.append(Event::Answered { request, answer }, None)?;
             Ok((certificates, row))
         })?;
+        // Durable and not answered yet: the same idempotency key gets this answer after a crash, too.
+        (self.outside.step)("revoke.2-recorded");
         Ok(self.answer_when_visible(&certificates, row))
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pki::certificate::{Certificate, Issuer};
+use pki::csr::CsrError;
 use pki::lint::LintedCertificate;
 
 /// The token did not sign, or does not answer. The text holds no key and no personal data.
@@ -35,9 +36,9 @@ pub trait PartyCa: Send + Sync {
 /// Why a party got no client certificate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PartyCaError {
-    /// The request cannot be read or its signature is wrong.
-    #[error("the certification request cannot be used: {0}")]
-    Request(String),
+    /// The request cannot be read, or its key or signature will not do.
+    #[error(transparent)]
+    Request(#[from] CsrError),
     /// The token did not sign.
     #[error(transparent)]
     Token(#[from] TokenFailure),

@@ -9,7 +9,7 @@ use registry::state::{CertificateRecord, RequestOutcome, StateReads};
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
-use crate::authority::{Asked, Authority, Caller, Ruling};
+use crate::authority::{Asked, Authority, Caller, ENDED, Ruling};
 use crate::cause::{Effect, effect};
 use crate::problem::{Problem, ProblemKind};
 
@@ -40,6 +40,12 @@ pub(crate) fn apply_cause(
     cause: Cause,
 ) -> Result<bool, Problem> {
     let now = transaction.now();
+    // A certificate that nobody was given yet is neither held nor revoked for what happened: its issue ends.
+    let cause = match (effect(cause, ca), record.issued_row) {
+        (Effect::None, _) => return Ok(false),
+        (Effect::Hold | Effect::Revoke(_), None) => Cause::DestroyedBeforeHandOver,
+        (Effect::Hold | Effect::Revoke(_), Some(_)) => cause,
+    };
     let withdrawal = match (effect(cause, ca), record.withdrawal()) {
         (Effect::None, _) | (_, Some(Withdrawal::Revoked { .. })) | (Effect::Hold, Some(Withdrawal::Held { .. })) => {
             return Ok(false);
@@ -49,8 +55,10 @@ pub(crate) fn apply_cause(
         (Effect::Revoke(reason), Some(Withdrawal::Held { since })) => Withdrawal::Revoked { since, reason },
     };
     if record.leave_day.is_none() {
-        // Only a serial was taken so far, and nothing was built that could be withdrawn: the issue ends here instead.
+        // Only a serial was taken so far, and nothing was built that could be withdrawn: the issue ends here instead, and
+        // its request with it, or a retry would issue what the person was before this cause.
         transaction.append(Event::ReservationReleased { ca, serial }, None)?;
+        transaction.append(Event::Answered { request: record.request, answer: ENDED.to_vec() }, None)?;
         return Ok(true);
     }
     let withdrawal = StoredWithdrawal::from(withdrawal);
@@ -79,6 +87,21 @@ pub(crate) fn status_json(ca: Ca, serial: Serial, record: &CertificateRecord) ->
 }
 
 impl Authority {
+    /// `POST /desk/v1/certificates/{ca}/{serial}/revocation`. A retry gets its answer even where the person has since
+    /// moved on, and the desk may no longer act.
+    pub fn revoke_at_desk(
+        &self,
+        caller: &Caller,
+        asked: &Asked<'_>,
+        (ca, serial): (Ca, Serial),
+        cause: Cause,
+    ) -> Ruling {
+        if self.earlier(&self.request_id(caller, asked)?)?.is_none() {
+            self.may_act_on(caller, ca, serial)?;
+        }
+        self.withdraw(caller, asked, Target::Certificate { ca, serial }, cause)
+    }
+
     /// Applies a cause to the target, once for each idempotency key, and answers with the certificates it is about.
     pub(crate) fn withdraw(&self, caller: &Caller, asked: &Asked<'_>, target: Target, cause: Cause) -> Ruling {
         let request = self.request_id(caller, asked)?;
@@ -95,11 +118,17 @@ impl Authority {
                 }
                 Target::Resident(resident) => transaction.certificates_of(&resident)?,
             };
+            if found.is_empty() {
+                // Whoever reports a loss must not believe that a card is held when the code was mistyped.
+                return Err(Problem::new(ProblemKind::UnknownCertificate, "this resident has no certificates"));
+            }
             let certificates = withdraw_all(transaction, found, cause)?;
             let answer = serde_json::to_vec(&certificates).expect("JSON values are writable");
             let row = transaction.append(Event::Answered { request, answer }, None)?;
             Ok((certificates, row))
         })?;
+        // Durable and not answered yet: the same idempotency key gets this answer after a crash, too.
+        (self.outside.step)("revoke.2-recorded");
         Ok(self.answer_when_visible(&certificates, row))
     }
 

@@ -34,6 +34,18 @@ pub enum CutCause {
     },
 }
 
+impl CutCause {
+    /// One word for it, for logs: a person's reason is for the ledger alone.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Scheduled { .. } => "scheduled",
+            Self::Missed { .. } => "missed",
+            Self::NothingServed => "nothing-served",
+            Self::Requested { .. } => "requested",
+        }
+    }
+}
+
 impl fmt::Display for CutCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -164,7 +164,7 @@ impl Publisher {
         let reservation = parts.ledger.reserve_cut(cause)?;
         (parts.step)("publish.1-reserved");
         let cut_number = reservation.cut_number;
-        tracing::info!(cut_number, %cause, "cut begun");
+        tracing::info!(cut_number, cause = cause.word(), "cut begun");
         self.make(reservation).inspect_err(|error| {
             // The failure is already on its way to the caller. If recording fails as well, a reserved number without an
             // outcome reads as burned.

@@ -6,6 +6,7 @@ mod get_path;
 mod headers;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -21,13 +22,28 @@ use pki::ocsp::REQUEST_OCTETS_MAX;
 use crate::answer::Answer;
 use crate::service::OcspService;
 
-/// Routes for `/ocsp/{ca}`; to be merged, not nested, because the whole path is read.
+/// A request for one certificate is a hundred octets; whoever needs longer holds a connection for nothing.
+const BODY_WITHIN: Duration = Duration::from_secs(30);
+
+/// Routes for `/ocsp/{ca}`; to be merged, not nested, because the whole path is read. A body has 30 s to arrive.
 pub fn ocsp_routes(service: Arc<OcspService>) -> Router {
+    ocsp_routes_within(service, BODY_WITHIN)
+}
+
+/// The same with another time for a request's body to arrive whole.
+pub fn ocsp_routes_within(service: Arc<OcspService>, body_within: Duration) -> Router {
     Router::new()
         .route("/ocsp/{ca}", any(serve))
         .route("/ocsp/{ca}/", any(serve))
         .route("/ocsp/{ca}/{*request}", any(serve))
-        .with_state(service)
+        .with_state(Door { service, body_within })
+}
+
+/// What a request meets.
+#[derive(Clone)]
+struct Door {
+    service: Arc<OcspService>,
+    body_within: Duration,
 }
 
 /// What HTTP alone refuses, as an RFC 9457 problem.
@@ -38,11 +54,15 @@ enum HttpRefusal {
     UnsupportedMediaType,
     BodyTooLarge,
     BodyIncomplete,
+    BodyTooSlow,
 }
 
-async fn serve(State(service): State<Arc<OcspService>>, request: Request) -> Response {
+async fn serve(State(door): State<Door>, request: Request) -> Response {
+    let Door { service, body_within } = door;
     let (parts, body) = request.into_parts();
-    match read_request(&parts.method, parts.uri.path(), &parts.headers, body).await {
+    let read = read_request(&parts.method, parts.uri.path(), &parts.headers, body);
+    // Only a body can keep us waiting.
+    match tokio::time::timeout(body_within, read).await.unwrap_or(Err(HttpRefusal::BodyTooSlow)) {
         Ok((ca, der)) => answer(&service, ca, &parts.method, &parts.headers, &der).await,
         Err(refusal) => {
             let (code, ..) = refusal.parts();
@@ -136,6 +156,12 @@ impl HttpRefusal {
             Self::BodyIncomplete => {
                 (StatusCode::BAD_REQUEST, "malformed-body", "The body did not arrive whole", "Send the request again.")
             }
+            Self::BodyTooSlow => (
+                StatusCode::REQUEST_TIMEOUT,
+                "body-too-slow",
+                "The body did not arrive in time",
+                "Send the request again on a new connection.",
+            ),
         }
     }
 
@@ -151,6 +177,8 @@ impl HttpRefusal {
             .header(header::CACHE_CONTROL, "no-store"); // I15
         let builder = match self {
             Self::MethodNotAllowed => builder.header(header::ALLOW, "GET, HEAD, POST"),
+            // RFC 9110 §15.5.9: the rest of the body is not waited for, so the connection ends.
+            Self::BodyTooSlow => builder.header(header::CONNECTION, "close"),
             Self::UnknownCa | Self::UnsupportedMediaType | Self::BodyTooLarge | Self::BodyIncomplete => builder,
         };
         builder.body(Body::from(problem)).expect("constant headers are valid")

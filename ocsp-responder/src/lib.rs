@@ -22,7 +22,7 @@ mod signer;
 
 pub use answer::{Answer, SignedAnswer, Tally};
 pub use decision::{Decision, Responder};
-pub use http::ocsp_routes;
+pub use http::{ocsp_routes, ocsp_routes_within};
 pub use issuers::{Issuers, UnknownIssuer};
 pub use metrics::OcspMetrics;
 pub use service::{Clocks, OcspService, SigningLimits};

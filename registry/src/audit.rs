@@ -119,7 +119,22 @@ impl Heads {
                 *self = Self::default();
             }
             Event::CutFailed { .. } => *self = Self::default(),
-            _ => {}
+            Event::Initialised(_)
+            | Event::OwnSerialReserved { .. }
+            | Event::CaKeyActivated { .. }
+            | Event::OcspKeyActivated { .. }
+            | Event::PartyRegistered { .. }
+            | Event::PartySuspended { .. }
+            | Event::PartyReinstated { .. }
+            | Event::Refused { .. }
+            | Event::Reserved { .. }
+            | Event::Intended { .. }
+            | Event::Issued { .. }
+            | Event::ReservationReleased { .. }
+            | Event::Withdrawn { .. }
+            | Event::ResidentChanged { .. }
+            | Event::Answered { .. }
+            | Event::CutReserved { .. } => {}
         }
         Ok(())
     }

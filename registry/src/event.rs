@@ -230,6 +230,9 @@ pub struct FixedSettings {
     /// What every URL in a certificate begins with.
     #[n(5)]
     pub public_base_url: String,
+    /// The word of the algorithm of CA keys and of persons' keys: recorded intents are linted against it.
+    #[n(6)]
+    pub algorithm: String,
 }
 
 /// What can happen. The position of an event is its number in the log.

@@ -8,13 +8,13 @@ pub use key::Counter;
 pub use key::{certificate_key, issuer_key, resident_prefix};
 pub use read::{StateReads, place_of};
 pub use record::{
-    CertificateRecord, KeyClaim, OcspKeyRecord, PartyRecord, PartyState, RequestOutcome, RequestRecord, StoredDate,
-    WithdrawnRecord,
+    CertificateRecord, KeyClaim, OcspKeyRecord, PartyRecord, PartyState, RequestOutcome, RequestRecord, ResidentRecord,
+    StoredDate, WithdrawnRecord,
 };
 
 use pki::identity::{Ca, KeyNumber, Serial};
 
-use crate::event::{Actor, Cause, Event, PartyId, RequestId, StoredWithdrawal};
+use crate::event::{Actor, Cause, Event, PartyId, RequestId, ResidentChange, StoredWithdrawal};
 use crate::store::{Family, Reads, RegistryError};
 use crate::transaction::Transaction;
 use key::{key_range_key, party_key, request_key};
@@ -47,6 +47,9 @@ pub(crate) fn apply(transaction: &mut Transaction<'_>, number: u64, event: &Even
         }
         Event::PartyRegistered { party, role, name, desk, certificate_sha256, certificate } => {
             count(transaction, Counter::Party, party.0.into())?;
+            if transaction.party_of_certificate(certificate_sha256)?.is_some() {
+                return Err(illegal("a client certificate is one party's"));
+            }
             let record = PartyRecord {
                 role: *role,
                 name: name.clone(),
@@ -59,7 +62,10 @@ pub(crate) fn apply(transaction: &mut Transaction<'_>, number: u64, event: &Even
         }
         Event::PartySuspended { party, because: _ } => set_party_state(transaction, *party, PartyState::Suspended)?,
         Event::PartyReinstated { party, because: _ } => set_party_state(transaction, *party, PartyState::Active)?,
-        Event::Refused { problem: _ } | Event::ResidentChanged { .. } | Event::CutFailed { .. } => {}
+        Event::Refused { .. } | Event::CutFailed { .. } => {}
+        Event::ResidentChanged { resident, change, effective_on: _ } => {
+            note_change(transaction, number, resident, *change)?;
+        }
         Event::Reserved { .. } => reserve(transaction, event)?,
         Event::Intended { ca, serial, leave_day } => {
             let mut record = pending(transaction, *ca, *serial)?;
@@ -84,8 +90,36 @@ pub(crate) fn apply(transaction: &mut Transaction<'_>, number: u64, event: &Even
             put_request(transaction, request, RequestOutcome::Answer(answer.clone().into()))?;
         }
         Event::CutReserved { cut_number, because: _ } => count(transaction, Counter::Cut, *cut_number)?,
-        Event::CutPublished(cut) => transaction.put(Family::Meta, PUBLISHED_CUT.to_vec(), cut),
+        Event::CutPublished(cut) => {
+            let last = transaction.published_cut()?.map_or(0, |last| last.cut_number);
+            // I21: readers never see numbers go back, nor one that nobody reserved.
+            if cut.cut_number <= last || cut.cut_number > transaction.counter(Counter::Cut)? {
+                return Err(illegal("a published cut has a reserved number above the last published one"));
+            }
+            transaction.put(Family::Meta, PUBLISHED_CUT.to_vec(), cut);
+        }
     }
+    Ok(())
+}
+
+/// Remembers that the person is not who, or not where, the CA's records say.
+fn note_change(
+    transaction: &mut Transaction<'_>,
+    number: u64,
+    resident: &[u8; 32],
+    change: ResidentChange,
+) -> Result<(), RegistryError> {
+    let gone = match change {
+        ResidentChange::Moved
+        | ResidentChange::NameChanged
+        | ResidentChange::SexCorrected
+        | ResidentChange::BirthDateCorrected => false,
+        ResidentChange::Died | ResidentChange::LeftJapan => true,
+        ResidentChange::MinorAddressCorrection => return Ok(()),
+    };
+    let row_before = transaction.resident(resident)?.map(|record| record.last_row);
+    let record = ResidentRecord { last_row: number, row_before, gone };
+    transaction.put(Family::ResidentChanges, resident.to_vec(), &record);
     Ok(())
 }
 

@@ -78,6 +78,8 @@ pub enum Family {
     PublicKeys,
     /// Resident, CA, serial → nothing.
     Residents,
+    /// Resident → what the register reported last.
+    ResidentChanges,
     /// Party → party record.
     Parties,
     /// SHA-256 of client certificate → party.
@@ -92,7 +94,7 @@ pub enum Family {
 
 impl Family {
     /// Every family.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Log,
         Self::Meta,
         Self::Certificates,
@@ -101,6 +103,7 @@ impl Family {
         Self::Requests,
         Self::PublicKeys,
         Self::Residents,
+        Self::ResidentChanges,
         Self::Parties,
         Self::PartyCertificates,
         Self::Issuers,
@@ -118,6 +121,7 @@ impl Family {
             Self::Requests => "requests",
             Self::PublicKeys => "public-keys",
             Self::Residents => "residents",
+            Self::ResidentChanges => "resident-changes",
             Self::Parties => "parties",
             Self::PartyCertificates => "party-certificates",
             Self::Issuers => "issuers",
@@ -155,6 +159,9 @@ pub fn decode<'b, T: Decode<'b, ()>>(family: Family, key: &[u8], octets: &'b [u8
     })
 }
 
+/// Merging ends soon after an open, and one merge can get in the way of one attempt.
+const READ_ONLY_ATTEMPTS_MAX: u32 = 5;
+
 /// The store.
 pub struct Store {
     db: DB,
@@ -174,10 +181,20 @@ impl Store {
 
     /// Opens the store for reading only, also while another process writes; sees it as it was at that moment.
     pub fn open_read_only(path: &Path) -> Result<Self, RegistryError> {
-        let families = Family::ALL.map(|family| ColumnFamilyDescriptor::new(family.name(), Options::default()));
-        DB::open_cf_descriptors_read_only(&Self::options(), path, families, false)
-            .map(|db| Self { db })
-            .map_err(|error| Self::refused(path, error))
+        let open = || {
+            let families = Family::ALL.map(|family| ColumnFamilyDescriptor::new(family.name(), Options::default()));
+            DB::open_cf_descriptors_read_only(&Self::options(), path, families, false)
+        };
+        let mut opened = open();
+        for _ in 1..READ_ONLY_ATTEMPTS_MAX {
+            if opened.is_ok() {
+                break;
+            }
+            // The writer may have merged files away between our reading their list and opening them; the list read next
+            // names what took their place.
+            opened = open();
+        }
+        opened.map(|db| Self { db }).map_err(|error| Self::refused(path, error))
     }
 
     fn refused(path: &Path, error: rocksdb::Error) -> RegistryError {

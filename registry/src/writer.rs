@@ -82,7 +82,7 @@ impl Registry {
         };
         let thread = std::thread::Builder::new()
             .name("registry-writer".to_owned())
-            .spawn(move || writer.run(&receiver))
+            .spawn(move || writer.run_to_the_end(&receiver))
             .map_err(|error| RegistryError::Open { path: path.to_owned(), reason: error.to_string() })?;
         Ok((Self { store, jobs: Mutex::new(Some(sender)), writer: Mutex::new(Some(thread)) }, followers))
     }
@@ -176,7 +176,15 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(mut self, jobs: &Receiver<Job>) {
+    /// A panic between a commit and the telling of it (our bug, a follower's mostly) leaves followers without events that
+    /// are durable. Nobody may go on answering from them.
+    fn run_to_the_end(mut self, jobs: &Receiver<Job>) {
+        if catch_unwind(AssertUnwindSafe(|| self.run(jobs))).is_err() {
+            (self.surroundings.on_fatal)(&RegistryError::Poisoned);
+        }
+    }
+
+    fn run(&mut self, jobs: &Receiver<Job>) {
         while let Ok(first) = jobs.recv() {
             let mut replies = Vec::new();
             for job in std::iter::once(first).chain(jobs.try_iter().take(TRANSACTIONS_PER_COMMIT_MAX - 1)) {

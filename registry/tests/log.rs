@@ -55,6 +55,7 @@ fn initialised() -> Event {
         sign_policy: "1.2.3.20".to_owned(),
         auth_policy: "1.2.3.30".to_owned(),
         public_base_url: "http://127.0.0.1:8080".to_owned(),
+        algorithm: "rsa-2048-sha256".to_owned(),
     })
 }
 

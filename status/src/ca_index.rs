@@ -52,7 +52,7 @@ impl CaIndex {
     }
 
     fn add_key_range(&mut self, first_serial: Serial, key: KeyNumber) -> Result<Undo, Refusal> {
-        if self.key_ranges.last().is_some_and(|last| first_serial <= last.0 || key <= last.1) {
+        if self.key_ranges.last().is_some_and(|last| first_serial <= last.0) {
             return Err(Refusal::RangeOutOfOrder);
         }
         if !self.pages.is_empty_from(first_serial) {

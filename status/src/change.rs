@@ -11,7 +11,7 @@ pub enum Change {
         ca: Ca,
         /// The first one under the key. Nothing may be issued yet from here on.
         first_serial: Serial,
-        /// The key; a later one than that of the range before.
+        /// The key. An older one may come again: its OCSP delegates draw serials from the same counter.
         key: KeyNumber,
     },
     /// A certificate was issued and is good.
@@ -60,7 +60,7 @@ pub enum Refusal {
     /// No key has serials from a range that begins at or before this one.
     #[error("the serial belongs to no key")]
     NoKey,
-    /// A range that does not begin after the one before, or is not for a later key.
+    /// A range that does not begin after the one before.
     #[error("the key range does not follow the one before")]
     RangeOutOfOrder,
     /// A range over serials that were issued already, under the key before.

@@ -72,11 +72,16 @@ fn key_ranges_follow_each_other_and_never_take_what_is_issued() {
     index.apply(1, &[key_range(10, 2), issued(70_000)]).unwrap();
     assert_eq!(refusal(&index, issued(9)), Some(Refusal::NoKey));
     assert_eq!(refusal(&index, key_range(10, 3)), Some(Refusal::RangeOutOfOrder));
-    assert_eq!(refusal(&index, key_range(80_000, 2)), Some(Refusal::RangeOutOfOrder));
     for first in [11, 65_536, 70_000] {
         assert_eq!(refusal(&index, key_range(first, 3)), Some(Refusal::RangeTaken), "{first}");
     }
     assert_eq!(refusal(&index, key_range(70_001, 3)), None);
+    // An older key's OCSP delegate is renewed while a newer key issues.
+    assert_eq!(refusal(&index, key_range(70_002, 2)), None);
+    assert_eq!(refusal(&index, key_range(70_003, 3)), None);
+    index.apply(9, &[issued(70_003)]).unwrap();
+    assert_eq!(index.status(under(3), serial(70_003)), CertificateStatus::Good);
+    assert_eq!(index.status(under(2), serial(70_003)), CertificateStatus::NotIssued);
 }
 
 #[test]

@@ -17,24 +17,24 @@ use crl_publisher::slot::CrlLayout;
 use hsm_mock::{Pin as TokenPin, SoftToken};
 use ocsp_responder::{Clocks, Issuers, OcspMetrics, OcspService, Responder, SigningLimits, ocsp_routes};
 use pki::certificate::{Issuer, Layout};
-use pki::time::UnixTime;
 use registry::state::StateReads;
-use registry::writer::Surroundings;
+use registry::writer::{Durability, Surroundings};
 use registry::{Clock, Registry};
 use status::StatusIndex;
 
-use crate::clock::{SystemClock, monotonic, randomness, since_1970};
+use crate::clock::{LoopClock, monotonic, randomness};
 use crate::config::Config;
 use crate::delegation::Delegation;
 use crate::failure::Failure;
 use crate::feed::{InProcessVisibility, IndexFollower};
 use crate::folder::Folder;
-use crate::init::fixed_settings;
+use crate::init::{differences, fixed_settings};
 use crate::keys::{
     Labels, PartyAuthority, SharedToken, TokenCrlSigner, TokenKeyedHash, TokenLeafSigner, TokenManifestSigner,
     TokenVault,
 };
 use crate::ledger::RegistryLedger;
+use crate::mark::{Mark, MarkKeeper};
 use crate::observe::{Metrics, Watched};
 use crate::steps::{durability, step_hook};
 use crate::tls::DoorTls;
@@ -54,13 +54,15 @@ pub struct Parts {
     pub watched: Arc<Watched>,
     /// The doors' TLS.
     pub door_tls: Arc<DoorTls>,
-    authority: Arc<Authority>,
+    door_state: DoorState,
     delegation: Arc<Delegation>,
     issuers: Vec<Issuer>,
     ocsp: Arc<OcspService>,
     publisher: Arc<Publisher>,
     schedule: Arc<Schedule>,
     clock: Arc<dyn PublisherClock>,
+    // Kept for its end: a last mark, written when the parts are dropped.
+    _mark_keeper: Option<MarkKeeper>,
 }
 
 /// The publisher's loop, and the way to ask it.
@@ -73,17 +75,22 @@ pub struct RunningPublisher {
 
 impl Parts {
     /// Starts everything but the listeners. When it returns, the log is recovered and the index is at its end.
+    ///
+    /// The log is compared with the mark, then with the published cut, and only then added to: recovery in an older copy
+    /// would put rows into it that were never in the log (I25).
     pub fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
         let folder = Folder::new(&config.data_dir);
         folder.require_initialised()?;
         let pin = TokenPin::from_file(&config.pin_file)?;
         let token: SharedToken = Arc::new(SoftToken::open(&folder.token(), &pin, randomness())?);
         let (registry, index) = open_registry(config, &folder, &clock)?;
+        let mark_keeper = check_mark(&folder, &registry)?;
         let ca_certificates = registry.store().issuers()?;
         let issuers = ca_certificates
             .iter()
             .map(|(issuer, certificate)| issuer_of(*issuer, certificate, &config.profile))
             .collect::<Result<Vec<_>, _>>()?;
+        let publisher = Arc::new(open_publisher(config, &folder, &registry, &token, &issuers)?);
         let party_ca = Arc::new(PartyAuthority::new(Arc::clone(&token), Arc::clone(&clock))?);
         let authority = Arc::new(Authority::new(Outside {
             registry: Arc::clone(&registry),
@@ -99,7 +106,6 @@ impl Parts {
         }));
         let recovered = authority.recover()?;
         tracing::info!(?recovered, "what a crash left has been settled");
-        let publisher = Arc::new(open_publisher(config, &folder, &registry, &token, &issuers)?);
         let served = Arc::new(Issuers::new());
         for issuer in &issuers {
             served.add(issuer.issuer, &issuer.name.to_der(), &issuer.public_key);
@@ -112,6 +118,7 @@ impl Parts {
             delegation.ensure(issuer.issuer, clock.now())?;
         }
         let metrics = Metrics::new()?;
+        let door_state = DoorState::new(authority, metrics.call_observer());
         let responder = Responder::new(served, Arc::clone(&index), config.ocsp);
         let ocsp = Arc::new(ocsp_service(responder, &clock, OcspMetrics::register(&metrics.registry)?));
         let door_tls = Arc::new(DoorTls::new(&folder, party_ca, config.api_hostnames.clone())?);
@@ -128,19 +135,20 @@ impl Parts {
             registry,
             watched,
             door_tls,
-            authority,
+            door_state,
             delegation: Arc::new(delegation),
             issuers,
             ocsp,
             publisher,
             schedule: Arc::new(config.schedule.clone()),
             clock: Arc::new(LoopClock::new()),
+            _mark_keeper: mark_keeper,
         })
     }
 
     /// What the doors' routes work on.
     pub fn door_state(&self) -> DoorState {
-        DoorState { authority: Arc::clone(&self.authority), observer: self.watched.metrics.call_observer() }
+        self.door_state.clone()
     }
 
     /// `/ocsp/…`
@@ -175,15 +183,17 @@ impl Parts {
         Ok(RunningPublisher { handle, run: Box::pin(publisher_loop.run()) })
     }
 
-    /// Renews OCSP keys and the doors' certificate.
+    /// Settles issues that nobody came back for, renews OCSP keys and the doors' certificate.
     pub fn housekeeper(&self) -> Arc<dyn Fn() + Send + Sync> {
         let (delegation, door_tls) = (Arc::clone(&self.delegation), Arc::clone(&self.door_tls));
         let issuers: Vec<_> = self.issuers.iter().map(|issuer| issuer.issuer).collect();
-        let clock = Arc::clone(&self.clock);
+        let clock = Arc::clone(&self.watched.clock);
+        let authority = Arc::clone(self.door_state.authority());
         Arc::new(move || {
+            authority.settle_overdue();
             for issuer in &issuers {
                 if let Err(error) = delegation.ensure(*issuer, clock.now()) {
-                    tracing::error!(%issuer, %error, "the OCSP key could not be renewed; the old one serves on");
+                    tracing::error!(%issuer, %error, "there is no OCSP key to serve with");
                 }
             }
             if let Err(error) = door_tls.renew() {
@@ -205,9 +215,10 @@ fn open_registry(
         durability: durability(),
     };
     let (registry, followers) = Registry::open(&folder.registry(), surroundings)?;
-    let fixed = registry.store().settings()?.ok_or_else(|| Failure::Fixed("the log has no settings".to_owned()))?;
-    if fixed != fixed_settings(config) {
-        return Err(Failure::Fixed(format!("{fixed:?}")));
+    let no_settings = || Failure::State("it has no settings, which are the log's first event".to_owned());
+    let different = differences(registry.store().settings()?.ok_or_else(no_settings)?, fixed_settings(config));
+    if !different.is_empty() {
+        return Err(Failure::Fixed(different));
     }
     let index = Arc::new(StatusIndex::new());
     let on_fatal =
@@ -216,10 +227,24 @@ fn open_registry(
     Ok((Arc::new(registry), index))
 }
 
+/// Refuses a registry that is not the marked one, and keeps the mark from then on.
+fn check_mark(folder: &Folder, registry: &Registry) -> Result<Option<MarkKeeper>, Failure> {
+    let mark = Mark::read(folder.mark())?;
+    mark.check(registry.store())?;
+    Ok(match durability() {
+        Durability::Synced => Some(MarkKeeper::start(mark, Arc::clone(registry.store()))?),
+        // A mark is a promise about the disk, which unsynced commits do not give.
+        Durability::Unsynced => None,
+    })
+}
+
 /// Ends the process where going on would tell relying parties something that may not be so.
+///
+/// It aborts: `exit` would run the destructors of C++ statics under RocksDB's threads while they work, and whoever calls
+/// this holds the registry's writer, so nothing can be stopped in order.
 fn end(why: &str) {
     tracing::error!(why, "akashi ends here; start it again to continue from what is durable");
-    std::process::exit(1);
+    std::process::abort();
 }
 
 fn leaf_signer(token: &SharedToken, issuer: &Issuer) -> Arc<dyn LeafSigner> {
@@ -262,33 +287,4 @@ fn ocsp_service(responder: Responder, clock: &Arc<dyn Clock>, metrics: OcspMetri
     let clocks = Clocks { now: Arc::new(move || clock.now()), elapsed: Arc::new(monotonic()) };
     let limits = SigningLimits { concurrent: cores(), waiting: OCSP_WAITING, patience: OCSP_PATIENCE };
     OcspService::new(responder, clocks, limits, metrics)
-}
-
-/// The machine's clock as the publisher's loop needs it.
-struct LoopClock(Box<dyn Fn() -> Duration + Send + Sync>);
-
-impl LoopClock {
-    fn new() -> Self {
-        Self(Box::new(monotonic()))
-    }
-}
-
-impl PublisherClock for LoopClock {
-    fn now(&self) -> UnixTime {
-        SystemClock.now()
-    }
-
-    fn monotonic(&self) -> Duration {
-        (self.0)()
-    }
-
-    fn sleep_until(&self, until: UnixTime) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        let target = Duration::from_secs(u64::try_from(until.as_seconds()).unwrap_or(0));
-        Box::pin(async move {
-            // The clock may be set while we wait, so it is looked at again and again, and closely near the end.
-            while let Some(left) = target.checked_sub(since_1970()).filter(|left| !left.is_zero()) {
-                tokio::time::sleep(left.min(Duration::from_secs(1))).await;
-            }
-        })
-    }
 }

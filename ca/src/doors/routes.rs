@@ -98,25 +98,28 @@ async fn revoke_certificate(
     call(state, Door::Desk, Kind::Changes, request, |authority, caller, asked| {
         let (ca, serial) = certificate_of(place)?;
         let body: RevocationBody = read_body(asked.body)?;
-        authority.may_act_on(caller, ca, serial)?;
-        authority.withdraw(caller, asked, Target::Certificate { ca, serial }, body.cause.into())
+        authority.revoke_at_desk(caller, asked, (ca, serial), body.cause.into())
     })
     .await
 }
 
-/// The loss line knows the person, or reads the serial off a notice.
+/// The loss line knows the person, or reads CA and serial off a notice.
 #[derive(Deserialize)]
-#[serde(untagged, deny_unknown_fields)]
-enum HoldBody {
-    Resident { resident_code: String },
-    Certificate { ca: String, serial: String },
+#[serde(deny_unknown_fields)]
+struct HoldBody {
+    resident_code: Option<String>,
+    ca: Option<String>,
+    serial: Option<String>,
 }
 
 fn hold_target(authority: &Authority, body: HoldBody) -> Result<Target, Problem> {
-    match body {
-        HoldBody::Resident { resident_code } => authority.resident(&resident_code).map(Target::Resident),
-        HoldBody::Certificate { ca, serial } => {
+    match (body.resident_code, body.ca, body.serial) {
+        (Some(code), None, None) => authority.resident(&code).map(Target::Resident),
+        (None, Some(ca), Some(serial)) => {
             certificate_of((ca, serial)).map(|(ca, serial)| Target::Certificate { ca, serial })
+        }
+        (Some(_) | None, _, _) => {
+            Err(Problem::new(ProblemKind::MalformedBody, "send either resident_code, or ca and serial"))
         }
     }
 }

@@ -5,7 +5,9 @@ use pki::identity::{Ca, IssuerKey, KeyNumber, Serial};
 use super::key::{
     Counter, certificate_key, issuer_key, parse_certificate_key, party_key, request_key, resident_prefix,
 };
-use super::record::{CertificateRecord, KeyClaim, OcspKeyRecord, PartyRecord, RequestRecord, WithdrawnRecord};
+use super::record::{
+    CertificateRecord, KeyClaim, OcspKeyRecord, PartyRecord, RequestRecord, ResidentRecord, WithdrawnRecord,
+};
 use super::{PUBLISHED_CUT, SETTINGS};
 use crate::event::{FixedSettings, PartyId, PublishedCut};
 use crate::store::{Family, Reads, RegistryError, decode};
@@ -54,6 +56,11 @@ pub trait StateReads: Reads + Sized {
                 Err(error) => Some(Err(error)),
             })
             .collect()
+    }
+
+    /// What the resident register reported last of a resident; `None` if nothing yet.
+    fn resident(&self, resident: &[u8; 32]) -> Result<Option<ResidentRecord>, RegistryError> {
+        self.record(Family::ResidentChanges, resident)
     }
 
     /// Every issue that is neither finished nor given up.

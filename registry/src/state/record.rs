@@ -94,6 +94,20 @@ pub struct KeyClaim {
     pub serial: Serial,
 }
 
+/// What the resident register reported of a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct ResidentRecord {
+    /// The row of the last report that changes the 4 info or the person's presence.
+    #[n(0)]
+    pub last_row: u64,
+    /// The row of the one before it.
+    #[n(1)]
+    pub row_before: Option<u64>,
+    /// The last report said that the person died or left Japan.
+    #[n(2)]
+    pub gone: bool,
+}
+
 /// What an idempotency key stands for.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct RequestRecord {

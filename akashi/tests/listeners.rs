@@ -1,0 +1,253 @@
+//! What clients cannot do to a listener: hold connections for ever, keep it from stopping, or starve what others ask.
+mod support;
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use akashi::listen::{Limits, Security, serve};
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::routing::get;
+use ocsp_responder::{
+    Clocks, Issuers, OcspMetrics, OcspService, OcspSettings, Responder, SigningLimits, ocsp_routes_within,
+};
+use pki::time::UnixTime;
+use prometheus::IntCounter;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustls::ServerConfig;
+use rustls_pki_types::PrivateKeyDer;
+use serde_json::json;
+use status::StatusIndex;
+use support::{Akashi, CardKey, Resident, eventually, openssl_with};
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// What a client must not be able to outlast.
+const SOON: Duration = Duration::from_millis(200);
+/// What must play no part in a test.
+const NEVER: Duration = Duration::from_hours(24);
+const PATIENT: Limits = Limits { connections_max: 16, head_within: NEVER, taking_within: NEVER, drain_within: NEVER };
+/// More than the sockets' buffers of both sides hold.
+const LARGE_OCTETS: usize = 64 * 1_024 * 1_024;
+
+/// A listener in this process.
+struct Listener {
+    runtime: Runtime,
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    serving: JoinHandle<()>,
+}
+
+impl Listener {
+    fn start(security: Security, routes: Router, limits: Limits) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = watch::channel(false);
+        let serving = runtime.spawn(serve(listener, security, routes, limits, stopped));
+        Self { runtime, address, stop, serving }
+    }
+
+    fn plain(limits: Limits) -> Self {
+        let routes = Router::new()
+            .route("/small", get(async || "small"))
+            .route("/large", get(async || vec![b'a'; LARGE_OCTETS]));
+        Self::start(Security::Plain, routes, limits)
+    }
+
+    /// A client that has sent that and says nothing more.
+    fn client(&self, sent: &str) -> Client {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        // Only so that a server that never answers fails the test.
+        stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+        stream.write_all(sent.as_bytes()).unwrap();
+        Client(stream)
+    }
+
+    /// Returns when it has stopped, with requests under way finished.
+    fn stop(self) {
+        self.stop.send_replace(true);
+        let Self { runtime, serving, .. } = self;
+        // Only so that one that never stops fails the test.
+        let stopped = runtime.block_on(async { tokio::time::timeout(Duration::from_mins(1), serving).await });
+        stopped.expect("it stops").unwrap();
+    }
+}
+
+struct Client(TcpStream);
+
+impl Client {
+    /// Everything that comes until the server closes the connection.
+    #[track_caller]
+    fn until_closed(mut self) -> String {
+        let mut came = Vec::new();
+        match self.0.read_to_end(&mut came) {
+            Ok(_) => {}
+            // Closed while something of ours was not read.
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
+            Err(error) => panic!("the server did not close the connection: {error}"),
+        }
+        String::from_utf8(came).unwrap()
+    }
+
+    /// Reads up to the end of the small answer.
+    #[track_caller]
+    fn small_answer(&mut self) -> String {
+        let mut came = Vec::new();
+        let mut octet = [0];
+        while !came.ends_with(b"\r\n\r\nsmall") {
+            self.0.read_exact(&mut octet).expect("an answer comes");
+            came.push(octet[0]);
+        }
+        String::from_utf8(came).unwrap()
+    }
+}
+
+const ASK_SMALL: &str = "GET /small HTTP/1.1\r\nHost: a\r\n\r\n";
+const ASK_LARGE: &str = "GET /large HTTP/1.1\r\nHost: a\r\n\r\n";
+
+#[test]
+fn whoever_does_not_finish_a_request_head_is_cut_off() {
+    let listener = Listener::plain(Limits { head_within: SOON, ..PATIENT });
+    for begun in ["", "G", "PRI * HT", "PRI * HTTP/2.0\r\n\r\nSM\r", "GET /small HTTP/1.1\r\nHost:"] {
+        let came = listener.client(begun).until_closed();
+        assert!(!came.contains(" 200 "), "{begun:?}: {came}");
+    }
+    listener.stop();
+}
+
+#[test]
+fn whoever_idles_after_an_answer_is_cut_off() {
+    let listener = Listener::plain(Limits { head_within: SOON, ..PATIENT });
+    let came = listener.client(ASK_SMALL).until_closed();
+    assert!(came.starts_with("HTTP/1.1 200 OK\r\n") && came.ends_with("small"), "{came}");
+    listener.stop();
+}
+
+#[test]
+fn whoever_does_not_begin_a_handshake_is_cut_off_and_counted() {
+    let identity = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let key = PrivateKeyDer::try_from(identity.signing_key.serialize_der()).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![identity.cert.der().clone()], key)
+        .unwrap();
+    let failures = IntCounter::new("failures", "of handshakes").unwrap();
+    let security = Security::MutualTls { config: Arc::new(ArcSwap::from_pointee(config)), failures: failures.clone() };
+    let listener = Listener::start(security, Router::new(), Limits { head_within: SOON, ..PATIENT });
+    assert_eq!(listener.client("").until_closed(), "");
+    listener.stop();
+    assert_eq!(failures.get(), 1);
+}
+
+#[test]
+fn whoever_does_not_take_an_answer_loses_the_place_to_the_next() {
+    let listener = Listener::plain(Limits { connections_max: 1, taking_within: SOON, ..PATIENT });
+    let stalled = listener.client(ASK_LARGE);
+    // The only place is taken until the first client is cut off.
+    let mut next = listener.client(ASK_SMALL);
+    assert!(next.small_answer().starts_with("HTTP/1.1 200 OK\r\n"));
+    drop(stalled);
+    listener.stop();
+}
+
+#[test]
+fn a_large_answer_that_is_taken_comes_whole() {
+    let listener = Listener::plain(Limits { head_within: SOON, taking_within: Duration::from_mins(1), ..PATIENT });
+    let came = listener.client(ASK_LARGE).until_closed();
+    assert_eq!(came.len() - came.find("\r\n\r\n").unwrap() - 4, LARGE_OCTETS);
+    listener.stop();
+}
+
+#[test]
+fn an_ocsp_request_whose_body_stalls_is_refused_and_its_connection_closed() {
+    let responder =
+        Responder::new(Arc::new(Issuers::new()), Arc::new(StatusIndex::new()), OcspSettings::new(300, 28_800).unwrap());
+    let clocks = Clocks { now: Arc::new(|| UnixTime::from_seconds(1_800_000_000)), elapsed: Arc::new(|| SOON) };
+    let signing = SigningLimits { concurrent: 1, waiting: 1, patience: NEVER };
+    let metrics = OcspMetrics::register(&prometheus::Registry::new()).unwrap();
+    let service = Arc::new(OcspService::new(responder, clocks, signing, metrics));
+    let listener = Listener::start(Security::Plain, ocsp_routes_within(service, SOON), PATIENT);
+    let head = "POST /ocsp/sign HTTP/1.1\r\nHost: a\r\nContent-Type: application/ocsp-request\r\n";
+    for body in
+        ["Content-Length: 100\r\n\r\n", "Content-Length: 100\r\n\r\n0", "Transfer-Encoding: chunked\r\n\r\n5\r\n0"]
+    {
+        let came = listener.client(&format!("{head}{body}")).until_closed();
+        assert!(came.starts_with("HTTP/1.1 408 ") && came.contains("urn:akashi:problem:body-too-slow"), "{came}");
+        assert!(came.contains("connection: close\r\n"), "{came}");
+    }
+    listener.stop();
+}
+
+#[test]
+fn a_stop_is_seen_while_all_places_are_taken() {
+    let listener = Listener::plain(Limits { connections_max: 1, ..PATIENT });
+    let mut holder = listener.client(ASK_SMALL);
+    holder.small_answer();
+    let waiting = listener.client(ASK_SMALL);
+    listener.stop();
+    assert_eq!(holder.until_closed(), "");
+    assert_eq!(waiting.until_closed(), "");
+}
+
+#[test]
+fn a_stop_waits_for_nobody_who_has_asked_nothing() {
+    let listener = Listener::plain(PATIENT);
+    let silent = listener.client("");
+    // Connections are accepted in their order: the silent one is inside when this one is answered.
+    listener.client(ASK_SMALL).small_answer();
+    listener.stop();
+    assert_eq!(silent.until_closed(), "");
+}
+
+#[test]
+fn a_server_raises_its_limit_of_open_files_and_speaks_http_1_1_alone() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let low = maximum.map_or(512, |maximum| maximum.min(512));
+    setrlimit(Resource::Nofile, Rlimit { current: Some(low), maximum }).unwrap();
+    let akashi = Akashi::started();
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", akashi.process_id())).unwrap();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    let values: Vec<_> = line.split_whitespace().take(2).collect();
+    assert_eq!(values[0], values[1], "{line}");
+    let address = akashi.api_url().replace("https://", "");
+    let offered = ["s_client", "-connect", &address, "-alpn", "h2,http/1.1"];
+    let output = openssl_with(&offered, b"");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("ALPN protocol: http/1.1"), "{said}");
+}
+
+#[test]
+fn one_cut_at_a_time_is_made_on_request_and_ocsp_answers_meanwhile() {
+    let akashi = Akashi::started();
+    akashi.settle();
+    let application = Resident::MIKIYA.application("auth", &CardKey::generate());
+    let issued = akashi.desk("13221", "003A").request_certificate("auth", &application).expect(201);
+    let ask = |key: &str| akashi.admin().post("/admin/v1/cuts", key, &json!({ "because": format!("asked by {key}") }));
+    let first = std::thread::scope(|scope| {
+        let first = scope.spawn(|| ask("first"));
+        let begun = |line: &str| line.contains("cut begun") && line.contains("\"cut_number\":2");
+        eventually("the cut is begun", || akashi.get("/healthz").status == 200 && akashi.log().lines().any(begun));
+        assert_eq!(ask("second").expect(409)["type"], "urn:akashi:problem:cut-under-way");
+        assert_eq!(akashi.ocsp("auth", issued["serial"].as_str().unwrap()).status, "good");
+        // A retry of the one under way waits for its answer.
+        let retry = ask("first");
+        let first = first.join().unwrap();
+        assert_eq!((retry.status, &retry.body), (201, &first.body));
+        first
+    });
+    assert_eq!(first.expect(201)["cut_number"], 2);
+    assert_eq!(ask("first").body, first.body);
+    // The refusal was of that moment, not of the key.
+    assert_eq!(ask("second").expect(201)["cut_number"], 3);
+    let because = |characters: usize| json!({ "because": "証".repeat(characters) });
+    let refused = akashi.admin().post("/admin/v1/cuts", "too-long", &because(201)).expect(422);
+    assert_eq!((&refused["type"], &refused["field"]), (&json!("urn:akashi:problem:not-in-form"), &json!("because")));
+    akashi.admin().post("/admin/v1/cuts", "just-right", &because(200)).expect(201);
+    akashi.audit();
+}

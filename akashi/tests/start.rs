@@ -1,0 +1,185 @@
+//! What a start refuses, with a sentence that says what to do.
+mod support;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use registry::merkle::TreeEdge;
+use support::Akashi;
+
+fn akashi(command: &[&str], server: &Akashi) -> Output {
+    let config = server.config();
+    Command::new(env!("CARGO_BIN_EXE_akashi")).args(command).arg("--config").arg(config).output().unwrap()
+}
+
+fn refusal(command: &[&str], server: &Akashi) -> String {
+    let output = akashi(command, server);
+    assert_eq!(output.status.code(), Some(1), "{command:?}: {}", String::from_utf8_lossy(&output.stdout));
+    String::from_utf8(output.stderr).unwrap()
+}
+
+fn copy(from: &Path, to: &Path) {
+    let _ = std::fs::remove_dir_all(to);
+    std::fs::create_dir(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
+
+#[test]
+fn a_registry_older_than_what_was_published_from_it_is_refused() {
+    let mut server = Akashi::started();
+    let cut = serde_json::json!({ "because": "a cut to stand on" });
+    server.admin().post("/admin/v1/cuts", "cut-1", &cut).expect(201);
+    server.stop();
+    let (registry, backup) = (server.path("data/registry"), server.path("backup"));
+    copy(&registry, &backup);
+    std::fs::copy(server.path("data/mark"), server.path("mark-then")).unwrap();
+    server.start();
+    server.desk("13221", "003A");
+    server.admin().post("/admin/v1/cuts", "cut-2", &cut).expect(201);
+    server.stop();
+    copy(&backup, &registry);
+    let said = refusal(&["serve"], &server);
+    assert!(said.contains("older copy of the registry") && said.contains("Restore the newest one"), "{said}");
+    // With its mark brought back as well, the published cut still tells.
+    std::fs::copy(server.path("mark-then"), server.path("data/mark")).unwrap();
+    let said = refusal(&["serve"], &server);
+    assert!(said.contains("was published from log position") && said.contains("Restore the newest one"), "{said}");
+}
+
+#[test]
+fn a_registry_older_than_its_mark_is_refused_though_nothing_was_published_since() {
+    let mut server = Akashi::started();
+    server.settle();
+    server.stop();
+    let (registry, backup) = (server.path("data/registry"), server.path("backup"));
+    copy(&registry, &backup);
+    server.start();
+    server.desk("13221", "003A");
+    server.stop();
+    let newest = server.path("newest");
+    copy(&registry, &newest);
+    copy(&backup, &registry);
+    let said = refusal(&["serve"], &server);
+    assert!(said.contains("data/mark remembers") && said.contains("older copy of the registry"), "{said}");
+    // Refusing changed nothing: the newest one is taken as it is.
+    copy(&newest, &registry);
+    server.start();
+    server.admin().get("/admin/v1/parties").expect(200);
+}
+
+#[test]
+fn a_log_that_grew_out_of_an_older_copy_is_refused_however_long_it_is() {
+    let mut server = Akashi::started();
+    server.settle();
+    server.stop();
+    let (registry, backup, mark) = (server.path("data/registry"), server.path("backup"), server.path("data/mark"));
+    copy(&registry, &backup);
+    let then = std::fs::read(&mark).unwrap();
+    server.start();
+    server.desk("13221", "003A");
+    server.stop();
+    let newest = std::fs::read(&mark).unwrap();
+    // Another branch from the same place, longer than the first.
+    copy(&backup, &registry);
+    std::fs::write(&mark, then).unwrap();
+    server.start();
+    server.desk("14100", "003A");
+    server.desk("01100", "003A");
+    server.stop();
+    std::fs::write(&mark, newest).unwrap();
+    let said = refusal(&["serve"], &server);
+    assert!(said.contains("rows of the log are not those") && said.contains("Restore the newest one"), "{said}");
+}
+
+#[test]
+fn a_registry_without_a_whole_mark_is_refused() {
+    let server = Akashi::init();
+    let mark = server.path("data/mark");
+    std::fs::write(&mark, b"").unwrap();
+    let said = refusal(&["serve"], &server);
+    assert!(said.contains("data/mark is damaged") && said.contains("from the same backup"), "{said}");
+    std::fs::remove_file(&mark).unwrap();
+    let said = refusal(&["serve"], &server);
+    assert!(said.contains("data/mark is missing") && said.contains("from the same backup"), "{said}");
+}
+
+#[test]
+fn a_mark_survives_a_kill_and_grows_while_the_server_runs() {
+    let mut server = Akashi::started();
+    server.settle();
+    server.desk("13221", "003A");
+    let mark = server.path("data/mark");
+    let marked = || minicbor::decode::<TreeEdge>(&std::fs::read(&mark).unwrap()).unwrap().size();
+    support::eventually("the mark reaches the log's end", || marked() == server.log_position());
+    server.kill();
+    server.start();
+    assert_eq!(marked(), server.log_position());
+    // At a clean stop it does not wait for its turn.
+    server.desk("14100", "003A");
+    let end = server.log_position();
+    server.stop();
+    assert_eq!(marked(), end);
+}
+
+#[test]
+fn init_runs_once_and_a_half_made_folder_is_not_served() {
+    let server = Akashi::init();
+    let said = refusal(&["init"], &server);
+    assert!(said.contains("initialised already"), "{said}");
+    std::fs::remove_file(server.path("data/initialised")).unwrap();
+    for command in ["init", "serve"] {
+        let said = refusal(&[command], &server);
+        assert!(said.contains("half made") && said.contains("remove the folder"), "{said}");
+    }
+    std::fs::remove_dir_all(server.path("data")).unwrap();
+    let said = refusal(&["serve"], &server);
+    assert!(said.contains("Run `akashi init` first"), "{said}");
+}
+
+#[test]
+fn a_port_that_is_taken_is_named_with_its_setting() {
+    let server = Akashi::started();
+    // A second configuration over another folder, with the same ports.
+    let other = Akashi::init();
+    let text = std::fs::read_to_string(server.config()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("akashi.toml");
+    let data = other.path("data").display().to_string();
+    let pin = other.path("pin").display().to_string();
+    let text = text.replace("\"data\"", &format!("\"{data}\"")).replace("\"pin\"", &format!("\"{pin}\""));
+    let base_url = |text: &str| text.lines().find(|line| line.starts_with("base_url")).unwrap().to_owned();
+    let text = text.replace(&base_url(&text), &base_url(&std::fs::read_to_string(other.config()).unwrap()));
+    std::fs::write(&config, text).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_akashi")).args(["serve", "--config"]).arg(&config).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("public.listen = 127.0.0.1:") && said.contains("choose another port"), "{said}");
+}
+
+#[test]
+fn settings_that_certificates_carry_cannot_change() {
+    let server = Akashi::init();
+    let text = std::fs::read_to_string(server.config()).unwrap();
+    let text = text.replace("JPKI-TEST", "OTHER").replace("rsa-2048-sha256", "rsa-3072-sha256");
+    std::fs::write(server.config(), text).unwrap();
+    let said = refusal(&["serve"], &server);
+    assert!(said.contains("fixed for ever") && said.contains("restore the setting"), "{said}");
+    for difference in [
+        "profile.organization was \"JPKI-TEST\" and is \"OTHER\"",
+        "profile.algorithm was \"rsa-2048-sha256\" and is \"rsa-3072-sha256\"",
+    ] {
+        assert!(said.contains(difference), "{said}");
+    }
+    assert!(!said.contains("profile.layout") && !said.contains("public.base_url"), "{said}");
+}
+
+#[test]
+fn a_wrong_pin_opens_nothing() {
+    let server = Akashi::init();
+    std::fs::write(server.path("pin"), "another PIN than the right one").unwrap();
+    let said = refusal(&["serve"], &server);
+    assert!(said.to_lowercase().contains("pin"), "{said}");
+    assert!(!said.contains("another PIN than"), "{said}");
+}

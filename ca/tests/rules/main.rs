@@ -1,0 +1,16 @@
+//! The rules of the CA as stories: a real registry in a folder of its own, a software token that fails when asked to, a
+//! clock that stands where a story sets it. One module per thing that can happen.
+mod concurrency;
+mod failures;
+mod forgetting;
+mod issue;
+mod lives;
+mod moves;
+mod personal;
+mod recovery;
+mod refusals;
+mod residents;
+mod support;
+mod validity;
+mod visibility;
+mod withdrawal;

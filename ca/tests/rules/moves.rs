@@ -1,0 +1,144 @@
+//! What happens to a person while an issue for that person is under way.
+use std::sync::Arc;
+
+use ca::recovery::Recovered;
+use hsm_mock::{Fault, Operation};
+use pki::identity::{Ca, Serial};
+use pki::revocation::{RevocationReason, Withdrawal};
+use registry::state::StateReads;
+use serde_json::json;
+
+use crate::support::{Doors, Party, World, application, certification_request};
+
+const PERSON: &str = "12345678901";
+
+fn second() -> Serial {
+    Serial::new(2).unwrap()
+}
+
+/// Lets another thread make a call while the issue stands at that step.
+fn meanwhile(world: &World, step: &'static str, call: impl FnOnce(&Doors) + Send + 'static) {
+    let doors = Doors::clone(world);
+    world.steps.at(step, move || std::thread::spawn(move || call(&doors)).join().unwrap());
+}
+
+fn a_move_at(world: &World, step: &'static str) {
+    meanwhile(world, step, |doors| assert_eq!(doors.report("a move", PERSON, "moved").status, 200));
+}
+
+#[test]
+fn a_move_reported_before_the_intent_ends_the_signature_certificates_issue() {
+    for step in ["issue.2-reserved", "issue.3-built"] {
+        let mut world = World::new();
+        let body = application(Ca::Sign, PERSON);
+        a_move_at(&world, step);
+        assert_eq!(world.issue("key-1", &body).problem(), (409, "destroyed-before-hand-over"), "{step}");
+        assert_eq!(world.store().certificate(Ca::Sign, second()), Ok(None), "nothing was built");
+        let retry = world.issue("key-1", &body);
+        assert_eq!(retry.problem(), (409, "destroyed-before-hand-over"), "a retry does not get the old address either");
+        let reply = world.get(Party::Kiyose, "/desk/v1/requests/key-1");
+        assert_eq!(reply.problem(), (409, "destroyed-before-hand-over"));
+        assert_eq!(world.good(Ca::Sign), []);
+        world.restart();
+        assert_eq!(world.0.recover(), Ok(Recovered::default()));
+        assert_eq!(world.issue("key-1", &body).problem(), (409, "destroyed-before-hand-over"));
+        assert_eq!(world.good(Ca::Sign), []);
+        world.verify_log();
+    }
+}
+
+#[test]
+fn a_move_reported_after_the_intent_revokes_what_may_have_been_signed() {
+    for step in ["issue.4-intended", "issue.5-signed"] {
+        let mut world = World::new();
+        let body = application(Ca::Sign, PERSON);
+        a_move_at(&world, step);
+        assert_eq!(world.issue("key-1", &body).problem(), (409, "destroyed-before-hand-over"), "{step}");
+        let revoked = Withdrawal::Revoked { since: world.now(), reason: RevocationReason::Unspecified };
+        let record = world.record(Ca::Sign, second());
+        assert_eq!((record.withdrawal(), record.issued_row), (Some(revoked), None));
+        world.restart();
+        assert_eq!(world.0.recover(), Ok(Recovered::default()), "recovery does not take it up again");
+        assert_eq!(world.issue("key-1", &body).problem(), (409, "destroyed-before-hand-over"));
+        assert_eq!(world.good(Ca::Sign), []);
+        world.verify_log();
+    }
+}
+
+#[test]
+fn a_move_that_a_stop_follows_is_not_forgotten_by_recovery() {
+    for step in ["issue.2-reserved", "issue.3-built", "issue.4-intended", "issue.5-signed"] {
+        let mut world = World::new();
+        let body = application(Ca::Sign, PERSON);
+        world.issue_stopped_at(step, "key-1", &body);
+        assert_eq!(world.report("a move", PERSON, "moved").status, 200);
+        world.restart();
+        assert_eq!(world.0.recover(), Ok(Recovered::default()), "{step}");
+        assert_eq!(world.issue("key-1", &body).problem(), (409, "destroyed-before-hand-over"), "{step}");
+        assert_eq!(world.good(Ca::Sign), []);
+    }
+}
+
+#[test]
+fn the_new_address_is_issued_with_a_new_request() {
+    let world = World::new();
+    let mut body = application(Ca::Sign, PERSON);
+    a_move_at(&world, "issue.3-built");
+    world.issue("key-1", &body);
+    body["person"]["address"] = json!("東京都清瀬市上清戸二丁目１番地");
+    body["csr"] = json!(certification_request());
+    let serial = world.issued("key-2", &body);
+    assert_eq!(world.good(Ca::Sign), [serial]);
+}
+
+#[test]
+fn a_move_does_not_hinder_a_user_certificate() {
+    for step in ["issue.2-reserved", "issue.3-built", "issue.4-intended", "issue.5-signed", "issue.6-issued"] {
+        let world = World::new();
+        a_move_at(&world, step);
+        let serial = world.issued("key-1", &application(Ca::Auth, PERSON));
+        assert_eq!(world.good(Ca::Auth), [serial], "{step}");
+    }
+}
+
+#[test]
+fn a_death_ends_either_issue_at_every_step() {
+    for ca in Ca::ALL {
+        for step in ["issue.2-reserved", "issue.3-built", "issue.4-intended", "issue.5-signed"] {
+            let world = World::new();
+            let body = application(ca, PERSON);
+            meanwhile(&world, step, |doors| assert_eq!(doors.report("death", PERSON, "died").status, 200));
+            assert_eq!(world.issue("key-1", &body).problem(), (409, "destroyed-before-hand-over"), "{ca} {step}");
+            assert_eq!(world.issue("key-1", &body).problem(), (409, "destroyed-before-hand-over"), "{ca} {step}");
+            assert_eq!(world.good(ca), []);
+        }
+    }
+}
+
+#[test]
+fn a_loss_reported_while_an_issue_runs_lets_nothing_good_out() {
+    for step in ["issue.2-reserved", "issue.4-intended", "issue.5-signed"] {
+        let world = World::new();
+        let body = application(Ca::Auth, PERSON);
+        meanwhile(&world, step, |doors| assert_eq!(doors.hold("a loss", PERSON).status, 200));
+        assert_eq!(world.issue("key-1", &body).problem(), (409, "destroyed-before-hand-over"), "{step}");
+        assert_eq!(world.issue("key-1", &body).problem(), (409, "destroyed-before-hand-over"), "{step}");
+        assert_eq!(world.good(Ca::Auth), []);
+    }
+}
+
+#[test]
+fn a_move_while_the_token_fails_to_build_leaves_the_retry_ended() {
+    let world = World::new();
+    world.issued("user certificate", &application(Ca::Auth, PERSON));
+    let body = application(Ca::Sign, PERSON);
+    let token = Arc::clone(&world.token);
+    meanwhile(&world, "issue.2-reserved", move |doors| {
+        assert_eq!(doors.report("a move", PERSON, "moved").status, 200);
+        // What the user certificate's notAfter is read with.
+        token.fail_next(Operation::Unwrap, Fault::NotDone);
+    });
+    assert_eq!(world.issue("key-1", &body).problem(), (503, "token-unavailable"));
+    assert_eq!(world.issue("key-1", &body).problem(), (409, "destroyed-before-hand-over"));
+    assert_eq!(world.good(Ca::Sign), []);
+}

@@ -1,0 +1,130 @@
+//! Where personal data must not be: in the registry's files in the clear, and in anything's Debug output.
+use std::fmt::{Debug, Write};
+use std::path::{Path, PathBuf};
+
+use ca::record::{IssueRecord, PersonRecord};
+use pki::identity::Ca;
+use pki::person::{Address, FourInfo, PersonName, Sex};
+use registry::state::StateReads;
+use serde_json::{Value, json};
+
+use crate::support::{World, application};
+
+const RESIDENT_CODE: &str = "83920174655";
+const NAME: &str = "両儀　式";
+const ADDRESS: &str = "東京都清瀬市竹丘三丁目１４番１５号伽藍の堂";
+
+/// What would tell who it is: also the date of birth as requests, certificates and notAfter write it.
+const PLANTED: [&str; 8] = [NAME, "両儀", ADDRESS, "伽藍の堂", RESIDENT_CODE, "1986-09-23", "19860923", "2031-09-23"];
+
+fn planted(ca: Ca) -> Value {
+    let mut body = application(ca, RESIDENT_CODE);
+    body["person"]["name"] = json!(NAME);
+    body["person"]["address"] = json!(ADDRESS);
+    body["person"]["birth_date"] = json!("1986-09-23");
+    body
+}
+
+/// Everything that can happen to the person, refusals and stops included.
+fn live(world: &World) {
+    world.issue_stopped_at("issue.2-reserved", "stopped early", &planted(Ca::Auth));
+    world.issue_stopped_at("issue.5-signed", "stopped late", &planted(Ca::Sign));
+    world.0.recover().unwrap();
+    let auth = world.issued("auth", &planted(Ca::Auth));
+    world.issued("sign", &planted(Ca::Sign));
+    for (pointer, value) in [
+        ("/person/name", json!(format!("{NAME}😀"))),
+        ("/person/address", json!(format!("{ADDRESS} {ADDRESS}"))),
+        ("/person/birth_date", json!("1986-09-23x")),
+        ("/person/sex", json!(NAME)),
+        ("/resident_code", json!(format!("{RESIDENT_CODE}0"))),
+        ("/municipality", json!(ADDRESS)),
+        ("/ca", json!(NAME)),
+        ("/csr", json!(NAME)),
+        ("/person", json!(NAME)),
+    ] {
+        let mut body = planted(Ca::Sign);
+        *body.pointer_mut(pointer).unwrap() = value;
+        let refused = world.issue("refused", &body);
+        assert!(refused.status >= 400, "{pointer}");
+        let told = refused.body.to_string();
+        assert!(PLANTED.iter().all(|text| !told.contains(text)), "{pointer}: {told}");
+    }
+    world.hold("hold", RESIDENT_CODE);
+    world.revoke("revoke", (Ca::Auth, auth), "card_lost");
+    world.report("move", RESIDENT_CODE, "moved");
+    world.report("refused", RESIDENT_CODE, NAME);
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+fn holds(octets: &[u8], text: &str) -> bool {
+    octets.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+#[test]
+fn no_file_of_the_registry_tells_who_anybody_is() {
+    let mut world = World::new();
+    live(&world);
+    // The write-ahead log first; the next start moves what it holds into tables.
+    for kind in ["log", "sst"] {
+        world.stop();
+        let files = files(&world.registry_folder());
+        let contents: Vec<_> = files.iter().map(|path| (path.extension(), std::fs::read(path).unwrap())).collect();
+        for text in PLANTED {
+            assert!(!contents.iter().any(|(_, octets)| holds(octets, text)), "{text} in {kind} or elsewhere");
+        }
+        for text in ["Kiyose city hall", "character-not-allowed"] {
+            let found = contents.iter().any(|(of, octets)| of.is_some_and(|of| of == kind) && holds(octets, text));
+            assert!(found, "the search finds what is there: {text} in {kind}");
+        }
+        world.start();
+    }
+}
+
+#[test]
+fn no_debug_output_tells_who_anybody_is() {
+    let world = World::new();
+    live(&world);
+    let mut printed = String::new();
+    let mut print = |value: &dyn Debug| writeln!(printed, "{value:?}").unwrap();
+    for (key, ca) in [("answer-sign", Ca::Sign), ("answer-auth", Ca::Auth)] {
+        let mut body = planted(ca);
+        // Moved meanwhile.
+        body["person"]["address"] = json!(format!("{ADDRESS}－３"));
+        let ruling = world.rule(key, &body);
+        let serial = ruling.as_ref().unwrap().body["serial"].as_str().unwrap().parse().unwrap();
+        print(&ruling);
+        print(&world.record(ca, serial));
+        print(&world.look_up((ca, serial)).status);
+    }
+    let mut wrong = planted(Ca::Sign);
+    wrong["person"]["name"] = json!(format!("{NAME}😀"));
+    print(&world.rule("refused", &wrong));
+    for row in world.store().rows(0) {
+        let (_, row) = row.unwrap();
+        print(&row.decode().unwrap());
+        print(&row.sealed);
+    }
+    for ca in Ca::ALL {
+        print(&world.store().key_ranges(ca).unwrap());
+    }
+    let person = FourInfo {
+        name: PersonName::new(NAME, None).unwrap(),
+        sex: Sex::Female,
+        birth_date: "1986-09-23".parse().unwrap(),
+        address: Address::new(ADDRESS, None).unwrap(),
+    };
+    let octets = NAME.as_bytes().to_vec();
+    print(&IssueRecord { octets, person: PersonRecord::new(&person), not_after_seconds: 1_947_942_000 });
+
+    for text in PLANTED {
+        assert!(!printed.contains(text), "{text}");
+    }
+    assert!(!printed.contains("BEGIN CERTIFICATE"), "a signature certificate carries the 4 info");
+    let name_octets = format!("{:?}", NAME.as_bytes());
+    assert!(!printed.contains(name_octets.trim_matches(['[', ']'])), "not as numbers either");
+}
