@@ -105,13 +105,13 @@ impl Authority {
     pub(crate) fn signer(&self, ca: Ca) -> Result<&Arc<dyn LeafSigner>, Problem> {
         let of_ca = |signer: &&Arc<dyn LeafSigner>| signer.issuer().issuer.ca == ca;
         let newest = self.outside.signers.iter().filter(of_ca).max_by_key(|signer| signer.issuer().issuer.key);
-        newest.ok_or_else(|| Problem::new(ProblemKind::Internal, "the CA has no key in service"))
+        newest.ok_or_else(|| Problem::new(ProblemKind::TokenUnavailable, "the CA has no key in service"))
     }
 
     /// The signer of one CA key.
     pub(crate) fn signer_of(&self, issuer: IssuerKey) -> Result<&Arc<dyn LeafSigner>, Problem> {
         let found = self.outside.signers.iter().find(|signer| signer.issuer().issuer == issuer);
-        found.ok_or_else(|| Problem::new(ProblemKind::Internal, "the CA key is not in service"))
+        found.ok_or_else(|| Problem::new(ProblemKind::TokenUnavailable, "the CA key is not in service"))
     }
 
     /// The keyed hash of octets of that domain.

@@ -4,11 +4,9 @@
 use pki::certificate::{AuthCommonName, AuthLeaf, SignCommonName, SignLeaf};
 use pki::identity::{Ca, IssuerKey, Serial};
 use pki::lint::{self, LintedCertificate};
-use pki::time::{CivilDate, UnixTime};
-use pki::validity::{ValidityInputs, is_renewal, leaf_not_after};
+use pki::time::UnixTime;
 use registry::Transaction;
 use registry::event::{Cause, Event, RequestId};
-use registry::seal::Sealed;
 use registry::state::{CertificateRecord, RequestOutcome, StateReads};
 use serde_json::json;
 
@@ -110,37 +108,6 @@ impl Authority {
         })
     }
 
-    /// Refuses what the register's reports show to be outdated: a request for someone who died or left, and one that
-    /// repeats, after a change of the 4 info, the 4 info that the change ended.
-    fn refuse_outdated(&self, application: &Application) -> Result<(), Problem> {
-        let store = self.registry().store();
-        let Some(reported) = store.resident(&application.resident)? else { return Ok(()) };
-        if reported.gone {
-            return Err(Problem::new(ProblemKind::ResidentGone, "the register reported a death or a departure abroad"));
-        }
-        let certificates = store.certificates_of(&application.resident)?;
-        let carries =
-            |(ca, _, record): &&(Ca, Serial, CertificateRecord)| *ca == Ca::Sign && record.issued_row.is_some();
-        let newest = certificates.iter().filter(carries).max_by_key(|(_, serial, _)| *serial);
-        let Some((ca, serial, record)) = newest else { return Ok(()) };
-        // Issued between the last report and the one before it: exactly one change has ended what it carries. After two
-        // changes a person may be back where they were.
-        let ended_by_last = record.issued_row.is_some_and(|issued| {
-            issued < reported.last_row && reported.row_before.is_none_or(|before| before < issued)
-        });
-        let repeated = || match self.issue_record(*ca, *serial, record) {
-            Ok(issued) => Ok(issued.person == PersonRecord::new(&application.person)),
-            // Forgotten: it ended ten years ago at least, and nobody can tell any more what it said.
-            Err(problem) if problem.kind() == ProblemKind::UnknownCertificate => Ok(false),
-            Err(problem) => Err(problem),
-        };
-        if application.ca == Ca::Sign && ended_by_last && repeated()? {
-            let detail = "these are the 4 info from before the change that the register reported";
-            return Err(Problem::of_field(ProblemKind::ResidentChanged, "person", detail));
-        }
-        Ok(())
-    }
-
     fn build(
         &self,
         application: &Application,
@@ -172,40 +139,6 @@ impl Authority {
             Problem::new(ProblemKind::Internal, "the certificate did not pass its check before signing")
         })?;
         Ok((linted, record))
-    }
-
-    /// notAfter by the birthday rule, cut by card, stay and, for a signature certificate, the paired user certificate.
-    fn not_after(&self, application: &Application, issued_at: UnixTime) -> Result<UnixTime, Problem> {
-        let (issued_on, resident) = (issued_at.jst_date(), &application.resident);
-        let paired = match application.ca {
-            Ca::Sign => self.newest_not_after(Ca::Auth, resident, issued_on)?,
-            Ca::Auth => None,
-        };
-        let earlier = self.newest_not_after(application.ca, resident, issued_on)?;
-        let inputs = ValidityInputs {
-            issued_on,
-            birth_date: application.person.birth_date.earliest(),
-            renewal: earlier.is_some_and(|not_after| is_renewal(not_after, issued_on)),
-            card_expires_on: application.card_expires_on,
-            stay_ends_on: application.stay_ends_on,
-            paired_user_certificate_not_after: paired,
-        };
-        leaf_not_after(&inputs).map_err(|error| Problem::new(ProblemKind::NoTimeLeft, error.to_string()))
-    }
-
-    /// notAfter of the resident's newest certificate of that CA that is not revoked.
-    fn newest_not_after(&self, of: Ca, resident: &[u8; 32], on: CivilDate) -> Result<Option<UnixTime>, Problem> {
-        let certificates = self.registry().store().certificates_of(resident)?;
-        let live = |(ca, _, record): &&(Ca, Serial, CertificateRecord)| {
-            *ca == of && record.issued_row.is_some() && !record.is_revoked()
-        };
-        let newest = certificates.iter().filter(live).max_by_key(|(_, serial, _)| *serial);
-        let not_after = |(ca, serial, record): &(Ca, Serial, CertificateRecord)| match record.leave_day {
-            // Expired for sure. Its record may be forgotten already, and must not be needed.
-            Some(leave_day) if leave_day.0 < on => Ok(leave_day.0.jst_end()),
-            Some(_) | None => Ok(self.issue_record(*ca, *serial, record)?.not_after()),
-        };
-        newest.map(not_after).transpose()
     }
 
     fn intend(&self, reservation: Reservation, record: &IssueRecord) -> Result<(), Problem> {
@@ -279,39 +212,6 @@ impl Authority {
         body["not_after"] = json!(issued.not_after().to_string());
         body["certificate"] = json!(pki::certificate::pem(&issued.octets));
         Ok(Answer::created(body, format!("/desk/v1/certificates/{ca}/{serial}")))
-    }
-
-    /// The sealed record of an issued certificate.
-    pub(crate) fn issue_record(
-        &self,
-        ca: Ca,
-        serial: Serial,
-        record: &CertificateRecord,
-    ) -> Result<IssueRecord, Problem> {
-        self.open_row(record.issued_row, &issue_place(ca, serial))
-    }
-
-    /// The sealed record of an intent.
-    pub(crate) fn intent_record(
-        &self,
-        ca: Ca,
-        serial: Serial,
-        record: &CertificateRecord,
-    ) -> Result<IssueRecord, Problem> {
-        self.open_row(record.intended_row, &intent_place(ca, serial))
-    }
-
-    fn open_row(&self, row: Option<u64>, place: &str) -> Result<IssueRecord, Problem> {
-        let missing = || Problem::new(ProblemKind::Internal, "a record that the state names is not in the log");
-        let row = self.registry().store().row(row.ok_or_else(missing)?)?.ok_or_else(missing)?;
-        let octets = row.sealed.ok_or_else(missing)?.open(&*self.outside.vault, place)?;
-        minicbor::decode(&octets).map_err(|_| missing())
-    }
-
-    fn seal(&self, place: &str, record: &IssueRecord) -> Result<Sealed, Problem> {
-        let octets = zeroize::Zeroizing::new(minicbor::to_vec(record).expect("writing to memory does not fail"));
-        let outside = &self.outside;
-        Ok(Sealed::seal(&*outside.vault, &*outside.randomness, record.retention_year(), place, &octets)?)
     }
 
     fn random_octets(&self) -> Result<[u8; 16], Problem> {

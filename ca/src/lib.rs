@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`authority`] | what the rules stand on, and the turn that requests with one idempotency key take |
 //! | [`application`] | a desk's request for a certificate, judged before anything is recorded |
+//! | `entitlement` | what a person may be issued, and until when |
 //! | [`issue`] | the seven durable steps of an issue; [`recovery`] what a crash between them leaves, made whole |
 //! | [`cause`] | the table cause × CA → effect; [`withdraw`] holds and revocations |
 //! | [`residents`] | changes reported by the resident register; [`parties`] who may knock |
@@ -20,6 +21,7 @@ pub mod application;
 pub mod authority;
 pub mod cause;
 pub mod doors;
+mod entitlement;
 pub mod issue;
 pub mod lookup;
 pub mod own;

@@ -5,8 +5,12 @@ use minicbor::{Decode, Encode};
 use pki::identity::{Ca, Serial};
 use pki::person::FourInfo;
 use pki::time::{CivilDate, UnixTime};
-use registry::seal::RetentionYear;
+use registry::seal::{RetentionYear, Sealed};
+use registry::state::CertificateRecord;
 use zeroize::Zeroize;
+
+use crate::authority::Authority;
+use crate::problem::{Problem, ProblemKind};
 
 /// The person, as the certificate's record keeps it for the service of the latest 4 info.
 #[derive(Clone, PartialEq, Eq, Encode, Decode, Zeroize)]
@@ -93,6 +97,41 @@ pub(crate) fn intent_place(ca: Ca, serial: Serial) -> String {
 /// Where a sealed record belongs; it opens nowhere else.
 pub(crate) fn issue_place(ca: Ca, serial: Serial) -> String {
     format!("{ca}/{serial}/issued")
+}
+
+impl Authority {
+    /// The sealed record of an issued certificate.
+    pub(crate) fn issue_record(
+        &self,
+        ca: Ca,
+        serial: Serial,
+        record: &CertificateRecord,
+    ) -> Result<IssueRecord, Problem> {
+        self.open_row(record.issued_row, &issue_place(ca, serial))
+    }
+
+    /// The sealed record of an intent.
+    pub(crate) fn intent_record(
+        &self,
+        ca: Ca,
+        serial: Serial,
+        record: &CertificateRecord,
+    ) -> Result<IssueRecord, Problem> {
+        self.open_row(record.intended_row, &intent_place(ca, serial))
+    }
+
+    fn open_row(&self, row: Option<u64>, place: &str) -> Result<IssueRecord, Problem> {
+        let missing = || Problem::new(ProblemKind::Internal, "a record that the state names is not in the log");
+        let row = self.registry().store().row(row.ok_or_else(missing)?)?.ok_or_else(missing)?;
+        let octets = row.sealed.ok_or_else(missing)?.open(&*self.outside.vault, place)?;
+        minicbor::decode(&octets).map_err(|_| missing())
+    }
+
+    pub(crate) fn seal(&self, place: &str, record: &IssueRecord) -> Result<Sealed, Problem> {
+        let octets = zeroize::Zeroizing::new(minicbor::to_vec(record).expect("writing to memory does not fail"));
+        let outside = &self.outside;
+        Ok(Sealed::seal(&*outside.vault, &*outside.randomness, record.retention_year(), place, &octets)?)
+    }
 }
 
 #[cfg(test)]

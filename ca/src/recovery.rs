@@ -50,22 +50,23 @@ impl Authority {
         Ok(recovered)
     }
 
-    /// Settles issues that a failing token left unfinished while the doors are open, each in its request's turn.
+    /// Settles issues that a failing token left unfinished while the doors are open, each in its request's turn. What
+    /// cannot be settled now is left until the next look.
     pub fn settle_overdue(&self) {
         let now = self.outside.clock.now();
-        let settle = || -> Result<(), Problem> {
-            let store = self.registry().store();
-            for (ca, serial) in store.pending_issues()? {
-                let Some(record) = store.certificate(ca, serial)? else { continue };
-                if now.seconds_since(record.reserved_at) > OVERDUE_SECONDS {
-                    let _turn = self.turn(&record.request);
-                    self.settle(ca, serial)?;
+        let store = self.registry().store();
+        let pending = store.pending_issues().unwrap_or_else(|error| {
+            tracing::warn!(%error, "unfinished issues cannot be listed");
+            vec![]
+        });
+        for (ca, serial) in pending {
+            let Ok(Some(record)) = store.certificate(ca, serial) else { continue };
+            if now.seconds_since(record.reserved_at) > OVERDUE_SECONDS {
+                let _turn = self.turn(&record.request);
+                if let Err(problem) = self.settle(ca, serial) {
+                    tracing::warn!(%ca, %serial, problem = problem.kind().slug(), "an unfinished issue is left");
                 }
             }
-            Ok(())
-        };
-        if let Err(problem) = settle() {
-            tracing::warn!(problem = problem.kind().slug(), "unfinished issues are left until the next look");
         }
     }
 

@@ -1,0 +1,77 @@
+//! What a person may be issued, and until when, judged from what is on record.
+use pki::identity::{Ca, Serial};
+use pki::time::{CivilDate, UnixTime};
+use pki::validity::{ValidityInputs, is_renewal, leaf_not_after};
+use registry::state::{CertificateRecord, StateReads};
+
+use crate::application::Application;
+use crate::authority::Authority;
+use crate::problem::{Problem, ProblemKind};
+use crate::record::PersonRecord;
+
+impl Authority {
+    /// Refuses what the register's reports show to be outdated: a request for someone who died or left, and one that
+    /// repeats, after a change of the 4 info, the 4 info that the change ended.
+    pub(crate) fn refuse_outdated(&self, application: &Application) -> Result<(), Problem> {
+        let store = self.registry().store();
+        let Some(reported) = store.resident(&application.resident)? else { return Ok(()) };
+        if reported.gone {
+            return Err(Problem::new(ProblemKind::ResidentGone, "the register reported a death or a departure abroad"));
+        }
+        let certificates = store.certificates_of(&application.resident)?;
+        let carries =
+            |(ca, _, record): &&(Ca, Serial, CertificateRecord)| *ca == Ca::Sign && record.issued_row.is_some();
+        let newest = certificates.iter().filter(carries).max_by_key(|(_, serial, _)| *serial);
+        let Some((ca, serial, record)) = newest else { return Ok(()) };
+        // Issued between the last report and the one before it: exactly one change has ended what it carries. After two
+        // changes a person may be back where they were.
+        let ended_by_last = record.issued_row.is_some_and(|issued| {
+            issued < reported.last_row && reported.row_before.is_none_or(|before| before < issued)
+        });
+        let repeated = || match self.issue_record(*ca, *serial, record) {
+            Ok(issued) => Ok(issued.person == PersonRecord::new(&application.person)),
+            // Forgotten: it ended ten years ago at least, and nobody can tell any more what it said.
+            Err(problem) if problem.kind() == ProblemKind::UnknownCertificate => Ok(false),
+            Err(problem) => Err(problem),
+        };
+        if application.ca == Ca::Sign && ended_by_last && repeated()? {
+            let detail = "these are the 4 info from before the change that the register reported";
+            return Err(Problem::of_field(ProblemKind::ResidentChanged, "person", detail));
+        }
+        Ok(())
+    }
+
+    /// notAfter by the birthday rule, cut by card, stay and, for a signature certificate, the paired user certificate.
+    pub(crate) fn not_after(&self, application: &Application, issued_at: UnixTime) -> Result<UnixTime, Problem> {
+        let (issued_on, resident) = (issued_at.jst_date(), &application.resident);
+        let paired = match application.ca {
+            Ca::Sign => self.newest_not_after(Ca::Auth, resident, issued_on)?,
+            Ca::Auth => None,
+        };
+        let earlier = self.newest_not_after(application.ca, resident, issued_on)?;
+        let inputs = ValidityInputs {
+            issued_on,
+            birth_date: application.person.birth_date.earliest(),
+            renewal: earlier.is_some_and(|not_after| is_renewal(not_after, issued_on)),
+            card_expires_on: application.card_expires_on,
+            stay_ends_on: application.stay_ends_on,
+            paired_user_certificate_not_after: paired,
+        };
+        leaf_not_after(&inputs).map_err(|error| Problem::new(ProblemKind::NoTimeLeft, error.to_string()))
+    }
+
+    /// notAfter of the resident's newest certificate of that CA that is not revoked.
+    fn newest_not_after(&self, of: Ca, resident: &[u8; 32], on: CivilDate) -> Result<Option<UnixTime>, Problem> {
+        let certificates = self.registry().store().certificates_of(resident)?;
+        let live = |(ca, _, record): &&(Ca, Serial, CertificateRecord)| {
+            *ca == of && record.issued_row.is_some() && !record.is_revoked()
+        };
+        let newest = certificates.iter().filter(live).max_by_key(|(_, serial, _)| *serial);
+        let not_after = |(ca, serial, record): &(Ca, Serial, CertificateRecord)| match record.leave_day {
+            // Expired for sure. Its record may be forgotten already, and must not be needed.
+            Some(leave_day) if leave_day.0 < on => Ok(leave_day.0.jst_end()),
+            Some(_) | None => Ok(self.issue_record(*ca, *serial, record)?.not_after()),
+        };
+        newest.map(not_after).transpose()
+    }
+}
