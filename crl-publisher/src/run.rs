@@ -151,10 +151,20 @@ impl PublisherLoop {
         if let Some((ready, _)) = self.waiting.take() {
             self.blocking(move |publisher| publisher.discard(ready, "superseded")).await?;
         }
+        self.pass_the_second_of_the_last_cut().await;
         let ready = self.prepare(cause).await?;
         let outcome = self.blocking(move |publisher| publisher.flip(ready)).await;
         self.note(&outcome);
         outcome
+    }
+
+    /// Two cuts have two thisUpdates (C09), and those have seconds: a cut asked for in the second of the one before waits
+    /// for the next, or it would burn its number. A clock further back is for [`decide`] and the check to refuse.
+    async fn pass_the_second_of_the_last_cut(&self) {
+        let now = self.clock.now();
+        if self.publisher.served().is_some_and(|cut| cut.this_update == now) {
+            self.clock.sleep_until(now.plus_seconds(1)).await;
+        }
     }
 
     async fn prepare(&mut self, cause: CutCause) -> Result<ReadyCut, PublishError> {

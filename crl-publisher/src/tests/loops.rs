@@ -99,6 +99,20 @@ async fn a_cut_by_hand_takes_the_place_of_the_one_that_waits() {
 }
 
 #[tokio::test]
+async fn a_cut_asked_for_in_the_second_of_the_one_before_waits_for_the_next() {
+    let running = Running::start(World::new()).await;
+    let now = running.world.clock.now();
+    assert_eq!(running.publisher.served().unwrap().this_update, now);
+    let handle = running.handle.clone();
+    let asked = tokio::spawn(async move { handle.publish_now("at once".to_owned()).await });
+    let next = now.plus_seconds(1);
+    running.world.clock.asleep_until.subscribe().wait_for(|until| *until == Some(next)).await.unwrap();
+    running.world.clock.set(next);
+    let cut = asked.await.unwrap().unwrap();
+    assert_eq!((cut.cut_number, cut.this_update), (2, next), "no number was burned");
+}
+
+#[tokio::test]
 async fn a_failure_is_counted_by_its_check_and_tried_again_a_minute_later() {
     let running = Running::start(World::new()).await;
     running.world.signers[1].misbehave(Mischief::OtherKey);
