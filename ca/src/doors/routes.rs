@@ -1,17 +1,33 @@
 //! Which call is where.
 use axum::Router;
-use axum::extract::{Path, Request, State};
+use axum::extract::{FromRequestParts, Path, Request, State};
+use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::{get, post};
 use pki::identity::{Ca, Serial};
 use registry::event::{Cause, Door, PartyId};
 use registry::state::PartyState;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::{DoorState, Kind, call, read_body, respond};
 use crate::authority::{Asked, Authority, Caller, Ruling};
 use crate::problem::{Problem, ProblemKind};
 use crate::withdraw::Target;
+
+/// What stands in a path. One that does not decode is no call of ours, and is told so as a problem.
+struct Segments<T>(T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Segments<T> {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        match Path::from_request_parts(parts, state).await {
+            Ok(Path(segments)) => Ok(Self(segments)),
+            Err(_) => Err(no_such_call().await),
+        }
+    }
+}
 
 /// Every door's calls.
 pub fn routes(state: DoorState) -> Router {
@@ -46,7 +62,7 @@ fn certificate_of((ca, serial): (String, String)) -> Result<(Ca, Serial), Proble
 
 async fn look_up_certificate(
     State(state): State<DoorState>,
-    Path(place): Path<(String, String)>,
+    Segments(place): Segments<(String, String)>,
     request: Request,
 ) -> Response {
     call(state, Door::Desk, Kind::Reads, request, |authority, caller, _| {
@@ -56,7 +72,11 @@ async fn look_up_certificate(
     .await
 }
 
-async fn look_up_request(State(state): State<DoorState>, Path(key): Path<String>, request: Request) -> Response {
+async fn look_up_request(
+    State(state): State<DoorState>,
+    Segments(key): Segments<String>,
+    request: Request,
+) -> Response {
     call(state, Door::Desk, Kind::Reads, request, move |authority, caller, _| authority.look_up_request(caller, &key))
         .await
 }
@@ -92,7 +112,7 @@ impl From<DeskCause> for Cause {
 
 async fn revoke_certificate(
     State(state): State<DoorState>,
-    Path(place): Path<(String, String)>,
+    Segments(place): Segments<(String, String)>,
     request: Request,
 ) -> Response {
     call(state, Door::Desk, Kind::Changes, request, |authority, caller, asked| {
@@ -144,17 +164,17 @@ async fn list_parties(State(state): State<DoorState>, request: Request) -> Respo
     call(state, Door::Admin, Kind::Reads, request, |authority, _, _| authority.list_parties()).await
 }
 
-async fn suspend(state: State<DoorState>, party: Path<String>, request: Request) -> Response {
+async fn suspend(state: State<DoorState>, party: Segments<String>, request: Request) -> Response {
     set_party_state(state, party, request, PartyState::Suspended).await
 }
 
-async fn reinstate(state: State<DoorState>, party: Path<String>, request: Request) -> Response {
+async fn reinstate(state: State<DoorState>, party: Segments<String>, request: Request) -> Response {
     set_party_state(state, party, request, PartyState::Active).await
 }
 
 async fn set_party_state(
     State(state): State<DoorState>,
-    Path(party): Path<String>,
+    Segments(party): Segments<String>,
     request: Request,
     party_state: PartyState,
 ) -> Response {

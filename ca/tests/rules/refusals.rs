@@ -159,3 +159,34 @@ fn a_suspended_party_may_do_nothing_until_it_is_reinstated() {
     assert_eq!((reinstated.status, &reinstated.body["state"]), (200, &json!("active")));
     assert_eq!(world.issue("key-1", &body).status, 201);
 }
+
+#[test]
+fn a_path_that_is_no_call_or_does_not_decode_is_a_problem_like_any_other() {
+    let world = World::new();
+    for path in ["/desk/v1/certificates/%ff/1", "/desk/v1/requests/%ff", "/desk/v2/certificates", "/"] {
+        assert_eq!(world.get(Party::Kiyose, path).problem(), (404, "no-such-call"), "{path}");
+    }
+    assert_eq!(world.get(Party::Kiyose, CERTIFICATES).problem(), (404, "no-such-call"), "another method");
+}
+
+#[test]
+fn a_party_that_is_refused_without_end_fills_no_log_and_hinders_nobody_else() {
+    let world = World::new();
+    let before = world.position();
+    let path = "/desk/v1/certificates/sign/999";
+    let refusals: Vec<_> = (0..125).map(|_| world.get(Party::Kiyose, path).problem().1.to_owned()).collect();
+    assert!(refusals[..120].iter().all(|slug| slug == "unknown-certificate"));
+    assert!(refusals[120..].iter().all(|slug| slug == "too-many-refusals"));
+    assert_eq!(world.position(), before + 120);
+    assert_eq!(world.report("a move", "12345678901", "moved").status, 200);
+    world.clock.advance(60);
+    world.issued("the next minute", &application(Ca::Auth, "12345678901"));
+}
+
+#[test]
+fn an_issue_that_waits_for_the_token_is_told_as_under_way() {
+    let world = World::new();
+    world.issue_stopped_at("issue.4-intended", "key-1", &application(Ca::Auth, "12345678901"));
+    let reply = world.get(Party::Kiyose, "/desk/v1/requests/key-1");
+    assert_eq!(reply.problem(), (409, "issue-under-way"));
+}
