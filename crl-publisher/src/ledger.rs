@@ -126,7 +126,7 @@ pub trait FrozenState: Send + Sync {
     /// The root of the log's Merkle tree at that position.
     fn tree_head(&self) -> [u8; 32];
 
-    /// The time of the last event in it: thisUpdate, because until then everything is known (DESIGN section 5).
+    /// The time of the last event in it: thisUpdate, because until then everything is known.
     fn frozen_at(&self) -> UnixTime;
 
     /// Every held or revoked end-entity certificate of that CA that has a serial, expired ones too, in strictly ascending
@@ -148,6 +148,6 @@ pub struct WithdrawnCertificate {
     /// The municipality in its distribution point. `None` for a certificate without one, such as an OCSP responder's: it
     /// stands in the full CRL only.
     pub municipality: Option<MunicipalityCode>,
-    /// The day from whose end on it may leave the CRLs, once a CRL issued after that day has carried it (DESIGN section 4).
+    /// The day from whose end on it may leave the CRLs, once a CRL issued after that day has carried it.
     pub leave_day: CivilDate,
 }

@@ -64,7 +64,7 @@ pub enum PlanError {
     },
 }
 
-/// The entries of one CA. All its live keys sign the same lists: serials are unique across keys (DESIGN section 5).
+/// The entries of one CA. All its live keys sign the same lists: serials are unique across keys.
 #[derive(Default)]
 struct EntryLists {
     /// In ascending order of serials.

@@ -9,7 +9,7 @@ use pki::municipality::MunicipalityCode;
 /// Full, or the part of one municipality.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Shape {
-    /// The certificates of one municipality. The code is the identity; DN text is not unique (DESIGN section 4).
+    /// The certificates of one municipality. The code is the identity; DN text is not unique.
     Partition(MunicipalityCode),
     /// Every end-entity certificate of the issuer.
     Full,

@@ -175,8 +175,8 @@ impl LintedCertificate {
         self.kind == CertificateKind::Root
     }
 
-    /// Puts the certificate together, after verifying the signature with the issuer's public key (DESIGN section 5,
-    /// step 6). On failure the value comes back, so that another attempt at signing is possible.
+    /// Puts the certificate together, after verifying the signature with the issuer's public key (step 6
+    /// of an issue). On failure the value comes back, so that another attempt at signing is possible.
     pub fn into_certificate(
         self,
         algorithm: Algorithm,

@@ -103,7 +103,7 @@ pub fn is_renewal(earlier_not_after: UnixTime, applied_on: CivilDate) -> bool {
 }
 
 /// The leave-day: notAfter's day in Japan rounded up to the end of its quarter. notAfter is a birthday; this is not, so
-/// it may be known outside the registry (DESIGN section 4).
+/// it may be known outside the registry.
 pub fn leave_day(not_after: UnixTime) -> CivilDate {
     not_after.jst_date().quarter_end()
 }

@@ -40,7 +40,7 @@ impl Layout {
 }
 
 /// What is settled before the first certificate and stays the same for all of them. None has a default: a production
-/// name or policy must never come about by leaving a line out (DESIGN section 6).
+/// name or policy must never come about by leaving a line out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProfileSettings {
     /// Which extensions leaf certificates have.
