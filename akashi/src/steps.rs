@@ -17,6 +17,8 @@ pub fn step_hook() -> StepHook {
 #[cfg(feature = "kill-points")]
 pub fn step_hook() -> StepHook {
     use std::sync::atomic::{AtomicU32, Ordering};
+    // Nobody should run a nation on a build that an environment variable can stop.
+    tracing::warn!("built with kill points, for crash tests alone");
     let Ok(name) = std::env::var("AKASHI_KILL_AFTER") else { return Arc::new(|_| {}) };
     let count = std::env::var("AKASHI_KILL_AFTER_COUNT").ok().and_then(|count| count.parse().ok()).unwrap_or(1);
     let seen = AtomicU32::new(0);

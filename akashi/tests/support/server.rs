@@ -117,6 +117,9 @@ impl Akashi {
         let [public, api, metrics] = self.ports.map(|port| format!("127.0.0.1:{port}"));
         assert_eq!(line, format!("ready public=http://{public} api=https://{api} metrics=http://{metrics}\n"));
         self.process = Some(child);
+        // Another build without the feature may have replaced the binary; no test may pass or fail for that.
+        let wants_kill_points = environment.iter().any(|(name, _)| *name == "AKASHI_KILL_AFTER");
+        assert!(!wants_kill_points || self.log().contains("kill points"), "the binary was built without kill-points");
         Ok(())
     }
 
