@@ -50,6 +50,7 @@ impl Applier {
             | Event::ReservationReleased { .. }
             | Event::ResidentChanged { .. }
             | Event::Answered { .. }
+            | Event::RequestEnded(_)
             | Event::CutReserved { .. }
             | Event::CutPublished(_)
             | Event::CutFailed { .. } => vec![],

@@ -146,7 +146,7 @@ impl Authority {
             let detail = "the path or the body is not that of the first request with this key";
             return Err(Problem::new(ProblemKind::IdempotencyKeyReused, detail));
         }
-        not_ended(record.outcome).map(Some)
+        Ok(Some(record.outcome))
     }
 
     /// Does something once for each idempotency key, and keeps its answer. A crash between the two does it again.
@@ -155,7 +155,7 @@ impl Authority {
         let _turn = self.turn(&request);
         let done = match self.earlier(&request)? {
             Some(RequestOutcome::Answer(answer)) => serde_json::from_slice(&answer).ok(),
-            Some(RequestOutcome::Certificate { .. }) => None,
+            Some(RequestOutcome::Certificate { .. } | RequestOutcome::Ended) => None,
             None => {
                 let Answer { status, body, location } = work()?;
                 let kept = serde_json::to_vec(&(status, &body, &location)).expect("JSON values are writable");
@@ -217,18 +217,6 @@ pub struct Asked<'a> {
     pub idempotency_key: &'a str,
     /// The body.
     pub body: &'a [u8],
-}
-
-/// What stands for the answer to a request for a certificate that was ended before anything was built. Every other
-/// answer is JSON.
-pub(crate) const ENDED: &[u8] = b"ended before hand-over";
-
-/// The outcome, unless something ended the issue: then the request has this problem for ever.
-pub(crate) fn not_ended(outcome: RequestOutcome) -> Result<RequestOutcome, Problem> {
-    match outcome {
-        RequestOutcome::Answer(answer) if answer.as_slice() == ENDED => Err(ended()),
-        RequestOutcome::Answer(_) | RequestOutcome::Certificate { .. } => Ok(outcome),
-    }
 }
 
 /// A move reported while an issue was under way has ended it, for one.

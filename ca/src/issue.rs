@@ -61,11 +61,13 @@ impl Authority {
     /// What an earlier attempt with this idempotency key came to; `None` when there was none, or it left nothing behind.
     fn resume(&self, request: &RequestId) -> Result<Option<Answer>, Problem> {
         let Some(outcome) = self.earlier(request)? else { return Ok(None) };
-        let RequestOutcome::Certificate { ca, serial } = outcome else {
-            return Err(Problem::new(
-                ProblemKind::IdempotencyKeyReused,
-                "the key was used for another kind of request",
-            ));
+        let (ca, serial) = match outcome {
+            RequestOutcome::Certificate { ca, serial } => (ca, serial),
+            RequestOutcome::Ended => return Err(ended()),
+            RequestOutcome::Answer(_) => {
+                let detail = "the key was used for another kind of request";
+                return Err(Problem::new(ProblemKind::IdempotencyKeyReused, detail));
+            }
         };
         // Nobody else works on it: this request has its turn, and recovery ended before the doors opened.
         self.settle(ca, serial)?;

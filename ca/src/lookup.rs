@@ -3,7 +3,7 @@ use pki::identity::{Ca, Serial};
 use registry::state::{CertificateRecord, RequestOutcome, StateReads};
 
 use crate::answer::Answer;
-use crate::authority::{Authority, Caller, Ruling, idempotency_key_hash, not_ended};
+use crate::authority::{Authority, Caller, Ruling, ended, idempotency_key_hash};
 use crate::problem::{Problem, ProblemKind};
 use crate::withdraw::unknown_certificate;
 
@@ -19,12 +19,13 @@ impl Authority {
         let unknown = || Problem::new(ProblemKind::UnknownRequest, "this party sent no request with this key");
         let store = self.registry().store();
         let record = store.request(caller.party, &idempotency_key_hash(key))?.ok_or_else(unknown)?;
-        match not_ended(record.outcome)? {
+        match record.outcome {
             RequestOutcome::Certificate { ca, serial } => {
                 let record = store.certificate(ca, serial)?.ok_or_else(unknown)?;
                 self.certificate_answer(ca, serial, &record).map(|answer| Answer::ok(answer.body))
             }
             outcome @ RequestOutcome::Answer(_) => self.repeat(outcome),
+            RequestOutcome::Ended => Err(ended()),
         }
     }
 

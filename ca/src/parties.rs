@@ -230,7 +230,7 @@ fn repeat_party(outcome: RequestOutcome) -> Ruling {
             Ok(answer) => Ok(created_party(answer)),
             Err(_) => Err(Problem::new(ProblemKind::Internal, "a stored answer does not read")),
         },
-        RequestOutcome::Certificate { .. } => {
+        RequestOutcome::Certificate { .. } | RequestOutcome::Ended => {
             Err(Problem::new(ProblemKind::IdempotencyKeyReused, "the key was used for a certificate"))
         }
     }

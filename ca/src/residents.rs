@@ -3,7 +3,6 @@ use pki::time::CivilDate;
 use registry::event::{Event, ResidentChange};
 use registry::state::StateReads;
 use serde::Deserialize;
-use serde_json::Value;
 
 use crate::application::resident_code;
 use crate::authority::{Asked, Authority, Caller, Ruling};
@@ -56,26 +55,14 @@ impl Authority {
             Problem::of_field(ProblemKind::ImpossibleDate, "effective_on", error.to_string())
         })?;
         let change = ResidentChange::from(body.change);
-        let request = self.request_id(caller, asked)?;
-        let _turn = self.turn(&request);
-        if let Some(outcome) = self.earlier(&request)? {
-            return self.repeat(outcome);
-        }
-        let (actor, door) = (caller.actor(), caller.door);
-        let (certificates, row) = self.registry().transact::<_, Problem>(actor, door, move |transaction| {
+        self.change_once(caller, asked, move |transaction| {
             transaction.append(Event::ResidentChanged { resident, change, effective_on }, None)?;
             let found = transaction.certificates_of(&resident)?;
-            let certificates = match cause_of(change) {
-                Some(cause) => withdraw_all(transaction, found, cause)?,
-                None => found.iter().map(|(ca, serial, record)| status_json(*ca, *serial, record)).collect::<Value>(),
-            };
-            let answer = serde_json::to_vec(&certificates).expect("JSON values are writable");
-            let row = transaction.append(Event::Answered { request, answer }, None)?;
-            Ok((certificates, row))
-        })?;
-        // Durable and not answered yet: the same idempotency key gets this answer after a crash, too.
-        (self.outside.step)("revoke.2-recorded");
-        Ok(self.answer_when_visible(&certificates, row))
+            match cause_of(change) {
+                Some(cause) => withdraw_all(transaction, found, cause),
+                None => Ok(found.iter().map(|(ca, serial, record)| status_json(*ca, *serial, record)).collect()),
+            }
+        })
     }
 
     /// The keyed hash under which a resident is found again. The code itself is not kept.

@@ -9,7 +9,7 @@ use registry::state::{CertificateRecord, RequestOutcome, StateReads};
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
-use crate::authority::{Asked, Authority, Caller, ENDED, Ruling};
+use crate::authority::{Asked, Authority, Caller, Ruling};
 use crate::cause::{Effect, effect};
 use crate::problem::{Problem, ProblemKind};
 
@@ -58,7 +58,7 @@ pub(crate) fn apply_cause(
         // Only a serial was taken so far, and nothing was built that could be withdrawn: the issue ends here instead, and
         // its request with it, or a retry would issue what the person was before this cause.
         transaction.append(Event::ReservationReleased { ca, serial }, None)?;
-        transaction.append(Event::Answered { request: record.request, answer: ENDED.to_vec() }, None)?;
+        transaction.append(Event::RequestEnded(record.request), None)?;
         return Ok(true);
     }
     let withdrawal = StoredWithdrawal::from(withdrawal);
@@ -102,15 +102,9 @@ impl Authority {
         self.withdraw(caller, asked, Target::Certificate { ca, serial }, cause)
     }
 
-    /// Applies a cause to the target, once for each idempotency key, and answers with the certificates it is about.
+    /// Applies a cause to the target.
     pub(crate) fn withdraw(&self, caller: &Caller, asked: &Asked<'_>, target: Target, cause: Cause) -> Ruling {
-        let request = self.request_id(caller, asked)?;
-        let _turn = self.turn(&request);
-        if let Some(outcome) = self.earlier(&request)? {
-            return self.repeat(outcome);
-        }
-        let actor = caller.actor();
-        let (certificates, row) = self.registry().transact::<_, Problem>(actor, caller.door, move |transaction| {
+        self.change_once(caller, asked, move |transaction| {
             let found = match target {
                 Target::Certificate { ca, serial } => {
                     let record = transaction.certificate(ca, serial)?.ok_or_else(unknown_certificate)?;
@@ -122,7 +116,26 @@ impl Authority {
                 // Whoever reports a loss must not believe that a card is held when the code was mistyped.
                 return Err(Problem::new(ProblemKind::UnknownCertificate, "this resident has no certificates"));
             }
-            let certificates = withdraw_all(transaction, found, cause)?;
+            withdraw_all(transaction, found, cause)
+        })
+    }
+
+    /// Changes certificates once for each idempotency key: what `change` does and the certificates that it answers with
+    /// are one batch. Then waits until OCSP shows it.
+    pub(crate) fn change_once(
+        &self,
+        caller: &Caller,
+        asked: &Asked<'_>,
+        change: impl FnOnce(&mut Transaction<'_>) -> Result<Value, Problem> + Send + 'static,
+    ) -> Ruling {
+        let request = self.request_id(caller, asked)?;
+        let _turn = self.turn(&request);
+        if let Some(outcome) = self.earlier(&request)? {
+            return self.repeat(outcome);
+        }
+        let (actor, door) = (caller.actor(), caller.door);
+        let (certificates, row) = self.registry().transact::<_, Problem>(actor, door, move |transaction| {
+            let certificates = change(transaction)?;
             let answer = serde_json::to_vec(&certificates).expect("JSON values are writable");
             let row = transaction.append(Event::Answered { request, answer }, None)?;
             Ok((certificates, row))
@@ -141,7 +154,7 @@ impl Authority {
                 let end = self.registry().store().tree_edge()?.size();
                 Ok(self.answer_when_visible(&certificates, end.saturating_sub(1)))
             }
-            RequestOutcome::Certificate { .. } => {
+            RequestOutcome::Certificate { .. } | RequestOutcome::Ended => {
                 Err(Problem::new(ProblemKind::IdempotencyKeyReused, "the key was used for a certificate"))
             }
         }

@@ -134,6 +134,7 @@ impl Heads {
             | Event::Withdrawn { .. }
             | Event::ResidentChanged { .. }
             | Event::Answered { .. }
+            | Event::RequestEnded(_)
             | Event::CutReserved { .. } => {}
         }
         Ok(())

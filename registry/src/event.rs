@@ -459,6 +459,9 @@ pub enum Event {
         #[n(1)]
         finding: String,
     },
+    /// A request for a certificate was ended before anything was built: its idempotency key stands for that for ever.
+    #[n(18)]
+    RequestEnded(#[n(0)] RequestId),
 }
 
 /// A published cut.

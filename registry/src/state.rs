@@ -89,6 +89,7 @@ pub(crate) fn apply(transaction: &mut Transaction<'_>, number: u64, event: &Even
         Event::Answered { request, answer } => {
             put_request(transaction, request, RequestOutcome::Answer(answer.clone().into()))?;
         }
+        Event::RequestEnded(request) => put_request(transaction, request, RequestOutcome::Ended)?,
         Event::CutReserved { cut_number, because: _ } => count(transaction, Counter::Cut, *cut_number)?,
         Event::CutPublished(cut) => {
             let last = transaction.published_cut()?.map_or(0, |last| last.cut_number);

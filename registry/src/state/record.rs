@@ -135,6 +135,9 @@ pub enum RequestOutcome {
     /// It was answered with these octets.
     #[n(1)]
     Answer(#[n(0)] ByteVec),
+    /// What happened meanwhile ended it before anything was built.
+    #[n(2)]
+    Ended,
 }
 
 /// Whether a party may act.
