@@ -1,6 +1,6 @@
 //! What the rules stand on.
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::rand::SecureRandom;
 use pki::certificate::Profile;
@@ -14,9 +14,7 @@ use registry::{Clock, Registry};
 use crate::answer::Answer;
 use crate::problem::{Problem, ProblemKind, token_unavailable};
 use crate::seam::{KeyedHash, LeafSigner, PartyCa, StepHook, Visibility};
-
-/// Requests that share one of these turns wait for each other; two that must (the same idempotency key) always share.
-const TURNS: usize = 256;
+use crate::turns::{Turn, Turns};
 
 /// Everything that the rules are given.
 pub struct Surroundings {
@@ -45,7 +43,7 @@ pub struct Surroundings {
 /// The CA.
 pub struct Authority {
     pub(crate) outside: Surroundings,
-    turns: Vec<Mutex<()>>,
+    turns: Turns,
     refusals: Mutex<Refusals>,
 }
 
@@ -87,8 +85,7 @@ impl Caller {
 impl Authority {
     /// The CA on these surroundings.
     pub fn new(outside: Surroundings) -> Self {
-        let turns = (0..TURNS).map(|_| Mutex::new(())).collect();
-        Self { outside, turns, refusals: Mutex::default() }
+        Self { outside, turns: Turns::default(), refusals: Mutex::default() }
     }
 
     /// The registry.
@@ -130,11 +127,8 @@ impl Authority {
     }
 
     /// The turn of a request; the same idempotency key of the same party waits here for its first attempt.
-    pub(crate) fn turn(&self, request: &RequestId) -> MutexGuard<'_, ()> {
-        let [first, second, ..] = request.key_hash;
-        let turn = (usize::from(first) + usize::from(second) * 31 + request.party.0 as usize) % TURNS;
-        // A panic in a turn left nothing half done that the registry does not know of.
-        self.turns[turn].lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn turn(&self, request: &RequestId) -> Turn<'_> {
+        self.turns.take(request)
     }
 
     /// What became of this request earlier, if it is the same one.

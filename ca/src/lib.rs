@@ -6,7 +6,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`authority`] | what the rules stand on, and the turn that requests with one idempotency key take |
+//! | [`authority`] | what the rules stand on; `turns` puts requests with one idempotency key one after the other |
 //! | [`application`] | a desk's request for a certificate, judged before anything is recorded |
 //! | `entitlement` | what a person may be issued, and until when |
 //! | [`issue`] | the seven durable steps of an issue; [`recovery`] what a crash between them leaves, made whole |
@@ -31,4 +31,5 @@ pub mod record;
 pub mod recovery;
 pub mod residents;
 pub mod seam;
+mod turns;
 pub mod withdraw;
