@@ -2,6 +2,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use pki::time::UnixTime;
 
 /// Akashi (証): a certificate authority and revocation publisher, modelled on Japan's public personal authentication.
 #[derive(Debug, Parser)]
@@ -21,9 +22,9 @@ pub enum Command {
     /// Print an example configuration with every setting and its default.
     Config,
     /// Make token, keys, CA certificates, party CA and the first administrator. Refuses to run twice.
-    Init(ConfigArgument),
+    Init(InitArguments),
     /// Run: the public listener, the doors, the publisher, the metrics.
-    Serve(ConfigArgument),
+    Serve(ServeArguments),
     /// Check the log.
     Audit {
         /// How.
@@ -38,6 +39,31 @@ pub enum AuditCommand {
     /// Recompute every row's hash and the tree, and compare the state with what the log says. Needs no key; works on a
     /// running registry, too.
     Verify(ConfigArgument),
+}
+
+/// What to make.
+#[derive(Args, Debug)]
+pub struct InitArguments {
+    /// Which configuration.
+    #[command(flatten)]
+    pub config: ConfigArgument,
+    /// Make an authority for trying out. Its organization ends with -TEST, and it may run on a shifted clock.
+    #[arg(long)]
+    pub sandbox: bool,
+    /// The clock stands there at the start, and then runs: 2026-11-21T10:00:00+09:00. For a sandbox alone.
+    #[arg(long, value_name = "INSTANT", value_parser = crate::clock::instant, requires = "sandbox")]
+    pub clock_starts_at: Option<UnixTime>,
+}
+
+/// How to run.
+#[derive(Args, Debug)]
+pub struct ServeArguments {
+    /// Which configuration.
+    #[command(flatten)]
+    pub config: ConfigArgument,
+    /// The clock stands there at the start, and then runs: 2026-11-21T10:00:00+09:00. For a sandbox alone.
+    #[arg(long, value_name = "INSTANT", value_parser = crate::clock::instant)]
+    pub clock_starts_at: Option<UnixTime>,
 }
 
 /// Which configuration.

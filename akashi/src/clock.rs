@@ -1,26 +1,71 @@
-//! The real clock. Everything below the binary takes the time as an argument.
+//! The clock. Everything below the binary takes the time as an argument, and all of it comes from here.
 use std::pin::Pin;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crl_publisher::run::Clock as PublisherClock;
-use pki::time::UnixTime;
+use pki::time::{CivilDate, UnixTime};
 use registry::Clock;
+use rustls::time_provider::TimeProvider;
 
-/// The machine's clock.
+/// The machine's clock; in a sandbox it may stand earlier or later, always by the same span.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct SystemClock;
+pub struct SystemClock {
+    /// What is added to the machine's time. Finer than a second, so that seconds begin when the shifted clock says.
+    ahead_nanoseconds: i128,
+}
 
-impl Clock for SystemClock {
-    fn now(&self) -> UnixTime {
-        UnixTime::from_seconds(i64::try_from(since_1970().as_secs()).unwrap_or(i64::MAX))
+impl SystemClock {
+    /// The machine's time as it is.
+    pub const REAL: Self = Self { ahead_nanoseconds: 0 };
+
+    /// A clock that shows this instant now, and then runs as the machine's does.
+    pub fn starting_at(instant: UnixTime) -> Self {
+        let wanted = i128::from(instant.as_seconds()) * NANOSECONDS;
+        Self { ahead_nanoseconds: wanted - i128::try_from(machine().as_nanos()).unwrap_or(i128::MAX) }
+    }
+
+    /// Time since 1970, finer than a second: for waiting until an instant. Zero before 1970, which the registry then
+    /// refuses to work with.
+    pub fn since_1970(self) -> Duration {
+        let shown = i128::try_from(machine().as_nanos()).unwrap_or(i128::MAX).saturating_add(self.ahead_nanoseconds);
+        Duration::from_nanos_u128(u128::try_from(shown).unwrap_or(0))
     }
 }
 
-/// Time since 1970, finer than a second: for waiting until an instant. Zero if the clock stands before 1970, which the
-/// registry then refuses to work with.
+const NANOSECONDS: i128 = 1_000_000_000;
+
 #[expect(clippy::disallowed_methods, reason = "the binary owns the clock, here")]
-pub fn since_1970() -> Duration {
+fn machine() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> UnixTime {
+        UnixTime::from_seconds(i64::try_from(self.since_1970().as_secs()).unwrap_or(i64::MAX))
+    }
+}
+
+/// By this time rustls judges the certificates of the doors' clients.
+impl TimeProvider for SystemClock {
+    fn current_time(&self) -> Option<rustls_pki_types::UnixTime> {
+        Some(rustls_pki_types::UnixTime::since_unix_epoch(self.since_1970()))
+    }
+}
+
+/// Reads an instant as JSON shows it, in Japan's time and no other: `2026-11-22T07:00:00+09:00`.
+pub fn instant(text: &str) -> Result<UnixTime, String> {
+    let read = || {
+        let (date, time) = text.strip_suffix("+09:00")?.split_once('T')?;
+        let parts: Vec<_> = time.split(':').collect();
+        let [hour, minute, second] = parts[..] else { return None };
+        let number = |part: &str, below: i64| {
+            let is_form = part.len() == 2 && part.bytes().all(|octet| octet.is_ascii_digit());
+            part.parse::<i64>().ok().filter(|number| is_form && *number < below)
+        };
+        let seconds = (number(hour, 24)? * 60 + number(minute, 60)?) * 60 + number(second, 60)?;
+        Some(date.parse::<CivilDate>().ok()?.jst_start().plus_seconds(seconds))
+    };
+    read().ok_or_else(|| "write an instant in Japan like 2026-11-21T10:00:00+09:00".to_owned())
 }
 
 /// A clock that only goes forward, for measuring how long something took.
@@ -36,33 +81,80 @@ pub fn randomness() -> hsm_mock::Randomness {
     std::sync::Arc::new(aws_lc_rs::rand::SystemRandom::new())
 }
 
-/// The machine's clock as the publisher's loop needs it.
-pub struct LoopClock(Box<dyn Fn() -> Duration + Send + Sync>);
+/// The clock as the publisher's loop needs it.
+pub struct LoopClock {
+    clock: SystemClock,
+    monotonic: Box<dyn Fn() -> Duration + Send + Sync>,
+}
 
 impl LoopClock {
     /// It measures from now on.
-    #[expect(clippy::new_without_default, reason = "when it is made matters")]
-    pub fn new() -> Self {
-        Self(Box::new(monotonic()))
+    pub fn new(clock: SystemClock) -> Self {
+        Self { clock, monotonic: Box::new(monotonic()) }
     }
 }
 
 impl PublisherClock for LoopClock {
     fn now(&self) -> UnixTime {
-        SystemClock.now()
+        self.clock.now()
     }
 
     fn monotonic(&self) -> Duration {
-        (self.0)()
+        (self.monotonic)()
     }
 
     fn sleep_until(&self, until: UnixTime) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         let target = Duration::from_secs(u64::try_from(until.as_seconds()).unwrap_or(0));
         Box::pin(async move {
             // The clock may be set while we wait, so it is looked at again and again, and closely near the end.
-            while let Some(left) = target.checked_sub(since_1970()).filter(|left| !left.is_zero()) {
+            while let Some(left) = target.checked_sub(self.clock.since_1970()).filter(|left| !left.is_zero()) {
                 tokio::time::sleep(left.min(Duration::from_secs(1))).await;
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_is_read_as_it_is_written_and_in_no_other_form() {
+        let text = "2026-11-21T10:00:00+09:00";
+        assert_eq!(instant(text).unwrap().to_string(), text);
+        assert_eq!(instant("2024-02-29T23:59:59+09:00").unwrap().as_seconds(), 1_709_218_799);
+        let wrong = [
+            "2026-11-21T10:00:00Z",
+            "2026-11-21 10:00:00+09:00",
+            "2026-11-21T24:00:00+09:00",
+            "2026-02-29T10:00:00+09:00",
+        ];
+        for text in wrong.into_iter().chain(["2026-11-21T10:00+09:00", "2026-11-21T+1:00:00+09:00", "today", ""]) {
+            assert!(instant(text).is_err_and(|said| said.contains("+09:00")), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_shifted_clock_shows_one_time_to_all_who_ask_and_goes_on() {
+        let then = instant("2020-02-29T10:00:00+09:00").unwrap();
+        let clock = SystemClock::starting_at(then);
+        // A machine that needs an hour between two lines has other troubles.
+        let near = |now: UnixTime| (0..3_600).contains(&now.seconds_since(then));
+        assert!(near(Clock::now(&clock)) && near(LoopClock::new(clock).now()));
+        let tls = clock.current_time().unwrap().as_secs();
+        assert!(near(UnixTime::from_seconds(i64::try_from(tls).unwrap())));
+        let before = clock.since_1970();
+        while clock.since_1970() == before {}
+        assert!(clock.since_1970() > before);
+    }
+
+    #[tokio::test]
+    async fn the_publisher_waits_by_the_shifted_clock() {
+        let then = instant("2040-01-01T00:00:00+09:00").unwrap();
+        let clock = LoopClock::new(SystemClock::starting_at(then));
+        // By the machine's clock this instant is years away.
+        clock.sleep_until(then.plus_seconds(1)).await;
+        assert!(clock.now() >= then.plus_seconds(1));
+        clock.sleep_until(then).await;
     }
 }

@@ -10,6 +10,11 @@ pub enum Failure {
     /// The data folder.
     #[error(transparent)]
     Folder(#[from] crate::folder::FolderError),
+    /// A sandbox under a name that could be relied on.
+    #[error(
+        "profile.organization: the organization of a sandbox ends with \"-TEST\", so that nobody takes its certificates for real"
+    )]
+    SandboxOrganization,
     /// The PIN.
     #[error(transparent)]
     Pin(#[from] hsm_mock::PinError),

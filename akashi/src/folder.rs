@@ -21,6 +21,11 @@ pub enum FolderError {
         "{0} is half made: `akashi init` was interrupted in it. Nothing was issued from it yet; remove the folder and run `akashi init` again"
     )]
     HalfMade(PathBuf),
+    /// What only a sandbox may do was asked of another folder.
+    #[error(
+        "{0} is not a sandbox, and only a sandbox may run on a shifted clock. Leave --clock-starts-at out, or make a sandbox with `akashi init --sandbox`"
+    )]
+    NoSandbox(PathBuf),
     /// Reading or writing failed.
     #[error("{path}: {source}")]
     Io {
@@ -33,6 +38,8 @@ pub enum FolderError {
 
 /// Written last by `akashi init`.
 const MARKER: &str = "initialised";
+/// There from the beginning of `akashi init --sandbox`.
+const SANDBOX: &str = "sandbox";
 
 impl Folder {
     /// The folder of that path.
@@ -97,6 +104,17 @@ impl Folder {
             Ok(())
         };
         work().map_err(|source| FolderError::Io { path: path.clone(), source })
+    }
+
+    /// Says that everything in the folder is for trying out and to be thrown away. For ever: certificates of a sandbox
+    /// may have been made on any clock.
+    pub fn mark_sandbox(&self) -> Result<(), FolderError> {
+        self.write(SANDBOX, b"for trying out; nothing of this may be relied on\n", 0o600)
+    }
+
+    /// Refuses unless the folder was made as a sandbox.
+    pub fn require_sandbox(&self) -> Result<(), FolderError> {
+        if self.0.join(SANDBOX).is_file() { Ok(()) } else { Err(FolderError::NoSandbox(self.0.clone())) }
     }
 
     /// Says that making the folder is finished.

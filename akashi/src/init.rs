@@ -7,9 +7,9 @@ use hsm_mock::{Pin, PinCost, SecretPurpose, SoftToken};
 use pki::algorithm::Algorithm;
 use pki::certificate::pem;
 use pki::identity::{Ca, IssuerKey, KeyNumber};
+use registry::Registry;
 use registry::event::{Actor, Door, Event, FixedSettings};
 use registry::writer::{Durability, Surroundings};
-use registry::{Clock, Registry};
 
 use crate::clock::{SystemClock, randomness};
 use crate::config::Config;
@@ -49,14 +49,37 @@ pub fn differences(fixed: FixedSettings, configured: FixedSettings) -> Vec<Diffe
     different.map(|(key, fixed, configured)| Difference { key, fixed, configured }).collect()
 }
 
+/// What kind of authority is made.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// One to be relied on.
+    Lasting,
+    /// One for trying out, on a clock that may be shifted.
+    Sandbox(SystemClock),
+}
+
+/// How the organization of a sandbox ends, as that of JPKI's test cards does.
+const TEST_ENDING: &str = "-TEST";
+
 /// Makes everything.
-pub fn init(config: &Config) -> Result<(), Failure> {
+pub fn init(config: &Config, kind: Kind) -> Result<(), Failure> {
+    let clock = match kind {
+        Kind::Lasting => SystemClock::REAL,
+        Kind::Sandbox(clock) => clock,
+    };
+    let is_sandbox = matches!(kind, Kind::Sandbox(_));
+    if is_sandbox && !config.profile.organization().ends_with(TEST_ENDING) {
+        return Err(Failure::SandboxOrganization);
+    }
     let pin = Pin::from_file(&config.pin_file)?;
     let folder = Folder::new(&config.data_dir);
     folder.make()?;
+    if is_sandbox {
+        folder.mark_sandbox()?;
+    }
     let token: SharedToken = Arc::new(SoftToken::create(&folder.token(), &pin, PinCost::PRODUCTION, randomness())?);
     let surroundings = Surroundings {
-        clock: Arc::new(SystemClock),
+        clock: Arc::new(clock),
         randomness: randomness(),
         on_fatal: Box::new(|_| {}),
         durability: Durability::Synced,
@@ -72,11 +95,10 @@ pub fn init(config: &Config) -> Result<(), Failure> {
     for ca in Ca::ALL {
         make_ca(config, &folder, &token, &registry, IssuerKey { ca, key: KeyNumber::FIRST })?;
     }
-    make_first_administrator(&folder, token, &registry)?;
+    make_first_administrator(&folder, token, &registry, clock)?;
     registry.close();
     mark::write(&folder.mark(), &registry.store().tree_edge()?)?;
     folder.mark_initialised()?;
-    println!("initialised {}", config.data_dir.display());
     Ok(())
 }
 
@@ -98,9 +120,13 @@ fn make_ca(
     Ok(())
 }
 
-fn make_first_administrator(folder: &Folder, token: SharedToken, registry: &Registry) -> Result<(), Failure> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let party_ca = PartyAuthority::new(token, clock)?;
+fn make_first_administrator(
+    folder: &Folder,
+    token: SharedToken,
+    registry: &Registry,
+    clock: SystemClock,
+) -> Result<(), Failure> {
+    let party_ca = PartyAuthority::new(token, Arc::new(clock))?;
     let own = party_ca.own_certificate()?;
     folder.write("tls/party-ca.pem", pem(&own).as_bytes(), 0o644)?;
     let (certificate, key) = party_ca.first_administrator()?;

@@ -28,8 +28,10 @@ pub mod steps;
 pub mod tls;
 
 use cli::{AuditCommand, Command};
+use clock::SystemClock;
 use config::Config;
 use failure::Failure;
+use init::Kind;
 
 /// Carries a command out.
 pub fn run(command: Command) -> Result<(), Failure> {
@@ -38,8 +40,14 @@ pub fn run(command: Command) -> Result<(), Failure> {
             print!("{}", config::EXAMPLE);
             Ok(())
         }
-        Command::Init(argument) => init::init(&Config::load(&argument.config)?),
-        Command::Serve(argument) => serve::serve(&Config::load(&argument.config)?),
+        Command::Init(arguments) => {
+            let config = Config::load(&arguments.config.config)?;
+            let clock = arguments.clock_starts_at.map_or(SystemClock::REAL, SystemClock::starting_at);
+            init::init(&config, if arguments.sandbox { Kind::Sandbox(clock) } else { Kind::Lasting })?;
+            println!("initialised {}", config.data_dir.display());
+            Ok(())
+        }
+        Command::Serve(arguments) => serve::serve(&Config::load(&arguments.config.config)?, arguments.clock_starts_at),
         Command::Audit { command: AuditCommand::Verify(argument) } => audit::audit(&Config::load(&argument.config)?),
     }
 }

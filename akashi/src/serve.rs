@@ -8,6 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::HeaderValue;
+use axum::http::header::DATE;
+use axum::middleware::map_response;
+use axum::response::Response;
+use pki::time::UnixTime;
+use registry::Clock;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -15,6 +21,7 @@ use tokio::sync::watch;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::folder::Folder;
 use crate::listen::descriptors::{connections_each, raise_limit};
 use crate::listen::{Limits, Security, serve as listen};
 use crate::observe::{metrics_routes, public_routes};
@@ -26,24 +33,66 @@ const HOUSEKEEPING: Duration = Duration::from_hours(1);
 /// Public, doors, metrics.
 const LISTENERS: u64 = 3;
 
-/// Runs until told to stop.
-pub fn serve(config: &Config) -> Result<(), Failure> {
+/// Runs until told to stop, on the machine's clock or, in a sandbox, on one that stands at that instant at the start.
+pub fn serve(config: &Config, clock_starts_at: Option<UnixTime>) -> Result<(), Failure> {
+    let clock = match clock_starts_at {
+        None => SystemClock::REAL,
+        Some(instant) => {
+            let folder = Folder::new(&config.data_dir);
+            folder.require_initialised()?;
+            folder.require_sandbox()?;
+            SystemClock::starting_at(instant)
+        }
+    };
+    serve_while(config, clock, until_told_to_stop)
+}
+
+/// Runs for as long as the work takes, which is told the listeners' addresses; then stops in order.
+pub fn serve_while<T>(
+    config: &Config,
+    clock: SystemClock,
+    work: impl AsyncFnOnce(Addresses) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let limits = Limits::with_connections(connections_each(raise_limit(), LISTENERS));
-    let parts = Parts::start(config, Arc::new(SystemClock))?;
+    let parts = Parts::start(config, clock)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let outcome = runtime.block_on(run(config, &parts, limits));
+    let outcome = runtime.block_on(run(config, &parts, limits, work));
     // Calls under way have been drained; what the writer was given is committed before the process ends.
     parts.registry.close();
     runtime.shutdown_timeout(Duration::from_secs(5));
     outcome
 }
 
-async fn run(config: &Config, parts: &Parts, limits: Limits) -> Result<(), Failure> {
+/// Where the listeners are.
+#[derive(Clone, Copy, Debug)]
+pub struct Addresses {
+    public: SocketAddr,
+    api: SocketAddr,
+    metrics: SocketAddr,
+}
+
+async fn until_told_to_stop(Addresses { public, api, metrics }: Addresses) -> Result<(), Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    println!("ready public=http://{public} api=https://{api} metrics=http://{metrics}");
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping: requests under way are finished");
+    Ok(())
+}
+
+async fn run<T>(
+    config: &Config,
+    parts: &Parts,
+    limits: Limits,
+    work: impl AsyncFnOnce(Addresses) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let public = bind("public.listen", config.public_listen).await?;
     let api = bind("api.listen", config.api_listen).await?;
     let metrics = bind("metrics.listen", config.metrics_listen).await?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let addresses = Addresses { public: public.local_addr()?, api: api.local_addr()?, metrics: metrics.local_addr()? };
     let (stop, stopped) = watch::channel(false);
 
     let publisher = parts.publisher_loop(config)?;
@@ -56,12 +105,8 @@ async fn run(config: &Config, parts: &Parts, limits: Limits) -> Result<(), Failu
         failures: parts.watched.metrics.handshake_failures.clone(),
     };
     let metrics_router = metrics_routes(Arc::clone(&parts.watched));
-    println!(
-        "ready public=http://{} api=https://{} metrics=http://{}",
-        public.local_addr()?,
-        api.local_addr()?,
-        metrics.local_addr()?
-    );
+    let [public_router, api_router, metrics_router] =
+        [public_router, api_router, metrics_router].map(|router| dated(router, Arc::clone(&parts.watched.clock)));
     let (mut listeners, mut workers) = (Tasks::default(), Tasks::default());
     workers.spawn("the publisher", publisher.run);
     workers.spawn("housekeeping", housekeeping(parts.housekeeper()));
@@ -70,16 +115,23 @@ async fn run(config: &Config, parts: &Parts, limits: Limits) -> Result<(), Failu
     listeners.spawn("the metrics' listener", listen(metrics, Security::Plain, metrics_router, limits, stopped));
     // A node without one of them would look alive and not be: CRLs that grow old, a door that is shut.
     let outcome = tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
+        outcome = work(addresses) => outcome,
         name = listeners.one_ends() => Err(Failure::TaskEnded(name)),
         name = workers.one_ends() => Err(Failure::TaskEnded(name)),
     };
-    tracing::info!("stopping: requests under way are finished");
     stop.send_replace(true);
     listeners.all_end().await;
     workers.abort();
     outcome
+}
+
+/// Answers carry the clock's `Date`. hyper would write the machine's, which Last-Modified and Expires are not by.
+fn dated(router: Router, clock: Arc<dyn Clock>) -> Router {
+    router.layer(map_response(move |mut answer: Response| {
+        let date = || HeaderValue::try_from(clock.now().http_date()).expect("dates are ASCII");
+        answer.headers_mut().entry(DATE).or_insert_with(date);
+        std::future::ready(answer)
+    }))
 }
 
 async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, Failure> {

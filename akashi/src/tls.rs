@@ -7,6 +7,7 @@ use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
+use crate::clock::SystemClock;
 use crate::failure::Failure;
 use crate::folder::Folder;
 use crate::keys::PartyAuthority;
@@ -16,19 +17,25 @@ pub struct DoorTls {
     roots: Arc<RootCertStore>,
     party_ca: Arc<PartyAuthority>,
     hostnames: Vec<String>,
+    clock: SystemClock,
     config: Arc<ArcSwap<ServerConfig>>,
 }
 
 impl DoorTls {
-    /// With a fresh certificate for these host names.
-    pub fn new(folder: &Folder, party_ca: Arc<PartyAuthority>, hostnames: Vec<String>) -> Result<Self, Failure> {
+    /// With a fresh certificate for these host names. Clients' certificates must be valid by that clock.
+    pub fn new(
+        folder: &Folder,
+        party_ca: Arc<PartyAuthority>,
+        hostnames: Vec<String>,
+        clock: SystemClock,
+    ) -> Result<Self, Failure> {
         let root = CertificateDer::from_pem_file(folder.party_ca())
             .map_err(|error| Failure::Tls(format!("{}: {error}", folder.party_ca().display())))?;
         let mut roots = RootCertStore::empty();
         roots.add(root).map_err(|error| Failure::Tls(error.to_string()))?;
         let roots = Arc::new(roots);
-        let config = Arc::new(ArcSwap::from_pointee(make(&roots, &party_ca, &hostnames)?));
-        Ok(Self { roots, party_ca, hostnames, config })
+        let config = Arc::new(ArcSwap::from_pointee(make(&roots, &party_ca, &hostnames, clock)?));
+        Ok(Self { roots, party_ca, hostnames, clock, config })
     }
 
     /// The configuration of this moment.
@@ -38,19 +45,24 @@ impl DoorTls {
 
     /// New connections get a new certificate from now on.
     pub fn renew(&self) -> Result<(), Failure> {
-        self.config.store(Arc::new(make(&self.roots, &self.party_ca, &self.hostnames)?));
+        self.config.store(Arc::new(make(&self.roots, &self.party_ca, &self.hostnames, self.clock)?));
         Ok(())
     }
 }
 
-fn make(roots: &Arc<RootCertStore>, party_ca: &PartyAuthority, hostnames: &[String]) -> Result<ServerConfig, Failure> {
+fn make(
+    roots: &Arc<RootCertStore>,
+    party_ca: &PartyAuthority,
+    hostnames: &[String],
+    clock: SystemClock,
+) -> Result<ServerConfig, Failure> {
     let identity = party_ca.server_identity(hostnames)?;
     let tls = |error: &dyn std::fmt::Display| Failure::Tls(error.to_string());
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(roots), Arc::clone(&provider))
         .build()
         .map_err(|error| tls(&error))?;
-    let mut config = ServerConfig::builder_with_provider(provider)
+    let mut config = ServerConfig::builder_with_details(provider, Arc::new(clock))
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(|error| tls(&error))?
         .with_client_cert_verifier(verifier)

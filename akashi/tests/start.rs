@@ -4,8 +4,11 @@ mod support;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use akashi::clock::SystemClock;
+use pki::time::UnixTime;
+use registry::Clock;
 use registry::merkle::TreeEdge;
-use support::Akashi;
+use support::{Akashi, CardKey, Resident};
 
 fn akashi(command: &[&str], server: &Akashi) -> Output {
     let config = server.config();
@@ -182,4 +185,81 @@ fn a_wrong_pin_opens_nothing() {
     let said = refusal(&["serve"], &server);
     assert!(said.to_lowercase().contains("pin"), "{said}");
     assert!(!said.contains("another PIN than"), "{said}");
+}
+
+#[test]
+fn only_a_sandbox_runs_on_a_shifted_clock_and_none_is_made_under_a_name_to_rely_on() {
+    let server = Akashi::init();
+    let shift = ["--clock-starts-at", "2026-11-21T10:00:00+09:00"];
+    let said = refusal(&[&["serve"], &shift[..]].concat(), &server);
+    assert!(said.contains("is not a sandbox") && said.contains("init --sandbox"), "{said}");
+    std::fs::remove_dir_all(server.path("data")).unwrap();
+    let output = akashi(&[&["init"], &shift[..]].concat(), &server);
+    assert_eq!(output.status.code(), Some(2), "an authority to rely on is made on the machine's clock");
+    let text = std::fs::read_to_string(server.config()).unwrap();
+    std::fs::write(server.config(), text.replace("JPKI-TEST", "JPKI")).unwrap();
+    let said = refusal(&["init", "--sandbox"], &server);
+    assert!(said.contains("ends with \"-TEST\""), "{said}");
+    assert!(!server.path("data").exists(), "a refusal makes nothing");
+}
+
+/// `akashi init --sandbox` so many days ago.
+fn sandbox_made_days_ago(days: i64) -> Akashi {
+    let server = Akashi::init();
+    std::fs::remove_dir_all(server.path("data")).unwrap();
+    let output = akashi(&["init", "--sandbox", "--clock-starts-at", &days_ago(days).to_string()], &server);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    server
+}
+
+fn days_ago(days: i64) -> UnixTime {
+    SystemClock::REAL.now().plus_seconds(-days * 86_400)
+}
+
+#[test]
+fn every_part_of_a_sandbox_goes_by_the_shifted_clock() {
+    let mut server = sandbox_made_days_ago(450);
+    // The first administrator's certificate, of 396 days, has ended by the machine's clock. By the shifted one it has not.
+    let start = days_ago(60);
+    server.start_at(start);
+    let is_now = |text: &str| (0..3_600).contains(&akashi::clock::instant(text).unwrap().seconds_since(start));
+    let desk = server.desk("13221", "003A");
+    let application = Resident::MIKIYA.application("auth", &CardKey::generate());
+    let issued = desk.request_certificate("first", &application).expect(201);
+    assert!(is_now(issued["not_before"].as_str().unwrap()), "{issued}");
+    let cut = server.cut("cut-1");
+    assert!(is_now(cut["this_update"].as_str().unwrap()), "{cut}");
+    let date = server.get("/healthz").header("date").unwrap().to_owned();
+    assert!(
+        [0, 1, 2, 3].iter().any(|hours| start.plus_seconds(hours * 1_800).http_date()[..16] == date[..16]),
+        "{date}"
+    );
+    // What the publisher's loop made by itself at the start has not expired.
+    assert_eq!(server.get("/readyz").status, 200);
+    let (serial, url) = (issued["serial"].as_str().unwrap(), format!("{}/ocsp/auth", server.public_url()));
+    let issuer = server.path_text("data/ca/auth-1.pem");
+    let asked = ["ocsp", "-issuer", &issuer, "-serial", serial, "-url", &url, "-noverify", "-resp_text"];
+    let (text, day) = (support::openssl(&asked), start.http_date());
+    let (day, month) = (day[5..7].parse::<u8>().unwrap(), &day[8..11]);
+    assert!(text.contains(&format!("Produced At: {month} {day:>2} ")), "{day} {month}: {text}");
+    server.stop();
+    // Ended by the shifted clock, too.
+    server.start_at(days_ago(50));
+    assert!(server.admin().try_post("/admin/v1/cuts", "cut-2", &serde_json::json!({ "because": "late" })).is_err());
+}
+
+#[test]
+fn a_shifted_clock_behind_the_log_is_refused_like_any_other() {
+    let mut server = sandbox_made_days_ago(3);
+    server.start_at(days_ago(2));
+    server.settle();
+    server.stop();
+    server.start_at(days_ago(3));
+    let body = serde_json::json!({ "because": "back in time" });
+    let answer = server.admin().post("/admin/v1/cuts", "cut-1", &body);
+    assert_eq!(answer.status, 503, "{}", answer.text());
+    server.stop();
+    // The machine's clock is ahead of it all.
+    server.start();
+    server.cut("cut-2");
 }

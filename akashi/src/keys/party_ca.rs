@@ -190,7 +190,7 @@ mod tests {
         let token: SharedToken =
             Arc::new(SoftToken::create(&folder.join("token"), &pin, PinCost::WEAK_FOR_TESTS, randomness()).unwrap());
         token.generate_signing_key(&Labels::party_ca_key(), Algorithm::EcdsaP256Sha256).unwrap();
-        PartyAuthority::new(token, Arc::new(SystemClock)).unwrap()
+        PartyAuthority::new(token, Arc::new(SystemClock::REAL)).unwrap()
     }
 
     fn serial(der: &[u8]) -> Vec<u8> {

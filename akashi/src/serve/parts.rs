@@ -22,7 +22,7 @@ use registry::writer::{Durability, Surroundings};
 use registry::{Clock, Registry};
 use status::StatusIndex;
 
-use crate::clock::{LoopClock, monotonic, randomness};
+use crate::clock::{LoopClock, SystemClock, monotonic, randomness};
 use crate::config::Config;
 use crate::delegation::Delegation;
 use crate::failure::Failure;
@@ -78,7 +78,8 @@ impl Parts {
     ///
     /// The log is compared with the mark, then with the published cut, and only then added to: recovery in an older copy
     /// would put rows into it that were never in the log (I25).
-    pub fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
+    pub fn start(config: &Config, system_clock: SystemClock) -> Result<Self, Failure> {
+        let clock: Arc<dyn Clock> = Arc::new(system_clock);
         let folder = Folder::new(&config.data_dir);
         folder.require_initialised()?;
         let pin = TokenPin::from_file(&config.pin_file)?;
@@ -121,7 +122,7 @@ impl Parts {
         let door_state = DoorState::new(authority, metrics.call_observer());
         let responder = Responder::new(served, Arc::clone(&index), config.ocsp);
         let ocsp = Arc::new(ocsp_service(responder, &clock, OcspMetrics::register(&metrics.registry)?));
-        let door_tls = Arc::new(DoorTls::new(&folder, party_ca, config.api_hostnames.clone())?);
+        let door_tls = Arc::new(DoorTls::new(&folder, party_ca, config.api_hostnames.clone(), system_clock)?);
         let watched = Arc::new(Watched {
             ledger: Arc::clone(&registry),
             index,
@@ -141,7 +142,7 @@ impl Parts {
             ocsp,
             publisher,
             schedule: Arc::new(config.schedule.clone()),
-            clock: Arc::new(LoopClock::new()),
+            clock: Arc::new(LoopClock::new(system_clock)),
             _mark_keeper: mark_keeper,
         })
     }

@@ -7,6 +7,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
+use pki::time::UnixTime;
 use tempfile::TempDir;
 
 use super::ports::{on_ports, three_free_ports};
@@ -29,13 +30,14 @@ pub struct Akashi {
     held: Vec<TcpListener>,
     process: Option<Child>,
     starts: u32,
+    clock_starts_at: Option<UnixTime>,
 }
 
 impl Akashi {
     fn empty() -> Self {
         let folder = tempfile::tempdir().expect("a folder for the server");
         let (ports, held) = three_free_ports();
-        Self { folder, ports, held, process: None, starts: 0 }
+        Self { folder, ports, held, process: None, starts: 0, clock_starts_at: None }
     }
 
     /// Runs `akashi init` with the example configuration on ports of its own.
@@ -91,6 +93,13 @@ impl Akashi {
         self.start_with(&[]);
     }
 
+    /// The same on a clock that stands there at the start.
+    pub fn start_at(&mut self, instant: UnixTime) {
+        self.clock_starts_at = Some(instant);
+        self.start_with(&[]);
+        self.clock_starts_at = None;
+    }
+
     /// The same with environment variables set for this start alone.
     pub fn start_with(&mut self, environment: &[(&str, &str)]) {
         if let Err(status) = self.try_start_with(environment) {
@@ -106,6 +115,9 @@ impl Akashi {
         let log = File::create(self.log_file(self.starts)).expect("a log file");
         let mut command = Command::new(BINARY);
         command.arg("serve").arg("--config").arg(self.config()).stdin(Stdio::null());
+        if let Some(instant) = self.clock_starts_at {
+            command.arg("--clock-starts-at").arg(instant.to_string());
+        }
         command.stdout(Stdio::piped()).stderr(log).envs(environment.iter().copied());
         let mut child = command.spawn().expect("the binary starts");
         let mut line = String::new();
