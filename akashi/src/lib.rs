@@ -8,9 +8,11 @@
 //! | [`feed`], [`ledger`] | the log's followers: the status index, the publisher's view |
 //! | [`mark`] | outside the registry, where the log's end was: an older copy is noticed |
 //! | [`listen`], [`tls`], [`observe`] | listeners, the doors' TLS, metrics and health |
+//! | [`client`] | the other side of the doors |
 //! | [`steps`] | where crash tests stop the process |
 pub mod audit;
 pub mod cli;
+pub mod client;
 pub mod clock;
 pub mod config;
 pub mod delegation;
