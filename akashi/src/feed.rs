@@ -51,6 +51,11 @@ impl Applier {
             | Event::ResidentChanged { .. }
             | Event::Answered { .. }
             | Event::RequestEnded(_)
+            | Event::ProviderRegistered { .. }
+            | Event::ServiceRegistered { .. }
+            | Event::ConsentGiven { .. }
+            | Event::ConsentWithdrawn { .. }
+            | Event::Disclosed { .. }
             | Event::CutReserved { .. }
             | Event::CutPublished(_)
             | Event::CutFailed { .. } => vec![],

@@ -86,6 +86,7 @@ const fn door_word(door: Door) -> &'static str {
         Door::Hotline => "hotline",
         Door::Residents => "residents",
         Door::Admin => "admin",
+        Door::Operators => "operators",
     }
 }
 

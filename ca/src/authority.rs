@@ -9,7 +9,7 @@ use pki::municipality::MunicipalityCode;
 use registry::event::{Actor, Door, Event, PartyId, RequestId};
 use registry::seal::Vault;
 use registry::state::{RequestOutcome, StateReads};
-use registry::{Clock, Registry};
+use registry::{Clock, Registry, Transaction};
 
 use crate::answer::Answer;
 use crate::problem::{Problem, ProblemKind, token_unavailable};
@@ -147,20 +147,28 @@ impl Authority {
     pub fn once(&self, caller: &Caller, asked: &Asked<'_>, work: impl FnOnce() -> Ruling) -> Ruling {
         let request = self.request_id(caller, asked)?;
         let _turn = self.turn(&request);
-        let done = match self.earlier(&request)? {
+        if let Some(answer) = self.kept(&request)? {
+            return Ok(answer);
+        }
+        let answer = work()?;
+        self.registry().transact::<_, Problem>(caller.actor(), caller.door, move |transaction| {
+            keep(transaction, request, &answer)?;
+            Ok(answer)
+        })
+    }
+
+    /// The whole answer that [`keep`] kept for this request, if it was answered before.
+    pub(crate) fn kept(&self, request: &RequestId) -> Result<Option<Answer>, Problem> {
+        let answer = match self.earlier(request)? {
+            None => return Ok(None),
             Some(RequestOutcome::Answer(answer)) => serde_json::from_slice(&answer).ok(),
-            Some(RequestOutcome::Certificate { .. } | RequestOutcome::Ended) => None,
-            None => {
-                let Answer { status, body, location } = work()?;
-                let kept = serde_json::to_vec(&(status, &body, &location)).expect("JSON values are writable");
-                self.registry().transact::<_, Problem>(caller.actor(), caller.door, move |transaction| {
-                    Ok(transaction.append(Event::Answered { request, answer: kept }, None)?)
-                })?;
-                Some((status, body, location))
+            Some(RequestOutcome::Certificate { .. } | RequestOutcome::Ended | RequestOutcome::Disclosure { .. }) => {
+                None
             }
         };
         let other = || Problem::new(ProblemKind::IdempotencyKeyReused, "the key was used for another kind of request");
-        done.map(|(status, body, location)| Answer { status, body, location }).ok_or_else(other)
+        let (status, body, location) = answer.ok_or_else(other)?;
+        Ok(Some(Answer { status, body, location }))
     }
 
     /// Refuses an actor that was refused too often in this minute. Unregistered ones share one count.
@@ -200,6 +208,14 @@ impl Authority {
             tracing::warn!(%error, "a refusal could not be recorded");
         }
     }
+}
+
+/// Keeps the whole answer of a request, in the open: it holds no personal data.
+pub(crate) fn keep(transaction: &mut Transaction<'_>, request: RequestId, answer: &Answer) -> Result<(), Problem> {
+    let Answer { status, body, location } = answer;
+    let answer = serde_json::to_vec(&(status, body, location)).expect("JSON values are writable");
+    transaction.append(Event::Answered { request, answer }, None)?;
+    Ok(())
 }
 
 /// One call, as it came.

@@ -1,5 +1,6 @@
 //! The doors: HTTP on the outside, plain calls of the rules inside. Each call recognises the party, reads a body of
 //! limited size, runs the rules where blocking is allowed, and records a refusal.
+mod operators;
 mod routes;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -64,7 +64,7 @@ impl Authority {
         let (ca, serial) = match outcome {
             RequestOutcome::Certificate { ca, serial } => (ca, serial),
             RequestOutcome::Ended => return Err(ended()),
-            RequestOutcome::Answer(_) => {
+            RequestOutcome::Answer(_) | RequestOutcome::Disclosure { .. } => {
                 let detail = "the key was used for another kind of request";
                 return Err(Problem::new(ProblemKind::IdempotencyKeyReused, detail));
             }
@@ -145,7 +145,7 @@ impl Authority {
 
     fn intend(&self, reservation: Reservation, record: &IssueRecord) -> Result<(), Problem> {
         let (ca, serial) = (reservation.issuer.ca, reservation.serial);
-        let sealed = self.seal(&intent_place(ca, serial), record)?;
+        let sealed = self.seal(record.retention_year(), &intent_place(ca, serial), record)?;
         let leave_day = pki::validity::leave_day(record.not_after());
         self.transact_inside(move |transaction| {
             still_pending(transaction.certificate(ca, serial)?.as_ref())?;
@@ -172,7 +172,7 @@ impl Authority {
             person: person.clone(),
             not_after_seconds: *not_after_seconds,
         };
-        let sealed = self.seal(&issue_place(issuer.ca, serial), &issued)?;
+        let sealed = self.seal(issued.retention_year(), &issue_place(issuer.ca, serial), &issued)?;
         let ca = issuer.ca;
         let record = self.transact_inside(move |transaction| {
             let record = still_pending(transaction.certificate(ca, serial)?.as_ref())?;

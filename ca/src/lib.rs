@@ -13,6 +13,8 @@
 //! | [`cause`] | the table cause × CA → effect; [`withdraw`] holds and revocations |
 //! | [`residents`] | changes reported by the resident register; [`parties`] who may knock |
 //! | [`lookup`] | what a desk may see and act on |
+//! | [`services`] | who may ask for the latest 4 info: providers and their services |
+//! | [`consent`] | a person's consent to that, and its withdrawal; [`disclosure`] the latest 4 info themselves |
 //! | [`own`] | the CA's own certificates: self-signed CA certificates and delegated OCSP certificates |
 //! | [`seam`] | what the rules need from outside |
 //! | [`problem`] | the table of refusals |
@@ -20,6 +22,8 @@ pub mod answer;
 pub mod application;
 pub mod authority;
 pub mod cause;
+pub mod consent;
+pub mod disclosure;
 pub mod doors;
 mod entitlement;
 pub mod issue;
@@ -31,5 +35,6 @@ pub mod record;
 pub mod recovery;
 pub mod residents;
 pub mod seam;
+pub mod services;
 mod turns;
 pub mod withdraw;

@@ -26,6 +26,8 @@ impl Authority {
             }
             outcome @ RequestOutcome::Answer(_) => self.repeat(outcome),
             RequestOutcome::Ended => Err(ended()),
+            // A desk does not ask for the latest 4 info.
+            RequestOutcome::Disclosure { .. } => Err(unknown()),
         }
     }
 

@@ -44,6 +44,7 @@ const fn role_of(door: Door) -> Option<Role> {
         Door::Hotline => Some(Role::Hotline),
         Door::Residents => Some(Role::Residents),
         Door::Admin => Some(Role::Admin),
+        Door::Operators => Some(Role::Operator),
     }
 }
 
@@ -230,8 +231,8 @@ fn repeat_party(outcome: RequestOutcome) -> Ruling {
             Ok(answer) => Ok(created_party(answer)),
             Err(_) => Err(Problem::new(ProblemKind::Internal, "a stored answer does not read")),
         },
-        RequestOutcome::Certificate { .. } | RequestOutcome::Ended => {
-            Err(Problem::new(ProblemKind::IdempotencyKeyReused, "the key was used for a certificate"))
+        RequestOutcome::Certificate { .. } | RequestOutcome::Ended | RequestOutcome::Disclosure { .. } => {
+            Err(Problem::new(ProblemKind::IdempotencyKeyReused, "the key was used for another kind of request"))
         }
     }
 }

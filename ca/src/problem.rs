@@ -122,6 +122,51 @@ kinds! {
     /// No such party.
     UnknownParty = "unknown-party", 404, "There is no such party",
         "List the parties to find its number.";
+    /// No such service provider.
+    UnknownProvider = "unknown-provider", 404, "There is no such provider",
+        "List the providers to find its number.";
+    /// No such consent of the caller's services.
+    UnknownConsent = "unknown-consent", 404, "There is no such consent",
+        "Check its number; an operator sees the consents for its own services.";
+    /// No such service, or another operator's.
+    NotYourService = "not-your-service", 403, "This operator has no such service",
+        "Check the service's number, or ask the CA's staff to register the service under this operator.";
+    /// An application for a consent or its withdrawal that is not in its form.
+    ApplicationMalformed = "application-malformed", 422, "The application is not in its form",
+        "Make the application as the documentation shows, and let the person sign it anew.";
+    /// An application too old, ahead of time, or older than a withdrawal.
+    ApplicationStale = "application-stale", 422, "The application is not of now",
+        "Make a new application with the time of now, let the person sign it, and send it within 24 hours.";
+    /// An application that was accepted before.
+    ApplicationUsed = "application-used", 409, "This application was used before",
+        "Look the consent up; for another one, make a new application and let the person sign it.";
+    /// Not a signature certificate that we issued, octet for octet.
+    NotASignatureCertificate = "not-a-signature-certificate", 422, "The certificate is not a signature certificate of this CA",
+        "Send, as PEM, the signature certificate that belongs to the key that signed, as it was issued.";
+    /// The signer's certificate is held, revoked or expired.
+    CertificateNotGood = "certificate-not-good", 409, "The signer's certificate is not good now",
+        "Let the person sign a new application with a signature certificate that is good.";
+    /// The signature is not that of the certificate's key over the application.
+    SignatureInvalid = "signature-invalid", 422, "The signature is not valid",
+        "Send the exact octets that were signed, the signature in the form that `signature_form` names, and the signer's certificate.";
+    /// The person never consented for this service.
+    ConsentMissing = "consent-missing", 403, "The person has not consented for this service",
+        "Ask the person for a consent, and send it.";
+    /// The consent's first day is not here yet.
+    ConsentNotInForce = "consent-not-in-force", 403, "The consent is not in force yet",
+        "Ask again from the day after the consent was received.";
+    /// The person withdrew.
+    ConsentWithdrawn = "consent-withdrawn", 403, "The person withdrew the consent",
+        "Stop asking, unless the person consents anew.";
+    /// The consent's ten years are over.
+    ConsentExpired = "consent-expired", 403, "The consent has expired",
+        "Ask the person for a new consent, and send it.";
+    /// An old answer holds more than the consent of now.
+    ConsentNarrowed = "consent-narrowed", 403, "The consent in force now covers less than this answer",
+        "Send a new request with a new idempotency key; it is answered with the items consented to now.";
+    /// Nothing true can be told now.
+    NoLatestInfo = "no-latest-info", 409, "There are no latest 4 info to provide now",
+        "Ask again later; the person may get a new signature certificate at the desk.";
     /// The serial was given up before hand-over.
     DestroyedBeforeHandOver = "destroyed-before-hand-over", 409, "This certificate was given up before hand-over",
         "Send a new request with a new idempotency key and a new key pair.";

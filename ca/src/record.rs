@@ -1,4 +1,4 @@
-//! The sealed part of an issue's rows: what the certificate is, and whom it is for.
+//! The sealed part of rows. Of an issue's: what the certificate is, and whom it is for.
 use std::fmt;
 
 use minicbor::{Decode, Encode};
@@ -84,9 +84,13 @@ impl IssueRecord {
 
     /// The year in which its retention ends: ten years after the day following expiry (facts 2).
     pub fn retention_year(&self) -> RetentionYear {
-        let last_day: CivilDate = self.not_after().jst_date().next().plus_years(10);
-        RetentionYear(u16::try_from(last_day.year()).expect("years have four digits"))
+        retention_year(self.not_after().jst_date())
     }
+}
+
+/// The year in which the retention of a record ends that is kept for ten years from the day after `last_day`.
+pub(crate) fn retention_year(last_day: CivilDate) -> RetentionYear {
+    RetentionYear(u16::try_from(last_day.next().plus_years(10).year()).expect("years have four digits"))
 }
 
 /// Where a sealed record belongs; it opens nowhere else.
@@ -120,17 +124,19 @@ impl Authority {
         self.open_row(record.intended_row, &intent_place(ca, serial))
     }
 
-    fn open_row(&self, row: Option<u64>, place: &str) -> Result<IssueRecord, Problem> {
+    /// What the sealed part of a row holds.
+    pub(crate) fn open_row<T: for<'b> Decode<'b, ()>>(&self, row: Option<u64>, place: &str) -> Result<T, Problem> {
         let missing = || Problem::new(ProblemKind::Internal, "a record that the state names is not in the log");
         let row = self.registry().store().row(row.ok_or_else(missing)?)?.ok_or_else(missing)?;
         let octets = row.sealed.ok_or_else(missing)?.open(&*self.outside.vault, place)?;
         minicbor::decode(&octets).map_err(|_| missing())
     }
 
-    pub(crate) fn seal(&self, place: &str, record: &IssueRecord) -> Result<Sealed, Problem> {
+    /// Seals a record into its place, until the end of that year.
+    pub(crate) fn seal(&self, year: RetentionYear, place: &str, record: &impl Encode<()>) -> Result<Sealed, Problem> {
         let octets = zeroize::Zeroizing::new(minicbor::to_vec(record).expect("writing to memory does not fail"));
         let outside = &self.outside;
-        Ok(Sealed::seal(&*outside.vault, &*outside.randomness, record.retention_year(), place, &octets)?)
+        Ok(Sealed::seal(&*outside.vault, &*outside.randomness, year, place, &octets)?)
     }
 }
 

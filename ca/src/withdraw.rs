@@ -154,8 +154,8 @@ impl Authority {
                 let end = self.registry().store().tree_edge()?.size();
                 Ok(self.answer_when_visible(&certificates, end.saturating_sub(1)))
             }
-            RequestOutcome::Certificate { .. } | RequestOutcome::Ended => {
-                Err(Problem::new(ProblemKind::IdempotencyKeyReused, "the key was used for a certificate"))
+            RequestOutcome::Certificate { .. } | RequestOutcome::Ended | RequestOutcome::Disclosure { .. } => {
+                Err(Problem::new(ProblemKind::IdempotencyKeyReused, "the key was used for another kind of request"))
             }
         }
     }

@@ -14,6 +14,7 @@
 //! | [`certificate`] | the profiles of CA, leaf and OCSP certificates; [`lint`] the only way to something signable |
 //! | [`revocation`] | reasons and causes; [`crl`] writing and reading CRLs |
 //! | [`ocsp`] | OCSP requests and responses |
+//! | [`signature`] | a person's detached signature, bare or in CMS, and its verification |
 pub mod algorithm;
 pub mod certificate;
 pub mod crl;
@@ -28,6 +29,7 @@ pub mod oid;
 pub mod person;
 pub mod revocation;
 pub mod romaji;
+pub mod signature;
 pub mod text;
 pub mod time;
 pub mod validity;

@@ -153,6 +153,15 @@ oids! {
     /// id-pkix-ocsp-pref-sig-algs
     OCSP_PREFERRED_SIGNATURE_ALGORITHMS = [1, 3, 6, 1, 5, 5, 7, 48, 1, 8];
 
+    /// id-data
+    CMS_DATA = [1, 2, 840, 113_549, 1, 7, 1];
+    /// id-signedData
+    CMS_SIGNED_DATA = [1, 2, 840, 113_549, 1, 7, 2];
+    /// id-contentType
+    CMS_CONTENT_TYPE = [1, 2, 840, 113_549, 1, 9, 3];
+    /// id-messageDigest
+    CMS_MESSAGE_DIGEST = [1, 2, 840, 113_549, 1, 9, 4];
+
     /// id-sha1
     SHA1 = [1, 3, 14, 3, 2, 26];
     /// id-sha256

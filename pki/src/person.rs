@@ -109,6 +109,11 @@ impl Sex {
         }
     }
 
+    /// The sex that a certificate says so; `None` if it is no such character.
+    pub fn from_certificate_digit(digit: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|sex| digit.chars().eq([sex.certificate_digit()]))
+    }
+
     /// The word for it in JSON.
     pub const fn word(self) -> &'static str {
         match self {
@@ -211,6 +216,13 @@ impl BirthDate {
         };
         let [year, month, day] = self.parts();
         format!("{era}{year:04}{month:02}{day:02}")
+    }
+
+    /// The date that a certificate writes so; `None` if it is not such a form.
+    pub fn from_certificate_form(form: &str) -> Option<Self> {
+        let (year, month, day) = (form.get(1..5)?, form.get(5..7)?, form.get(7..)?);
+        let date: Self = format!("{year}-{month}-{day}").parse().ok()?;
+        (date.certificate_form() == form).then_some(date)
     }
 
     /// Refuses a birth that, at its earliest, would be after `today`, the day in Japan.

@@ -136,6 +136,31 @@ impl fmt::Display for UnixTime {
     }
 }
 
+/// The text is not a second in Japan in the form that [`UnixTime`] is shown in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a time; write it as YYYY-MM-DDThh:mm:ss+09:00, for example 2026-11-22T07:00:00+09:00")]
+pub struct ImpossibleTime;
+
+/// Reads what `Display` writes, and nothing else.
+impl FromStr for UnixTime {
+    type Err = ImpossibleTime;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (date, rest) = text.split_once('T').ok_or(ImpossibleTime)?;
+        let date: CivilDate = date.parse().map_err(|_| ImpossibleTime)?;
+        let time = rest.strip_suffix("+09:00").filter(|time| time.len() == 8).ok_or(ImpossibleTime)?;
+        let part = |at: usize, below: u32| {
+            digits(&time.as_bytes()[at..at + 2]).filter(|value| *value < below).ok_or(ImpossibleTime)
+        };
+        let (hour, minute, second) = (part(0, 24)?, part(3, 60)?, part(6, 60)?);
+        if (time.as_bytes()[2], time.as_bytes()[5]) != (b':', b':') {
+            return Err(ImpossibleTime);
+        }
+        let of_day = i64::from(hour * 3_600 + minute * 60 + second);
+        let seconds = date.days() * SECONDS_PER_DAY - JST_OFFSET_SECONDS + of_day;
+        if (0..=Self::MAX.0).contains(&seconds) { Ok(Self(seconds)) } else { Err(ImpossibleTime) }
+    }
+}
+
 /// A day of the proleptic Gregorian calendar that exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CivilDate {
@@ -308,6 +333,23 @@ mod tests {
     }
 
     #[test]
+    fn a_second_that_no_day_has_is_no_time() {
+        assert_eq!("1970-01-01T09:00:00+09:00".parse(), Ok(UnixTime::EPOCH));
+        for text in [
+            "1970-01-01T08:59:59+09:00",
+            "2026-11-21T24:00:00+09:00",
+            "2026-11-21T23:60:00+09:00",
+            "2026-11-21T23:59:60+09:00",
+            "2026-11-31T00:00:00+09:00",
+            "2026-11-21T10:00:00Z",
+            "2026-11-21T10:00:00+00:00",
+            "2026-11-21 10:00:00+09:00",
+        ] {
+            assert_eq!(text.parse::<UnixTime>(), Err(ImpossibleTime), "{text}");
+        }
+    }
+
+    #[test]
     fn a_leap_day_is_28_february_in_common_years() {
         let leap: CivilDate = "2024-02-29".parse().unwrap();
         assert_eq!(leap.plus_years(1).to_string(), "2025-02-28");
@@ -325,6 +367,16 @@ mod tests {
             if days < 2_932_896 {
                 prop_assert!(date.next() > date);
             }
+        }
+
+        #[test]
+        fn shown_times_are_read_back_and_nothing_that_differs(seconds in 0_i64..=253_402_267_199, at in 0_usize..25) {
+            let text = UnixTime(seconds).to_string();
+            prop_assert_eq!(text.parse(), Ok(UnixTime(seconds)));
+            prop_assert_eq!(text[..at].parse::<UnixTime>(), Err(ImpossibleTime));
+            let mut other = text.clone();
+            other.replace_range(at..=at, "?");
+            prop_assert_eq!(other.parse::<UnixTime>(), Err(ImpossibleTime));
         }
 
         #[test]

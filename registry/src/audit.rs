@@ -135,6 +135,11 @@ impl Heads {
             | Event::ResidentChanged { .. }
             | Event::Answered { .. }
             | Event::RequestEnded(_)
+            | Event::ProviderRegistered { .. }
+            | Event::ServiceRegistered { .. }
+            | Event::ConsentGiven { .. }
+            | Event::ConsentWithdrawn { .. }
+            | Event::Disclosed { .. }
             | Event::CutReserved { .. } => {}
         }
         Ok(())

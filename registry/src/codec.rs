@@ -26,6 +26,10 @@ macro_rules! codec {
 }
 
 codec!(ca, pki::identity::Ca, u8, |ca| ca.code(), pki::identity::Ca::from_code);
+codec!(
+    /// Bits of the four items.
+    items, crate::consent::Items, u8, |items| items.bits(), crate::consent::Items::from_bits
+);
 codec!(serial, pki::identity::Serial, u64, |serial| serial.get(), pki::identity::Serial::new);
 codec!(key, pki::identity::KeyNumber, u16, |key| key.get(), pki::identity::KeyNumber::new);
 codec!(

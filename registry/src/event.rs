@@ -7,6 +7,7 @@ use pki::revocation::{RevocationReason, Withdrawal};
 use pki::time::{CivilDate, UnixTime};
 
 use crate::codec;
+use crate::consent::{ConsentId, DisclosureId, Items, ProviderId, ServiceId};
 
 /// A party's number: a desk, the loss line, the register, an operator, an auditor, a member of the CA's staff.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
@@ -46,6 +47,9 @@ pub enum Door {
     /// `/admin/v1`
     #[n(4)]
     Admin,
+    /// `/operators/v1`
+    #[n(5)]
+    Operators,
 }
 
 /// What a party may do.
@@ -462,7 +466,116 @@ pub enum Event {
     /// A request for a certificate was ended before anything was built: its idempotency key stands for that for ever.
     #[n(18)]
     RequestEnded(#[n(0)] RequestId),
+    /// A service provider (SP) was registered under its platform operator.
+    #[n(19)]
+    ProviderRegistered {
+        /// Its number.
+        #[n(0)]
+        provider: ProviderId,
+        /// Whose.
+        #[n(1)]
+        operator: PartyId,
+        /// What it is called.
+        #[n(2)]
+        name: String,
+    },
+    /// A service of a provider was registered: what a person consents for.
+    #[n(20)]
+    ServiceRegistered {
+        /// Its number.
+        #[n(0)]
+        service: ServiceId,
+        /// Whose.
+        #[n(1)]
+        provider: ProviderId,
+        /// What it is called; stands in every application for it.
+        #[n(2)]
+        name: String,
+    },
+    /// A person consented (application, signature and signer in the sealed part).
+    #[n(21)]
+    ConsentGiven {
+        /// Its number.
+        #[n(0)]
+        consent: ConsentId,
+        /// For which service.
+        #[n(1)]
+        service: ServiceId,
+        /// The keyed hash of the resident code.
+        #[cbor(n(2), with = "minicbor::bytes")]
+        resident: [u8; 32],
+        /// What may be told.
+        #[cbor(n(3), with = "codec::items")]
+        items: Items,
+        /// Its first second.
+        #[cbor(n(4), with = "codec::time")]
+        in_force_from: UnixTime,
+        /// Its last second.
+        #[cbor(n(5), with = "codec::time")]
+        in_force_until: UnixTime,
+        /// Keyed hash of the application's octets: an application works once.
+        #[cbor(n(6), with = "minicbor::bytes")]
+        application_hash: [u8; 32],
+    },
+    /// A person withdrew every consent for a service that was not withdrawn yet (application, signature and signer in the
+    /// sealed part).
+    #[n(22)]
+    ConsentWithdrawn {
+        /// For which service.
+        #[n(0)]
+        service: ServiceId,
+        /// The keyed hash of the resident code.
+        #[cbor(n(1), with = "minicbor::bytes")]
+        resident: [u8; 32],
+        /// Keyed hash of the application's octets.
+        #[cbor(n(2), with = "minicbor::bytes")]
+        application_hash: [u8; 32],
+        /// 申請日時 of the application: a consent that was signed before it is void, whenever it arrives.
+        #[cbor(n(3), with = "codec::time")]
+        applied_at: UnixTime,
+    },
+    /// Somebody's latest 4 info were told, or that there is nothing newer (the answer in the sealed part).
+    #[n(23)]
+    Disclosed {
+        /// Its number.
+        #[n(0)]
+        disclosure: DisclosureId,
+        /// The request; it gets this answer again.
+        #[n(1)]
+        request: RequestId,
+        /// Under which consent.
+        #[n(2)]
+        consent: ConsentId,
+        /// To which service.
+        #[n(3)]
+        service: ServiceId,
+        /// The certificate that was asked about.
+        #[n(4)]
+        asked: CertificatePlace,
+        /// The person's latest signature certificate.
+        #[n(5)]
+        told: CertificatePlace,
+        /// What was told; `None` if the certificate asked about is the latest, so that nothing is newer.
+        #[n(6)]
+        items: Option<StoredItems>,
+    },
 }
+
+/// A certificate by its CA and serial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct CertificatePlace {
+    /// Which CA.
+    #[cbor(n(0), with = "codec::ca")]
+    pub ca: Ca,
+    /// The serial.
+    #[cbor(n(1), with = "codec::serial")]
+    pub serial: Serial,
+}
+
+/// Items as they are stored where there may be none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(transparent)]
+pub struct StoredItems(#[cbor(n(0), with = "codec::items")] pub Items);
 
 /// A published cut.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]

@@ -1,5 +1,6 @@
 //! The records that follow from the log. [`apply`] is the only place that changes them, and refuses what does not fit:
 //! a serial out of turn, an issue without an intent, a status that goes back.
+mod consent;
 mod key;
 mod read;
 mod record;
@@ -8,8 +9,8 @@ pub use key::Counter;
 pub use key::{certificate_key, issuer_key, resident_prefix};
 pub use read::{StateReads, place_of};
 pub use record::{
-    CertificateRecord, KeyClaim, OcspKeyRecord, PartyRecord, PartyState, RequestOutcome, RequestRecord, ResidentRecord,
-    StoredDate, WithdrawnRecord,
+    CertificateRecord, ConsentRecord, ConsentWithdrawal, KeyClaim, OcspKeyRecord, PartyRecord, PartyState,
+    ProviderRecord, RequestOutcome, RequestRecord, ResidentRecord, ServiceRecord, StoredDate, WithdrawnRecord,
 };
 
 use pki::identity::{Ca, KeyNumber, Serial};
@@ -90,6 +91,30 @@ pub(crate) fn apply(transaction: &mut Transaction<'_>, number: u64, event: &Even
             put_request(transaction, request, RequestOutcome::Answer(answer.clone().into()))?;
         }
         Event::RequestEnded(request) => put_request(transaction, request, RequestOutcome::Ended)?,
+        Event::ProviderRegistered { provider, operator, name } => {
+            let record = ProviderRecord { operator: *operator, name: name.clone() };
+            consent::register_provider(transaction, *provider, &record)?;
+        }
+        Event::ServiceRegistered { service, provider, name } => {
+            let record = ServiceRecord { provider: *provider, name: name.clone() };
+            consent::register_service(transaction, *service, &record)?;
+        }
+        Event::ConsentGiven { consent, service, resident, items, in_force_from, in_force_until, application_hash } => {
+            let (in_force_from, in_force_until) = (*in_force_from, *in_force_until);
+            let record = ConsentRecord { items: *items, in_force_from, in_force_until, withdrawal: None };
+            consent::use_application(transaction, number, application_hash)?;
+            consent::give(transaction, *consent, (*service, resident), &record)?;
+        }
+        Event::ConsentWithdrawn { service, resident, application_hash, applied_at } => {
+            consent::use_application(transaction, number, application_hash)?;
+            consent::withdraw(transaction, (*service, resident), *applied_at)?;
+        }
+        Event::Disclosed { disclosure, request, consent, service, asked, told, items } => {
+            count(transaction, Counter::Disclosure, disclosure.0)?;
+            consent::require_effective(transaction, *consent, *service, items.map(|items| items.0))?;
+            consent::require_issued(transaction, *asked, *told, items.is_some())?;
+            put_request(transaction, request, RequestOutcome::Disclosure { row: number })?;
+        }
         Event::CutReserved { cut_number, because: _ } => count(transaction, Counter::Cut, *cut_number)?,
         Event::CutPublished(cut) => {
             let last = transaction.published_cut()?.map_or(0, |last| last.cut_number);

@@ -90,11 +90,21 @@ pub enum Family {
     OcspKeys,
     /// CA, first serial → key.
     KeyRanges,
+    /// Provider → provider record.
+    Providers,
+    /// Service → service record.
+    Services,
+    /// Service, resident, consent → consent record.
+    Consents,
+    /// Consent → its key in [`Family::Consents`].
+    ConsentNumbers,
+    /// Keyed hash of an application → the row that it became. Kept for ever: an application works once.
+    Applications,
 }
 
 impl Family {
     /// Every family.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 19] = [
         Self::Log,
         Self::Meta,
         Self::Certificates,
@@ -109,6 +119,11 @@ impl Family {
         Self::Issuers,
         Self::OcspKeys,
         Self::KeyRanges,
+        Self::Providers,
+        Self::Services,
+        Self::Consents,
+        Self::ConsentNumbers,
+        Self::Applications,
     ];
 
     const fn name(self) -> &'static str {
@@ -127,6 +142,11 @@ impl Family {
             Self::Issuers => "issuers",
             Self::OcspKeys => "ocsp-keys",
             Self::KeyRanges => "key-ranges",
+            Self::Providers => "providers",
+            Self::Services => "services",
+            Self::Consents => "consents",
+            Self::ConsentNumbers => "consent-numbers",
+            Self::Applications => "applications",
         }
     }
 }

@@ -10,13 +10,13 @@ use registry::state::PartyState;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{DoorState, Kind, call, read_body, respond};
+use super::{DoorState, Kind, call, operators, read_body, respond};
 use crate::authority::{Asked, Authority, Caller, Ruling};
 use crate::problem::{Problem, ProblemKind};
 use crate::withdraw::Target;
 
 /// What stands in a path. One that does not decode is no call of ours, and is told so as a problem.
-struct Segments<T>(T);
+pub(super) struct Segments<T>(pub(super) T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Segments<T> {
     type Rejection = Response;
@@ -41,6 +41,12 @@ pub fn routes(state: DoorState) -> Router {
         .route("/admin/v1/parties", post(register_party).get(list_parties))
         .route("/admin/v1/parties/{party}/suspension", post(suspend))
         .route("/admin/v1/parties/{party}/reinstatement", post(reinstate))
+        .route("/admin/v1/providers", post(operators::register_provider).get(operators::list_providers))
+        .route("/admin/v1/services", post(operators::register_service).get(operators::list_services))
+        .route("/operators/v1/consents", post(operators::give_consent))
+        .route("/operators/v1/consents/{consent}", get(operators::look_up_consent))
+        .route("/operators/v1/consent-withdrawals", post(operators::withdraw_consent))
+        .route("/operators/v1/latest-info", post(operators::latest_info))
         .fallback(no_such_call)
         .method_not_allowed_fallback(no_such_call)
         .with_state(state)

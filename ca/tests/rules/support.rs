@@ -1,5 +1,6 @@
 //! A CA on surroundings that a story commands.
 mod calls;
+mod consents;
 mod people;
 mod seams;
 
@@ -26,6 +27,7 @@ use registry::{Clock, Registry, RegistryError, Store};
 use serde_json::Value;
 
 pub(crate) use calls::{Doors, Reply};
+pub(crate) use consents::{BANK, Card, consent_to, withdrawal_of};
 pub(crate) use people::{Party, application, certification_request, change, jst, rsa_certification_request};
 pub(crate) use seams::{Nodes, Steps, TestClock, TestToken};
 use seams::{PartyNames, Signer, TokenSeams, ca_label, hash_label, randomness, sign};

@@ -35,6 +35,20 @@ fn debug_output_has_no_personal_data() {
 }
 
 #[test]
+fn what_a_certificate_writes_is_read_back() {
+    for text in ["1980-02-17", "1980-02-00", "1980-00-00", "1989-00-00", "1868-01-24", "2019-05-01"] {
+        assert_eq!(BirthDate::from_certificate_form(&born(text).certificate_form()), Some(born(text)));
+    }
+    for form in ["", "3", "419800217", "31980021", "3198002170", "319800230", "3１980021"] {
+        assert!(BirthDate::from_certificate_form(form).is_none(), "{form}");
+    }
+    for sex in Sex::ALL {
+        assert!(Sex::from_certificate_digit(&sex.certificate_digit().to_string()) == Some(sex));
+    }
+    assert!(["", "0", "11", "１"].iter().all(|digit| Sex::from_certificate_digit(digit).is_none()));
+}
+
+#[test]
 fn an_era_begins_on_its_first_day() {
     for (day_before, first_day, eras) in [
         ("1868-01-24", "1868-01-25", ["0", "1"]),

@@ -1,6 +1,7 @@
 //! Stored keys: fixed widths, big-endian, so that their order is the order of the numbers.
 use pki::identity::{Ca, KeyNumber, Serial};
 
+use crate::consent::{ConsentId, ProviderId, ServiceId};
 use crate::event::PartyId;
 
 /// CA, serial.
@@ -30,6 +31,33 @@ pub(super) fn request_key(party: PartyId, key_hash: &[u8; 32]) -> Vec<u8> {
     [&party.0.to_be_bytes()[..], key_hash].concat()
 }
 
+pub(super) fn provider_key(provider: ProviderId) -> Vec<u8> {
+    provider.0.to_be_bytes().to_vec()
+}
+
+pub(super) fn service_key(service: ServiceId) -> Vec<u8> {
+    service.0.to_be_bytes().to_vec()
+}
+
+/// What the keys of one person's consents for one service begin with.
+pub(super) fn consents_prefix(service: ServiceId, resident: &[u8; 32]) -> Vec<u8> {
+    [&service.0.to_be_bytes()[..], resident].concat()
+}
+
+pub(super) fn consent_key(service: ServiceId, resident: &[u8; 32], consent: ConsentId) -> Vec<u8> {
+    [consents_prefix(service, resident), consent_number_key(consent)].concat()
+}
+
+pub(super) fn consent_number_key(consent: ConsentId) -> Vec<u8> {
+    consent.0.to_be_bytes().to_vec()
+}
+
+/// Service and consent from a key made by [`consent_key`].
+pub(super) fn parse_consent_key(key: &[u8]) -> Option<(ServiceId, ConsentId)> {
+    let (service, consent) = (key.first_chunk::<4>()?, key.last_chunk::<8>()?);
+    Some((ServiceId(u32::from_be_bytes(*service)), ConsentId(u64::from_be_bytes(*consent))))
+}
+
 /// CA and serial from a key made by [`certificate_key`], or from the end of one that ends with it.
 pub(super) fn parse_certificate_key(key: &[u8]) -> Option<(Ca, Serial)> {
     let (ca, serial) = key.last_chunk::<9>()?.split_first()?;
@@ -45,6 +73,14 @@ pub enum Counter {
     Party,
     /// The last cut number.
     Cut,
+    /// The last provider number.
+    Provider,
+    /// The last service number.
+    Service,
+    /// The last consent number.
+    Consent,
+    /// The last disclosure number.
+    Disclosure,
 }
 
 impl Counter {
@@ -53,6 +89,10 @@ impl Counter {
             Self::Serial(ca) => format!("counter/serial/{ca}").into_bytes(),
             Self::Party => b"counter/party".to_vec(),
             Self::Cut => b"counter/cut".to_vec(),
+            Self::Provider => b"counter/provider".to_vec(),
+            Self::Service => b"counter/service".to_vec(),
+            Self::Consent => b"counter/consent".to_vec(),
+            Self::Disclosure => b"counter/disclosure".to_vec(),
         }
     }
 }

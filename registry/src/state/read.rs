@@ -3,12 +3,15 @@ use minicbor::bytes::ByteVec;
 use pki::identity::{Ca, IssuerKey, KeyNumber, Serial};
 
 use super::key::{
-    Counter, certificate_key, issuer_key, parse_certificate_key, party_key, request_key, resident_prefix,
+    Counter, certificate_key, consent_number_key, consents_prefix, issuer_key, parse_certificate_key,
+    parse_consent_key, party_key, provider_key, request_key, resident_prefix, service_key,
 };
 use super::record::{
-    CertificateRecord, KeyClaim, OcspKeyRecord, PartyRecord, RequestRecord, ResidentRecord, WithdrawnRecord,
+    CertificateRecord, ConsentRecord, KeyClaim, OcspKeyRecord, PartyRecord, ProviderRecord, RequestRecord,
+    ResidentRecord, ServiceRecord, WithdrawnRecord,
 };
 use super::{PUBLISHED_CUT, SETTINGS};
+use crate::consent::{ConsentId, ProviderId, ServiceId};
 use crate::event::{FixedSettings, PartyId, PublishedCut};
 use crate::store::{Family, Reads, RegistryError, decode};
 
@@ -29,10 +32,14 @@ pub trait StateReads: Reads + Sized {
         Ok(Serial::new(self.counter(Counter::Serial(ca))? + 1))
     }
 
+    /// The next number of a counter whose numbers have four octets.
+    fn next_number(&self, counter: Counter) -> Result<u32, RegistryError> {
+        u32::try_from(self.counter(counter)? + 1).map_err(|_| RegistryError::Illegal("a counter's numbers are used up"))
+    }
+
     /// The next party number.
     fn next_party(&self) -> Result<PartyId, RegistryError> {
-        let number = u32::try_from(self.counter(Counter::Party)? + 1);
-        number.map(PartyId).map_err(|_| RegistryError::Illegal("party numbers are used up"))
+        self.next_number(Counter::Party).map(PartyId)
     }
 
     /// The next cut number.
@@ -85,18 +92,56 @@ pub trait StateReads: Reads + Sized {
 
     /// Every party.
     fn parties(&self) -> Result<Vec<(PartyId, PartyRecord)>, RegistryError> {
-        let pairs = self.scan(Family::Parties, &[])?;
-        let number = |key: &[u8]| key.try_into().map(u32::from_be_bytes).map(PartyId);
-        pairs
-            .iter()
-            .filter_map(|(key, value)| Some((number(key).ok()?, value, key)))
-            .map(|(party, value, key)| Ok((party, decode(Family::Parties, key, value)?)))
-            .collect()
+        numbered(self, Family::Parties, PartyId)
     }
 
     /// The party with that client certificate.
     fn party_of_certificate(&self, sha256: &[u8; 32]) -> Result<Option<PartyId>, RegistryError> {
         self.record(Family::PartyCertificates, sha256)
+    }
+
+    /// A service provider.
+    fn provider(&self, provider: ProviderId) -> Result<Option<ProviderRecord>, RegistryError> {
+        self.record(Family::Providers, &provider_key(provider))
+    }
+
+    /// Every service provider.
+    fn providers(&self) -> Result<Vec<(ProviderId, ProviderRecord)>, RegistryError> {
+        numbered(self, Family::Providers, ProviderId)
+    }
+
+    /// A service.
+    fn service(&self, service: ServiceId) -> Result<Option<ServiceRecord>, RegistryError> {
+        self.record(Family::Services, &service_key(service))
+    }
+
+    /// Every service.
+    fn services(&self) -> Result<Vec<(ServiceId, ServiceRecord)>, RegistryError> {
+        numbered(self, Family::Services, ServiceId)
+    }
+
+    /// Every consent of a person for a service, oldest first.
+    fn consents_of(
+        &self,
+        service: ServiceId,
+        resident: &[u8; 32],
+    ) -> Result<Vec<(ConsentId, ConsentRecord)>, RegistryError> {
+        let pairs = self.scan(Family::Consents, &consents_prefix(service, resident))?;
+        let numbered = pairs.iter().filter_map(|(key, value)| Some((parse_consent_key(key)?.1, key, value)));
+        numbered.map(|(consent, key, value)| Ok((consent, decode(Family::Consents, key, value)?))).collect()
+    }
+
+    /// A consent by its number, and for which service it is.
+    fn consent(&self, consent: ConsentId) -> Result<Option<(ServiceId, ConsentRecord)>, RegistryError> {
+        let key: Option<ByteVec> = self.record(Family::ConsentNumbers, &consent_number_key(consent))?;
+        let Some(key) = key else { return Ok(None) };
+        let record = self.record(Family::Consents, &key)?;
+        Ok(parse_consent_key(&key).map(|(service, _)| service).zip(record))
+    }
+
+    /// The row that an application for a consent or its withdrawal became.
+    fn application(&self, application_hash: &[u8; 32]) -> Result<Option<u64>, RegistryError> {
+        self.record(Family::Applications, application_hash)
     }
 
     /// Every CA key that was ever activated, with its certificate in DER.
@@ -146,6 +191,21 @@ pub trait StateReads: Reads + Sized {
 }
 
 impl<R: Reads> StateReads for R {}
+
+/// Every record of a family whose keys are numbers of four octets.
+fn numbered<Id, T: for<'b> minicbor::Decode<'b, ()>>(
+    reads: &impl Reads,
+    family: Family,
+    id: fn(u32) -> Id,
+) -> Result<Vec<(Id, T)>, RegistryError> {
+    let pairs = reads.scan(family, &[])?;
+    let number = |key: &[u8]| key.try_into().map(u32::from_be_bytes).map(id);
+    pairs
+        .iter()
+        .filter_map(|(key, value)| Some((number(key).ok()?, value, key)))
+        .map(|(id, value, key)| Ok((id, decode(family, key, value)?)))
+        .collect()
+}
 
 /// CA and serial of a key in [`Family::Certificates`] or [`Family::Withdrawn`].
 pub fn place_of(key: &[u8]) -> Option<(Ca, Serial)> {

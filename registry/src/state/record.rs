@@ -6,6 +6,7 @@ use pki::revocation::Withdrawal;
 use pki::time::{CivilDate, UnixTime};
 
 use crate::codec;
+use crate::consent::{Items, ProviderId};
 use crate::event::{Cause, PartyId, RequestId, Role, StoredWithdrawal};
 
 /// A certificate from its reservation on.
@@ -138,6 +139,13 @@ pub enum RequestOutcome {
     /// What happened meanwhile ended it before anything was built.
     #[n(2)]
     Ended,
+    /// It was answered with somebody's latest 4 info, which that row's sealed part holds.
+    #[n(3)]
+    Disclosure {
+        /// The row.
+        #[n(0)]
+        row: u64,
+    },
 }
 
 /// Whether a party may act.
@@ -184,4 +192,61 @@ pub struct OcspKeyRecord {
     /// Its certificate, DER.
     #[cbor(n(2), with = "minicbor::bytes")]
     pub certificate: Vec<u8>,
+}
+
+/// A registered service provider.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct ProviderRecord {
+    /// Its platform operator.
+    #[n(0)]
+    pub operator: PartyId,
+    /// What it is called.
+    #[n(1)]
+    pub name: String,
+}
+
+/// A registered service.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct ServiceRecord {
+    /// Its provider.
+    #[n(0)]
+    pub provider: ProviderId,
+    /// What it is called.
+    #[n(1)]
+    pub name: String,
+}
+
+/// A consent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct ConsentRecord {
+    /// What may be told.
+    #[cbor(n(0), with = "codec::items")]
+    pub items: Items,
+    /// Its first second.
+    #[cbor(n(1), with = "codec::time")]
+    pub in_force_from: UnixTime,
+    /// Its last second.
+    #[cbor(n(2), with = "codec::time")]
+    pub in_force_until: UnixTime,
+    /// Its withdrawal.
+    #[n(3)]
+    pub withdrawal: Option<ConsentWithdrawal>,
+}
+
+/// When a consent was withdrawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct ConsentWithdrawal {
+    /// When recorded: nothing is told from this second on.
+    #[cbor(n(0), with = "codec::time")]
+    pub at: UnixTime,
+    /// 申請日時 of its application.
+    #[cbor(n(1), with = "codec::time")]
+    pub applied_at: UnixTime,
+}
+
+impl ConsentRecord {
+    /// It lets something be told at that second (facts 4.2). Both ends belong to it.
+    pub fn is_effective(&self, at: UnixTime) -> bool {
+        self.withdrawal.is_none() && self.in_force_from <= at && at <= self.in_force_until
+    }
 }

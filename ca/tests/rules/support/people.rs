@@ -12,6 +12,10 @@ pub(crate) enum Party {
     Yokohama,
     Hotline,
     Register,
+    /// The platform operator of the bank; registered where a story has services.
+    Operator,
+    /// The platform operator of the shop; registered where a story has services.
+    OtherOperator,
     /// Has a certificate of the party CA and is not registered.
     Stranger,
 }
@@ -26,6 +30,8 @@ impl Party {
             Self::Yokohama => "desk 141000001",
             Self::Hotline => "hotline",
             Self::Register => "residents",
+            Self::Operator => "operator",
+            Self::OtherOperator => "other operator",
             Self::Stranger => "stranger",
         }
     }
@@ -39,7 +45,8 @@ impl Party {
         match self {
             Self::Kiyose => desk("Kiyose city hall", "13221", "003A"),
             Self::Yokohama => desk("Yokohama city hall", "14100", "0001"),
-            Self::Hotline | Self::Register | Self::Admin | Self::Stranger => {
+            Self::OtherOperator => json!({ "role": "operator", "name": "Tsukimi PF", "csr": self.common_name() }),
+            Self::Hotline | Self::Register | Self::Admin | Self::Operator | Self::Stranger => {
                 json!({ "role": self.common_name(), "name": self.common_name(), "csr": "" })
             }
         }

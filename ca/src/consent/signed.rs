@@ -1,0 +1,193 @@
+//! An application with its signature and the signer's certificate, judged before anything is recorded, and once more
+//! where it is.
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use minicbor::{Decode, Encode};
+use pki::identity::{Ca, Serial};
+use pki::signature::{SignatureForm, SignerCertificate, verify_detached};
+use pki::time::UnixTime;
+use registry::Transaction;
+use registry::event::CertificatePlace;
+use registry::state::{CertificateRecord, StateReads};
+use serde::Deserialize;
+use x509_cert::der::Decode as _;
+use zeroize::Zeroize;
+
+use super::application::{Application, Purpose};
+use crate::authority::{Authority, Caller};
+use crate::doors::read_body;
+use crate::problem::{Problem, ProblemKind};
+use crate::record::IssueRecord;
+
+/// An application is taken this long after its 申請日時.
+const APPLICATION_SECONDS_MAX: i64 = 24 * 3_600;
+/// As far ahead as a person's clock may be.
+const CLOCK_AHEAD_SECONDS_MAX: i64 = 300;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignedBody {
+    application: String,
+    signature: String,
+    signature_form: FormWord,
+    certificate: String,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum FormWord {
+    Raw,
+    Cms,
+}
+
+impl From<FormWord> for SignatureForm {
+    fn from(word: FormWord) -> Self {
+        match word {
+            FormWord::Raw => Self::Raw,
+            FormWord::Cms => Self::Cms,
+        }
+    }
+}
+
+/// The sealed part of a consent or its withdrawal: what proves it.
+#[derive(Encode, Decode, Zeroize)]
+#[zeroize(drop)]
+pub struct ApplicationRecord {
+    /// The octets that were signed.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub application: Vec<u8>,
+    /// The signature as it came.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub signature: Vec<u8>,
+    /// The word of the signature's form.
+    #[n(2)]
+    pub form: String,
+    /// The signer's certificate, of the signature CA.
+    #[n(3)]
+    #[zeroize(skip)]
+    pub signer: CertificatePlace,
+}
+
+impl fmt::Debug for ApplicationRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ApplicationRecord(..)")
+    }
+}
+
+/// Where the sealed record of an application belongs; it opens nowhere else.
+pub(crate) fn application_place(application_hash: &[u8; 32]) -> String {
+    format!("application/{}", registry::store::hex(application_hash))
+}
+
+/// A judged application, with what is judged again where it is recorded.
+pub(crate) struct Signed {
+    pub(crate) application: Application,
+    pub(crate) standing: Standing,
+    pub(crate) record: ApplicationRecord,
+}
+
+/// What may change between the judging and the recording of an application.
+#[derive(Clone, Copy)]
+pub(crate) struct Standing {
+    pub(crate) application_hash: [u8; 32],
+    pub(crate) applied_at: UnixTime,
+    pub(crate) resident: [u8; 32],
+    serial: Serial,
+    not_after: UnixTime,
+}
+
+impl Authority {
+    /// Judges an application: its form, the operator's right, its age, the certificate, the signature. The first thing
+    /// wrong is the answer.
+    pub(crate) fn judge_application(&self, caller: &Caller, body: &[u8], purpose: Purpose) -> Result<Signed, Problem> {
+        let body: SignedBody = read_body(body)?;
+        let octets = base64("application", &body.application)?;
+        let signature = base64("signature", &body.signature)?;
+        let form = SignatureForm::from(body.signature_form);
+        let application = Application::read(&octets, purpose)?;
+        application.require_name(&self.own_service(caller, application.service)?)?;
+        let now = self.outside.clock.now();
+        require_fresh(application.applied_at, now)?;
+        let (serial, record, issued) = self.signer_certificate(&body.certificate)?;
+        let not_after = issued.not_after();
+        require_good(&record, not_after, now)?;
+        let signer = SignerCertificate::from_der(&issued.octets)
+            .ok_or_else(|| Problem::new(ProblemKind::Internal, "an issued certificate does not read"))?;
+        verify_detached(form, &signature, &octets, &signer)
+            .map_err(|error| Problem::of_field(ProblemKind::SignatureInvalid, "signature", error.to_string()))?;
+        let standing = Standing {
+            application_hash: self.keyed_hash("consent-application", &octets)?,
+            applied_at: application.applied_at,
+            resident: record.resident,
+            serial,
+            not_after,
+        };
+        let signer = CertificatePlace { ca: Ca::Sign, serial };
+        let record = ApplicationRecord { application: octets, signature, form: form.word().to_owned(), signer };
+        Ok(Signed { application, standing, record })
+    }
+
+    /// The signature certificate that came, if it is octet for octet one that we issued.
+    fn signer_certificate(&self, pem: &str) -> Result<(Serial, CertificateRecord, IssueRecord), Problem> {
+        let not_ours = |detail: &str| Problem::of_field(ProblemKind::NotASignatureCertificate, "certificate", detail);
+        let (label, der) =
+            der::pem::decode_vec(pem.as_bytes()).map_err(|_| not_ours("it is not a certificate in PEM"))?;
+        let certificate = x509_cert::Certificate::from_der(&der).ok().filter(|_| label == "CERTIFICATE");
+        let certificate = certificate.ok_or_else(|| not_ours("it is not a certificate in PEM"))?;
+        let serial = certificate.tbs_certificate().serial_number();
+        let serial = pki::der::small_unsigned(serial.as_bytes()).and_then(Serial::new);
+        let not_issued = || not_ours("the signature CA has issued no such certificate");
+        let serial = serial.ok_or_else(not_issued)?;
+        let record = self.registry().store().certificate(Ca::Sign, serial)?;
+        let record = record.filter(|record| record.issued_row.is_some()).ok_or_else(not_issued)?;
+        let issued = self.issue_record(Ca::Sign, serial, &record).map_err(|problem| match problem.kind() {
+            // Forgotten: it expired ten years ago at least.
+            ProblemKind::UnknownCertificate => not_good("the signer's certificate has expired"),
+            _ => problem,
+        })?;
+        if issued.octets == der { Ok((serial, record, issued)) } else { Err(not_issued()) }
+    }
+}
+
+impl Standing {
+    /// What was judged is judged again at the second of recording, and the application must not have been used.
+    pub(crate) fn require_still(&self, transaction: &Transaction<'_>) -> Result<(), Problem> {
+        require_fresh(self.applied_at, transaction.now())?;
+        let record = transaction.certificate(Ca::Sign, self.serial)?;
+        let record = record.ok_or_else(|| Problem::new(ProblemKind::Internal, "an issued certificate has a record"))?;
+        require_good(&record, self.not_after, transaction.now())?;
+        if transaction.application(&self.application_hash)?.is_some() {
+            return Err(Problem::new(ProblemKind::ApplicationUsed, "an application works once, whoever sends it"));
+        }
+        Ok(())
+    }
+}
+
+fn base64(field: &'static str, text: &str) -> Result<Vec<u8>, Problem> {
+    let not_in_form = |_| Problem::of_field(ProblemKind::NotInForm, field, "the field is not base64 (RFC 4648 §4)");
+    STANDARD.decode(text).map_err(not_in_form)
+}
+
+fn require_fresh(applied_at: UnixTime, now: UnixTime) -> Result<(), Problem> {
+    let age = now.seconds_since(applied_at);
+    if (-CLOCK_AHEAD_SECONDS_MAX..=APPLICATION_SECONDS_MAX).contains(&age) {
+        return Ok(());
+    }
+    let detail = "an application is taken within 24 hours of its 申請日時, which may be 5 minutes ahead";
+    Err(Problem::of_field(ProblemKind::ApplicationStale, "application", detail))
+}
+
+fn require_good(record: &CertificateRecord, not_after: UnixTime, now: UnixTime) -> Result<(), Problem> {
+    let detail = match record.withdrawal {
+        Some(_) => "the signer's certificate is held or revoked",
+        None if not_after < now => "the signer's certificate has expired",
+        None => return Ok(()),
+    };
+    Err(not_good(detail))
+}
+
+fn not_good(detail: &str) -> Problem {
+    Problem::of_field(ProblemKind::CertificateNotGood, "certificate", detail)
+}

@@ -1,0 +1,133 @@
+//! Who may ask for the latest 4 info: service providers (SP), each under one platform operator (PF), and their services.
+use registry::Transaction;
+use registry::consent::{ProviderId, ServiceId};
+use registry::event::{Event, PartyId, Role};
+use registry::state::{Counter, ProviderRecord, ServiceRecord, StateReads};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::answer::Answer;
+use crate::authority::{Asked, Authority, Caller, Ruling, keep};
+use crate::doors::read_body;
+use crate::problem::{Problem, ProblemKind};
+
+/// Longer names than a service has.
+const NAME_CHARACTERS_MAX: usize = 100;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProviderBody {
+    operator: u32,
+    name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ServiceBody {
+    provider: u32,
+    name: String,
+}
+
+/// A name as it can stand in an application, character for character.
+fn name(text: String) -> Result<String, Problem> {
+    let fits = (1..=NAME_CHARACTERS_MAX).contains(&text.chars().count());
+    if fits && text.trim() == text && !text.chars().any(char::is_control) {
+        return Ok(text);
+    }
+    let detail =
+        format!("a name has 1 to {NAME_CHARACTERS_MAX} characters, no control characters, and no space at its ends");
+    Err(Problem::of_field(ProblemKind::NotInForm, "name", detail))
+}
+
+fn provider_json(provider: ProviderId, record: &ProviderRecord) -> Value {
+    json!({ "provider": provider.0, "operator": record.operator.0, "name": record.name })
+}
+
+fn service_json(service: ServiceId, record: &ServiceRecord, operator: PartyId) -> Value {
+    json!({ "service": service.0, "provider": record.provider.0, "operator": operator.0, "name": record.name })
+}
+
+impl Authority {
+    /// `POST /admin/v1/providers`
+    pub fn register_provider(&self, caller: &Caller, asked: &Asked<'_>) -> Ruling {
+        let body: ProviderBody = read_body(asked.body)?;
+        let record = ProviderRecord { operator: PartyId(body.operator), name: name(body.name)? };
+        self.register_once(caller, asked, move |transaction| {
+            let party = transaction.party(record.operator)?;
+            let party = party.ok_or_else(|| Problem::new(ProblemKind::UnknownParty, "no party has this number"))?;
+            if party.role != Role::Operator {
+                let detail = "a provider belongs to a party of the role operator";
+                return Err(Problem::of_field(ProblemKind::NotInForm, "operator", detail));
+            }
+            let provider = ProviderId(transaction.next_number(Counter::Provider)?);
+            let body = provider_json(provider, &record);
+            let ProviderRecord { operator, name } = record;
+            transaction.append(Event::ProviderRegistered { provider, operator, name }, None)?;
+            Ok(Answer::created(body, format!("/admin/v1/providers/{}", provider.0)))
+        })
+    }
+
+    /// `GET /admin/v1/providers`
+    pub fn list_providers(&self) -> Ruling {
+        let providers = self.registry().store().providers()?;
+        let providers: Vec<_> = providers.iter().map(|(provider, record)| provider_json(*provider, record)).collect();
+        Ok(Answer::ok(json!({ "providers": providers })))
+    }
+
+    /// `POST /admin/v1/services`
+    pub fn register_service(&self, caller: &Caller, asked: &Asked<'_>) -> Ruling {
+        let body: ServiceBody = read_body(asked.body)?;
+        let record = ServiceRecord { provider: ProviderId(body.provider), name: name(body.name)? };
+        self.register_once(caller, asked, move |transaction| {
+            let unknown = || Problem::new(ProblemKind::UnknownProvider, "no provider has this number");
+            let operator = transaction.provider(record.provider)?.ok_or_else(unknown)?.operator;
+            let service = ServiceId(transaction.next_number(Counter::Service)?);
+            let body = service_json(service, &record, operator);
+            let ServiceRecord { provider, name } = record;
+            transaction.append(Event::ServiceRegistered { service, provider, name }, None)?;
+            Ok(Answer::created(body, format!("/admin/v1/services/{}", service.0)))
+        })
+    }
+
+    /// `GET /admin/v1/services`
+    pub fn list_services(&self) -> Ruling {
+        let store = self.registry().store();
+        let mut services = Vec::new();
+        for (service, record) in store.services()? {
+            let missing = || Problem::new(ProblemKind::Internal, "a service's provider has no record");
+            let operator = store.provider(record.provider)?.ok_or_else(missing)?.operator;
+            services.push(service_json(service, &record, operator));
+        }
+        Ok(Answer::ok(json!({ "services": services })))
+    }
+
+    /// Registers something once for each idempotency key: what is appended and the answer are one batch.
+    fn register_once(
+        &self,
+        caller: &Caller,
+        asked: &Asked<'_>,
+        register: impl FnOnce(&mut Transaction<'_>) -> Ruling + Send + 'static,
+    ) -> Ruling {
+        let request = self.request_id(caller, asked)?;
+        let _turn = self.turn(&request);
+        if let Some(answer) = self.kept(&request)? {
+            return Ok(answer);
+        }
+        self.registry().transact(caller.actor(), caller.door, move |transaction| {
+            let answer = register(transaction)?;
+            keep(transaction, request, &answer)?;
+            Ok(answer)
+        })
+    }
+
+    /// A service of the calling operator. One that does not exist is refused like another operator's.
+    pub(crate) fn own_service(&self, caller: &Caller, service: ServiceId) -> Result<ServiceRecord, Problem> {
+        let store = self.registry().store();
+        let record = store.service(service)?;
+        let provider = record.as_ref().map(|record| store.provider(record.provider)).transpose()?.flatten();
+        let own = provider.is_some_and(|provider| provider.operator == caller.party);
+        record
+            .filter(|_| own)
+            .ok_or_else(|| Problem::new(ProblemKind::NotYourService, "no service of this operator has this number"))
+    }
+}
