@@ -12,8 +12,12 @@ impl From<DerError> for SignatureError {
 
 pub(super) fn verify(signature: &[u8], content: &[u8], signer: &SignerCertificate) -> Result<(), SignatureError> {
     let digest = digest_of(signer.public_key.algorithm());
-    let mut signer_info = only_signer(signature, digest)?;
+    let (data_version, mut signer_info) = only_signer(signature, digest)?;
     let version = signer_info.integer_octets()?;
+    // RFC 5652 §5.1: both 1, or both 3 where the signer is named by its key identifier.
+    if version != data_version {
+        return Err(SignatureError::Malformed);
+    }
     require_signer(&mut signer_info, version, signer)?;
     require_digest(signer_info.sequence()?, digest)?;
     let attributes = signer_info.optional(Tag::context_constructed(0))?;
@@ -34,8 +38,8 @@ pub(super) fn verify(signature: &[u8], content: &[u8], signer: &SignerCertificat
     signed.map_err(|_| SignatureError::BadSignature)
 }
 
-/// The contents of the one SignerInfo of a detached SignedData over id-data.
-fn only_signer(octets: &[u8], digest: Digest) -> Result<DerReader<'_>, SignatureError> {
+/// The version of a detached SignedData over id-data, and the contents of its one SignerInfo.
+fn only_signer(octets: &[u8], digest: Digest) -> Result<(&[u8], DerReader<'_>), SignatureError> {
     let mut outer = DerReader::new(octets);
     let mut content_info = outer.sequence()?;
     outer.finish()?;
@@ -46,10 +50,7 @@ fn only_signer(octets: &[u8], digest: Digest) -> Result<DerReader<'_>, Signature
     content_info.finish()?;
     let mut signed_data = explicit.sequence()?;
     explicit.finish()?;
-    // RFC 5652 §5.1: 1, or 3 with a signer named by its key identifier.
-    if !matches!(signed_data.integer_octets()?, [1 | 3]) {
-        return Err(SignatureError::Malformed);
-    }
+    let version = signed_data.integer_octets()?;
     let mut digests = signed_data.expect(Tag::SET)?.reader();
     require_digest(digests.sequence()?, digest)?;
     digests.finish()?;
@@ -69,7 +70,7 @@ fn only_signer(octets: &[u8], digest: Digest) -> Result<DerReader<'_>, Signature
     }
     let signer = signers.sequence()?;
     signers.finish().map_err(|_| SignatureError::SignerCount)?;
-    Ok(signer)
+    Ok((version, signer))
 }
 
 /// sid: issuerAndSerialNumber in version 1, subjectKeyIdentifier in version 3 (RFC 5652 §5.3).
