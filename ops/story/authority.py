@@ -1,5 +1,6 @@
 """The authority as an operator runs it: a data directory, a configuration file, one process started and stopped."""
 
+import datetime
 import os
 import re
 import secrets
@@ -42,6 +43,10 @@ def set_value(text: str, section: str | None, key: str, value: str) -> str:
     raise Failed(f"`akashi config` prints no {key} in section {section or 'at the top'}; ops/story/authority.py expects it")
 
 
+def _clock(starts_at: datetime.datetime | None) -> list[str]:
+    return ["--clock-starts-at", starts_at.isoformat(timespec="seconds")] if starts_at else []
+
+
 class Authority:
     def __init__(self, binary: Path, directory: Path):
         self.binary = binary
@@ -54,9 +59,9 @@ class Authority:
 
     # --- the data directory ---
 
-    def prepare(self, ports: list[int] | None) -> bool:
-        """Makes the data directory unless it is there already; returns whether it was made. `ports` of None means the
-        defaults, or what an existing directory was made with."""
+    def prepare(self, ports: list[int] | None, serve_from: datetime.datetime) -> bool:
+        """Makes the data directory, in the minutes before that instant, unless it is there already; returns whether it was
+        made. `ports` of None means the defaults, or what an existing directory was made with."""
         if self.configuration.exists():
             self._accept_existing(ports)
             return False
@@ -84,7 +89,9 @@ class Authority:
         pin = self.directory / "pin"
         pin.touch(mode=0o600)
         pin.write_text(secrets.token_hex(16) + "\n")
-        self.run("init", "--config", self.configuration)
+        # Only a sandbox may run on another clock than the machine's, and none starts behind its log.
+        before = serve_from - datetime.timedelta(minutes=10)
+        self.run("init", "--config", self.configuration, "--sandbox", *_clock(before))
         return True
 
     def _accept_existing(self, ports: list[int] | None) -> None:
@@ -128,12 +135,12 @@ class Authority:
             raise Failed(f"`akashi {arguments[0]}` ended with {done.returncode}: {(done.stderr or done.stdout).strip()}")
         return done.stdout
 
-    def start(self) -> None:
-        """Starts `akashi serve` and returns when it says that every listener answers."""
+    def start(self, clock_starts_at: datetime.datetime | None = None) -> None:
+        """Starts `akashi serve`, on its own clock if one is given, and returns when it says that every listener answers."""
         with open(self.log, "ab") as log:
             # A session of its own, so that Ctrl-C reaches this script only, which then stops the process in order.
             self.process = subprocess.Popen(
-                [str(self.binary), "serve", "--config", str(self.configuration)],
+                [str(self.binary), "serve", "--config", str(self.configuration), *_clock(clock_starts_at)],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, env=ENVIRONMENT, start_new_session=True,
             )
         line = self._first_line()

@@ -1,5 +1,6 @@
 """The steps of the story: one line each, with what was asked, what answered and how long it took."""
 
+import datetime
 import re
 import time
 from collections.abc import Callable
@@ -7,11 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import consent
 import crash
 from authority import Authority
 from clients import Answer, Failed, Identity, OcspQuestion, http, make_request, openssl, verify
 from judged import Kept
-from people import Person, invent_address, today
+from people import JAPAN, Person, invent_address, today
 
 KIYOSE, YOKOHAMA = "13221", "14100"
 NEVER_ISSUED = "4611686018427387904"
@@ -113,6 +115,12 @@ class Story:
             identity.certificate.write_text(answer["certificate"])
         return identity
 
+    def party_number(self, identity: Identity) -> int:
+        """As the administrator's list has it."""
+        parties = http("GET", self.api("/admin/v1/parties"), self.authority.administrator()).expect(200)["parties"]
+        certificate = identity.certificate.read_text()
+        return next(party["party"] for party in parties if party["certificate"] == certificate)
+
     def pull(self, url: str, name: str) -> Path:
         answer: Answer = http("GET", url)
         expect(answer.status == 200, f"GET {url}: status {answer.status}")
@@ -126,18 +134,25 @@ class Story:
     def tell(self, ports: list[int] | None) -> None:
         self.begin(ports)
         self.birth()
+        consent.agree(self)
+        self.come_to_today()
         self.status()
         self.move()
         self.reissue()
+        consent.learn(self)
+        consent.withdraw(self)
         self.cut()
         self.crash()
 
     def begin(self, ports: list[int] | None) -> None:
+        yesterday = datetime.datetime.combine(today() - datetime.timedelta(days=1), datetime.time(10), JAPAN)
         with self.step("0.1", "akashi init makes the token, the CAs and the first administrator") as answered:
-            made = self.authority.prepare(ports)
-            answered.append("made" if made else "there already, from an earlier run")
-        with self.step("0.2", "akashi serve") as answered:
-            self.authority.start()
+            self.began_yesterday = self.authority.prepare(ports, yesterday)
+            answered.append("made, as a sandbox" if self.began_yesterday else "there already, from an earlier run")
+        # Consent is in force from the day after it was given, so a new authority begins its life yesterday. A log never
+        # goes back in time: one from an earlier run begins now.
+        with self.step("0.2", f"akashi serve{', on a clock that stands at yesterday 10:00' * self.began_yesterday}") as answered:
+            self.start(yesterday if self.began_yesterday else None)
             answered += [f"{name} {url}" for name, url in self.authority.urls.items()]
         with self.step("0.3", "the administrator registers two desks and the resident register") as answered:
             self.desks[KIYOSE] = self.party("desk", "Kiyose city hall", "kiyose", municipality=KIYOSE, desk="003A")
@@ -147,6 +162,20 @@ class Story:
         if self.kept:
             for ca in ("sign", "auth"):
                 self.kept.issuer(ca, self.authority.issuer(ca))
+
+    def start(self, clock_starts_at: datetime.datetime | None = None) -> None:
+        self.authority.start(clock_starts_at)
+        self.clock_behind = datetime.datetime.now(JAPAN) - clock_starts_at if clock_starts_at else datetime.timedelta()
+
+    def now(self) -> datetime.datetime:
+        """What the authority's clock says, to a second or two."""
+        return datetime.datetime.now(JAPAN) - self.clock_behind
+
+    def come_to_today(self) -> None:
+        with self.step("a.8", "SIGTERM, and akashi serve on the same data, at the real time") as answered:
+            self.authority.stop()
+            self.start()
+            answered.append(f"{self.now():%Y-%m-%d %H:%M} in Japan")
 
     def birth(self) -> None:
         with self.step("a.1", f"OpenSSL makes two keys and requests for {self.person.name} (invented)") as answered:
