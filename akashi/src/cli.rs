@@ -1,14 +1,24 @@
-//! The command line. Exit codes: 0 done, 1 failed (the reason is on standard error), 2 wrong usage.
+//! The command line. Exit codes: 0 done, 1 failed (the reason is on standard error), 2 wrong usage; those of the client
+//! commands are in [`crate::client::tell`].
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use pki::time::UnixTime;
 
+use crate::client::Door;
+use crate::client::admin::AdminCommand;
+use crate::client::call::{Deed, DoorCommand};
+use crate::client::desk::DeskCommand;
+use crate::client::hotline::HotlineCommand;
+use crate::client::operator::OperatorCommand;
+use crate::client::residents::ResidentsCommand;
+use crate::client::tell::EXIT_CODES;
+
 /// Akashi (証): a certificate authority and revocation publisher, modelled on Japan's public personal authentication.
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "A first run:\n  akashi config > akashi.toml\n  (umask 077; openssl rand -hex 16 > pin)\n  akashi init --config akashi.toml\n  akashi serve --config akashi.toml\n\nExit codes: 0 done, 1 failed, 2 wrong usage."
+    after_help = "A first run:\n  akashi config > akashi.toml\n  (umask 077; openssl rand -hex 16 > pin)\n  akashi init --config akashi.toml\n  akashi serve --config akashi.toml\n\nExit codes: 0 done, 1 failed, 2 wrong usage. Of desk, hotline, residents, operator and admin also\n3 refused, 4 ask again with the same idempotency key."
 )]
 pub struct Cli {
     /// What to do.
@@ -31,6 +41,35 @@ pub enum Command {
         #[command(subcommand)]
         command: AuditCommand,
     },
+    /// Ask as a municipal issuance desk.
+    #[command(after_help = EXIT_CODES)]
+    Desk(Door<DeskCommand>),
+    /// Ask as the loss line.
+    #[command(after_help = EXIT_CODES)]
+    Hotline(Door<HotlineCommand>),
+    /// Report as the resident register.
+    #[command(after_help = EXIT_CODES)]
+    Residents(Door<ResidentsCommand>),
+    /// Ask as a platform operator (署名検証者).
+    #[command(after_help = EXIT_CODES)]
+    Operator(Door<OperatorCommand>),
+    /// Ask as the CA's staff.
+    #[command(after_help = EXIT_CODES)]
+    Admin(Door<AdminCommand>),
+}
+
+impl Command {
+    /// What a client command does; nothing of the others.
+    pub fn deed(&self) -> Option<Deed<'_>> {
+        match self {
+            Self::Config | Self::Init(_) | Self::Serve(_) | Self::Audit { .. } => None,
+            Self::Desk(door) => Some(door.command.deed()),
+            Self::Hotline(door) => Some(door.command.deed()),
+            Self::Residents(door) => Some(door.command.deed()),
+            Self::Operator(door) => Some(door.command.deed()),
+            Self::Admin(door) => Some(door.command.deed()),
+        }
+    }
 }
 
 /// How to check the log.

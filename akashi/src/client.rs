@@ -1,3 +1,75 @@
-//! The other side of the doors: HTTP over mutual TLS for those who call them. It knows no rule.
+//! The other side of the doors: a client command for each of their calls. It knows the calls and no rule.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`desk`], [`hotline`], [`residents`], [`operator`], [`admin`] | each door's commands: what they take, which call they make, how its answer is told |
+//! | [`call`] | what all calls have: method, path, body, idempotency key |
+//! | [`connection`], [`http`] | where the doors are and with which certificate; HTTP over mutual TLS |
+//! | [`input`] | files and standard input: personal data is never an argument |
+//! | [`tell`] | answers and problems for people, or as JSON; the exit code |
+pub mod admin;
+pub mod call;
+pub mod connection;
+pub mod desk;
 mod error;
+pub mod hotline;
 pub mod http;
+pub mod input;
+pub mod operator;
+pub mod residents;
+pub mod tell;
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use call::{Ask, Call, Deed, DoorCommand};
+use connection::Connection;
+use http::Reply;
+use input::CannotAsk;
+use tell::{Ending, Output};
+
+/// One door's commands, with what all of them take.
+#[derive(Args, Debug)]
+pub struct Door<C: Subcommand> {
+    /// Where the doors are, and who calls.
+    #[command(flatten)]
+    connection: Connection,
+    /// How it is told.
+    #[command(flatten)]
+    output: Output,
+    /// What is asked.
+    #[command(subcommand)]
+    pub command: C,
+}
+
+/// Asks the door and tells what it answered.
+pub fn run<C: DoorCommand + Subcommand>(door: Door<C>, randomness: &hsm_mock::Randomness) -> ExitCode {
+    let Door { connection, output, command } = door;
+    let ending = match command.deed() {
+        Deed::Print(text) => tell::print(text).map(|()| Ending::Done),
+        Deed::Call(call) => call_and_tell(&connection, output, call, randomness),
+    };
+    ending.unwrap_or_else(|error| tell::cannot_ask(&error)).into()
+}
+
+fn call_and_tell(
+    connection: &Connection,
+    output: Output,
+    call: Call<'_>,
+    randomness: &hsm_mock::Randomness,
+) -> Result<Ending, CannotAsk> {
+    let Call { role, path, ask, telling, certificate } = call;
+    let mut client = connection.client(role)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CannotAsk::System)?;
+    let (reply, idempotency_key): (Reply, _) = match ask {
+        Ask::Read => (runtime.block_on(client.get(&path))?, None),
+        Ask::Change { retry, body } => {
+            let body = body()?;
+            let key = retry.key(randomness)?;
+            let asked = runtime.block_on(client.post(&path, &key, &body));
+            (asked.inspect_err(|_| tell::ask_again(&key))?, Some(key))
+        }
+    };
+    output.reply(&telling, &reply, idempotency_key.as_deref(), certificate)
+}

@@ -29,27 +29,31 @@ pub mod serve;
 pub mod steps;
 pub mod tls;
 
+use std::process::ExitCode;
+
 use cli::{AuditCommand, Command};
 use clock::SystemClock;
 use config::Config;
 use failure::Failure;
 use init::Kind;
 
-/// Carries a command out.
-pub fn run(command: Command) -> Result<(), Failure> {
+/// Carries a command out. Client commands have exit codes of their own.
+pub fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
-        Command::Config => {
-            print!("{}", config::EXAMPLE);
-            Ok(())
-        }
+        Command::Config => print!("{}", config::EXAMPLE),
         Command::Init(arguments) => {
             let config = Config::load(&arguments.config.config)?;
             let clock = arguments.clock_starts_at.map_or(SystemClock::REAL, SystemClock::starting_at);
             init::init(&config, if arguments.sandbox { Kind::Sandbox(clock) } else { Kind::Lasting })?;
             println!("initialised {}", config.data_dir.display());
-            Ok(())
         }
-        Command::Serve(arguments) => serve::serve(&Config::load(&arguments.config.config)?, arguments.clock_starts_at),
-        Command::Audit { command: AuditCommand::Verify(argument) } => audit::audit(&Config::load(&argument.config)?),
+        Command::Serve(arguments) => serve::serve(&Config::load(&arguments.config.config)?, arguments.clock_starts_at)?,
+        Command::Audit { command: AuditCommand::Verify(argument) } => audit::audit(&Config::load(&argument.config)?)?,
+        Command::Desk(door) => return Ok(client::run(door, &clock::randomness())),
+        Command::Hotline(door) => return Ok(client::run(door, &clock::randomness())),
+        Command::Residents(door) => return Ok(client::run(door, &clock::randomness())),
+        Command::Operator(door) => return Ok(client::run(door, &clock::randomness())),
+        Command::Admin(door) => return Ok(client::run(door, &clock::randomness())),
     }
+    Ok(ExitCode::SUCCESS)
 }

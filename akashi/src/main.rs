@@ -10,7 +10,7 @@ fn main() -> ExitCode {
     let filter = EnvFilter::try_from_env("AKASHI_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
     match akashi::run(cli.command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             eprintln!("akashi: {failure}");
             ExitCode::FAILURE

@@ -10,13 +10,14 @@ use akashi::keys::Labels;
 use ca::problem::{ProblemKind, TYPE_PREFIX};
 use pki::identity::{Ca, IssuerKey, KeyNumber};
 
-const PAGES: [&str; 10] = [
+const PAGES: [&str; 11] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "docs/CONFORMANCE.md",
     "docs/api.md",
+    "docs/commands.md",
     "docs/jpki-facts.md",
     "docs/operating.md",
     "pki/data/README.md",

@@ -1,10 +1,11 @@
 //! HTTP/1.1 over mutual TLS 1.3 to the doors: one kept connection, bounded in time and size.
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Bytes;
+use hyper::body::{Body, Bytes};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{CONTENT_TYPE, HOST, HeaderValue, LOCATION};
 use hyper::{Method, Request, Response, Uri};
@@ -222,7 +223,11 @@ async fn connect(tls: &Arc<ClientConfig>, place: &Place) -> Result<SendRequest<F
     tokio::time::timeout(CONNECT_WITHIN, connecting).await.unwrap_or_else(timed_out)
 }
 
-async fn read(response: Response<hyper::body::Incoming>) -> Result<Reply, ClientError> {
+async fn read<B>(response: Response<B>) -> Result<Reply, ClientError>
+where
+    B: Body,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
     let status = response.status().as_u16();
     let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let octets = match Limited::new(response.into_body(), ANSWER_OCTETS_MAX).collect().await {
@@ -232,4 +237,41 @@ async fn read(response: Response<hyper::body::Incoming>) -> Result<Reply, Client
     };
     let body = serde_json::from_slice(&octets).map_err(|_| ClientError::AnswerNotJson(status))?;
     Ok(Reply { status, location, body })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn read_of(body: impl Into<Bytes>) -> Result<Reply, ClientError> {
+        read(Response::new(Full::new(body.into()))).await
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_json_of_limited_size() {
+        assert_eq!(read_of("{}\n").await.map(|reply| reply.body).ok(), Some(serde_json::json!({})));
+        assert!(matches!(read_of("<html>").await, Err(ClientError::AnswerNotJson(200))));
+        let spaces = |count| vec![b' '; count];
+        let longest = [spaces(ANSWER_OCTETS_MAX - 2), b"{}".to_vec()].concat();
+        assert!(read_of(longest).await.is_ok());
+        let longer = [spaces(ANSWER_OCTETS_MAX - 1), b"{}".to_vec()].concat();
+        assert!(matches!(read_of(longer).await, Err(ClientError::AnswerTooLong(ANSWER_OCTETS_MAX))));
+    }
+
+    #[test]
+    fn the_address_is_https_with_host_and_port_and_nothing_more() {
+        for (url, host, port) in [
+            ("https://127.0.0.1:8443", "127.0.0.1", 8443),
+            ("https://ca.example/", "ca.example", 443),
+            ("https://[::1]:8443", "::1", 8443),
+        ] {
+            let place = Place::parse(url).unwrap_or_else(|error| panic!("{url}: {error}"));
+            assert_eq!((place.host.as_str(), place.port), (host, port));
+        }
+        let wrong =
+            ["", "127.0.0.1:8443", "http://a:1", "https://", "https://u:p@a:1", "https://a/desk", "https://a?b"];
+        for url in wrong {
+            assert!(matches!(Place::parse(url), Err(ClientError::ApiUrl)), "{url}");
+        }
+    }
 }

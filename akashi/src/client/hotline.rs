@@ -1,0 +1,63 @@
+//! `akashi hotline`: what the loss line asks.
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::call::{Ask, Call, Deed, DoorCommand, Retry, Role};
+use super::desk::WITHDRAWN;
+use super::input::{self, CannotAsk};
+use super::tell::Telling;
+
+/// What the loss line asks.
+#[derive(Debug, Subcommand)]
+pub enum HotlineCommand {
+    /// Hold all certificates of a person, or one.
+    #[command(after_help = "Examples:
+  akashi hotline hold --sandbox sandbox --resident-code-file caller.txt
+  akashi hotline hold --sandbox sandbox --resident-code-file - --json
+  akashi hotline hold --sandbox sandbox --certificate sign 3")]
+    Hold {
+        /// Of whom, or which.
+        #[command(flatten)]
+        held: Held,
+        /// How it is asked again.
+        #[command(flatten)]
+        retry: Retry,
+    },
+}
+
+/// A person, or one certificate.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub struct Held {
+    /// A file that holds the person's resident code (11 digits) and nothing else; `-` is standard input.
+    #[arg(long, value_name = "FILE")]
+    resident_code_file: Option<PathBuf>,
+    /// One certificate, by CA (`sign` or `auth`) and serial.
+    #[arg(long, num_args = 2, value_names = ["CA", "SERIAL"])]
+    certificate: Option<Vec<String>>,
+}
+
+impl Held {
+    fn body(&self) -> Result<Value, CannotAsk> {
+        if let Some([ca, serial]) = self.certificate.as_deref() {
+            return Ok(json!({ "ca": ca, "serial": serial }));
+        }
+        let code = self.resident_code_file.as_deref().map(input::resident_code).transpose()?;
+        Ok(json!({ "resident_code": code }))
+    }
+}
+
+impl DoorCommand for HotlineCommand {
+    fn deed(&self) -> Deed<'_> {
+        let Self::Hold { held, retry } = self;
+        Deed::Call(Call {
+            role: Role::Hotline,
+            path: "/hotline/v1/holds".to_owned(),
+            ask: Ask::change(retry, || held.body()),
+            telling: Telling { done: "hold recorded", fields: &["visible"], rows: WITHDRAWN },
+            certificate: None,
+        })
+    }
+}

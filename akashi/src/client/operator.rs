@@ -1,0 +1,133 @@
+//! `akashi operator`: what a platform operator (署名検証者) asks.
+use std::path::PathBuf;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use clap::{Args, Subcommand};
+use pki::identity::{Ca, Serial};
+use serde_json::{Value, json};
+
+use super::call::{Ask, Call, Deed, DoorCommand, Retry, Role};
+use super::input::{self, CannotAsk};
+use super::tell::Telling;
+
+/// Of a consent, wherever it is shown.
+const CONSENT: &[&str] = &["consent", "service", "items", "state", "in_force_from", "in_force_until", "withdrawn_at"];
+/// Of a disclosure. What the person has not consented to is not in it.
+const DISCLOSURE: &[&str] = &[
+    "disclosure",
+    "consent",
+    "service",
+    "newer",
+    "certificate.ca",
+    "certificate.key",
+    "certificate.serial",
+    "info.name",
+    "info.name_substitutions",
+    "info.address",
+    "info.address_substitutions",
+    "info.birth_date",
+    "info.sex",
+];
+
+/// What a platform operator asks.
+#[derive(Debug, Subcommand)]
+pub enum OperatorCommand {
+    /// Hand in a person's signed application to consent (利用者同意).
+    #[command(after_help = "Example:
+  akashi operator consent --sandbox sandbox --application application.xml --signature application.sig --form raw --certificate sign.pem")]
+    Consent(Signed),
+    /// Hand in a person's signed application to withdraw consent (利用者同意取消).
+    #[command(after_help = "Example:
+  akashi operator withdraw-consent --sandbox sandbox --application withdrawal.xml --signature withdrawal.p7s --form cms --certificate sign.pem")]
+    WithdrawConsent(Signed),
+    /// Ask what has become of a consent.
+    #[command(after_help = "Example:\n  akashi operator consent-status --sandbox sandbox 1")]
+    ConsentStatus {
+        /// The consent's number.
+        #[arg(value_name = "CONSENT")]
+        consent: u64,
+    },
+    /// Get a person's latest 4 info, as far as the person has consented.
+    #[command(after_help = "Example:\n  akashi operator latest-info --sandbox sandbox --service 1 --serial 3")]
+    LatestInfo {
+        /// The service's number.
+        #[arg(long)]
+        service: u64,
+        /// The CA of the certificate that the operator knows: `sign` or `auth`.
+        #[arg(long, default_value_t = Ca::Sign)]
+        ca: Ca,
+        /// Its serial.
+        #[arg(long)]
+        serial: Serial,
+        /// How it is asked again.
+        #[command(flatten)]
+        retry: Retry,
+    },
+}
+
+/// A signed application.
+#[derive(Args, Debug)]
+pub struct Signed {
+    /// The application (XML), with the very octets that were signed; `-` is standard input.
+    #[arg(long, value_name = "FILE")]
+    application: PathBuf,
+    /// The signature, as octets.
+    #[arg(long, value_name = "FILE")]
+    signature: PathBuf,
+    /// What the signature is: `raw`, the bare signature (openssl dgst -sha256 -sign), or `cms`, a detached CMS SignedData
+    /// in DER (openssl cms -sign -binary -outform DER).
+    #[arg(long, value_parser = ["raw", "cms"])]
+    form: String,
+    /// The person's signature certificate (PEM).
+    #[arg(long, value_name = "FILE")]
+    certificate: PathBuf,
+    /// How it is asked again.
+    #[command(flatten)]
+    retry: Retry,
+}
+
+impl Signed {
+    fn body(&self) -> Result<Value, CannotAsk> {
+        let Self { application, signature, form, certificate, retry: _ } = self;
+        input::once_from_standard_input(&[Some(application), Some(signature), Some(certificate)])?;
+        Ok(json!({
+            "application": STANDARD.encode(input::octets("the application", application)?),
+            "signature": STANDARD.encode(input::octets("the signature", signature)?),
+            "signature_form": form,
+            "certificate": input::text("the certificate", certificate)?,
+        }))
+    }
+}
+
+impl DoorCommand for OperatorCommand {
+    fn deed(&self) -> Deed<'_> {
+        let call = |path: &str, ask, telling| {
+            Deed::Call(Call { role: Role::Operator, path: path.to_owned(), ask, telling, certificate: None })
+        };
+        match self {
+            Self::Consent(signed) => call(
+                "/operators/v1/consents",
+                Ask::change(&signed.retry, || signed.body()),
+                Telling { done: "consent recorded", fields: CONSENT, rows: None },
+            ),
+            Self::WithdrawConsent(signed) => call(
+                "/operators/v1/consent-withdrawals",
+                Ask::change(&signed.retry, || signed.body()),
+                Telling { done: "consent withdrawn", fields: &["service", "withdrawn", "withdrawn_at"], rows: None },
+            ),
+            Self::ConsentStatus { consent } => call(
+                &format!("/operators/v1/consents/{consent}"),
+                Ask::Read,
+                Telling { done: "consent", fields: CONSENT, rows: None },
+            ),
+            Self::LatestInfo { service, ca, serial, retry } => call(
+                "/operators/v1/latest-info",
+                Ask::change(retry, move || {
+                    Ok(json!({ "service": service, "ca": ca.word(), "serial": serial.to_string() }))
+                }),
+                Telling { done: "disclosed", fields: DISCLOSURE, rows: None },
+            ),
+        }
+    }
+}

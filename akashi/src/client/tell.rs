@@ -1,0 +1,243 @@
+//! How an answer is told, and with which exit code the command ends.
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::process::ExitCode;
+
+use ca::problem::{ProblemKind, TYPE_PREFIX};
+use clap::Args;
+use serde_json::Value;
+
+use super::call::CertificateOut;
+use super::http::Reply;
+use super::input::CannotAsk;
+
+/// What each exit code means, as `--help` says it.
+pub const EXIT_CODES: &str = "Exit codes:
+  0  done
+  1  could not ask: a file, TLS, the network, an answer that cannot be read
+  2  wrong usage
+  3  refused; the problem says why, and asking again changes nothing
+  4  not now, or not yet: ask again with the same idempotency key";
+
+/// How the command ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// 0.
+    Done,
+    /// 1.
+    CouldNotAsk,
+    /// 2.
+    WrongUsage,
+    /// 3.
+    Refused,
+    /// 4.
+    AskAgain,
+}
+
+impl From<Ending> for ExitCode {
+    fn from(ending: Ending) -> Self {
+        Self::from(match ending {
+            Ending::Done => 0,
+            Ending::CouldNotAsk => 1,
+            Ending::WrongUsage => 2,
+            Ending::Refused => 3,
+            Ending::AskAgain => 4,
+        })
+    }
+}
+
+/// How people are told an answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Telling {
+    /// What happened.
+    pub done: &'static str,
+    /// The answer's fields that are worth a line each; a dot leads into an object.
+    pub fields: &'static [&'static str],
+    /// A list in the answer, one line for each of its rows: its field, and the rows' fields.
+    pub rows: Option<(&'static str, &'static [&'static str])>,
+}
+
+/// How it is told.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Output")]
+pub struct Output {
+    /// Print the door's answer, or its problem, as one JSON document, and nothing else, on standard output.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+impl Output {
+    /// Tells the answer.
+    pub(super) fn reply(
+        self,
+        telling: &Telling,
+        reply: &Reply,
+        idempotency_key: Option<&str>,
+        certificate: Option<&CertificateOut>,
+    ) -> Result<Ending, CannotAsk> {
+        let ending = ending(reply)?;
+        if self.json {
+            print(&format!("{}\n", reply.body))?;
+        }
+        let done = (200..300).contains(&reply.status);
+        if done {
+            let file = certificate.and_then(|certificate| certificate.out.as_deref());
+            if !self.json {
+                print(&human(telling, reply, certificate.is_some() && file.is_none()))?;
+            }
+            if let Some(path) = file {
+                write_certificate(path, &reply.body)?;
+            }
+        } else if !self.json {
+            problem(reply);
+        }
+        if let (Ending::AskAgain, Some(key)) = (ending, idempotency_key) {
+            if done {
+                eprintln!("akashi: it is recorded for ever, but OCSP answers may not show it yet");
+            }
+            ask_again(key);
+        }
+        Ok(ending)
+    }
+}
+
+/// Writes to standard output. A reader that has gone away has read enough.
+pub(super) fn print(text: &str) -> Result<(), CannotAsk> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(CannotAsk::System(error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn ending(reply: &Reply) -> Result<Ending, CannotAsk> {
+    Ok(match reply.status {
+        200 | 201 => Ending::Done,
+        202 | 500..=599 => Ending::AskAgain,
+        409 if under_way(&reply.body) => Ending::AskAgain,
+        400..=499 => Ending::Refused,
+        other => return Err(CannotAsk::UnknownStatus(other)),
+    })
+}
+
+fn under_way(problem: &Value) -> bool {
+    let kinds = [ProblemKind::IssueUnderWay, ProblemKind::CutUnderWay];
+    slug(problem).is_some_and(|slug| kinds.iter().any(|kind| kind.slug() == slug))
+}
+
+fn slug(problem: &Value) -> Option<&str> {
+    problem["type"].as_str()?.strip_prefix(TYPE_PREFIX)
+}
+
+/// What happened, the fields, the rows separated by tabs, and the certificate unless it went into a file.
+fn human(telling: &Telling, reply: &Reply, with_certificate: bool) -> String {
+    let Reply { body, location, .. } = reply;
+    let mut lines = match (telling.rows, telling.fields) {
+        // A list begins with its columns.
+        (Some(_), []) => Vec::new(),
+        (Some(_) | None, _) => vec![telling.done.to_owned()],
+    };
+    lines.extend(telling.fields.iter().filter_map(|field| {
+        let value = body.pointer(&format!("/{}", field.replace('.', "/"))).filter(|value| !value.is_null())?;
+        Some(format!("{field}: {}", plain(value)))
+    }));
+    if let Some((list, columns)) = telling.rows {
+        let row = |row: &Value| columns.iter().map(|column| plain(&row[*column])).collect::<Vec<_>>().join("\t");
+        lines.push(columns.join("\t"));
+        lines.extend(body[list].as_array().into_iter().flatten().map(row));
+    }
+    lines.extend(location.iter().map(|location| format!("location: {location}")));
+    let certificate = body["certificate"].as_str().filter(|_| with_certificate);
+    lines.extend(certificate.map(|certificate| certificate.trim_end().to_owned()));
+    lines.join("\n") + "\n"
+}
+
+/// A value on one line: whatever others may have put into a name, it is no line and no terminal command.
+fn plain(value: &Value) -> String {
+    let text = match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(list) => list.iter().map(plain).collect::<Vec<_>>().join(","),
+        Value::Bool(_) | Value::Number(_) | Value::Object(_) => value.to_string(),
+    };
+    text.replace(char::is_control, "\u{fffd}")
+}
+
+fn problem(Reply { status, body, .. }: &Reply) {
+    let text = |field: &str| body.get(field).filter(|value| !value.is_null()).map(plain);
+    let kind = slug(body).map(|slug| plain(&Value::from(slug))).unwrap_or_default();
+    let title = text("title").unwrap_or_else(|| "the answer does not say why".to_owned());
+    eprintln!("akashi: {status} {kind}: {title}");
+    for (label, field) in [("why", "detail"), ("field", "field"), ("existing", "existing"), ("what to do", "remedy")] {
+        if let Some(text) = text(field) {
+            eprintln!("  {label}: {text}");
+        }
+    }
+}
+
+/// The answer holds a certificate, which may hold a person's data: the file is its owner's alone.
+fn write_certificate(path: &Path, body: &Value) -> Result<(), CannotAsk> {
+    let octets = body["certificate"].as_str().unwrap_or_default().as_bytes();
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    let written = file.and_then(|mut file| file.write_all(octets).and_then(|()| file.sync_all()));
+    written.map_err(|source| CannotAsk::CertificateNotWritten { path: path.to_owned(), source })
+}
+
+/// How to ask the same again.
+pub(super) fn ask_again(idempotency_key: &str) {
+    let quoted = idempotency_key.replace('\'', r"'\''");
+    eprintln!("  to ask again: --idempotency-key '{quoted}'");
+}
+
+/// Nobody was asked, or the answer is lost.
+pub(super) fn cannot_ask(error: &CannotAsk) -> Ending {
+    eprintln!("akashi: {error}");
+    match error {
+        CannotAsk::Usage(_) => Ending::WrongUsage,
+        CannotAsk::Unreadable { .. }
+        | CannotAsk::TooLong { .. }
+        | CannotAsk::NotText { .. }
+        | CannotAsk::NotJson { .. }
+        | CannotAsk::NoSuchClient { .. }
+        | CannotAsk::Client(_)
+        | CannotAsk::UnknownStatus(_)
+        | CannotAsk::CertificateNotWritten { .. }
+        | CannotAsk::Randomness
+        | CannotAsk::System(_) => Ending::CouldNotAsk,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn ending_of(status: u16, body: Value) -> Option<Ending> {
+        ending(&Reply { status, location: None, body }).ok()
+    }
+
+    #[test]
+    fn what_may_be_asked_again_with_the_same_key_is_told_from_what_is_refused() {
+        for kind in ProblemKind::ALL {
+            let problem = ca::problem::Problem::new(*kind, "a test").to_json();
+            let again = kind.status() >= 500 || matches!(kind, ProblemKind::IssueUnderWay | ProblemKind::CutUnderWay);
+            let expected = if again { Ending::AskAgain } else { Ending::Refused };
+            assert_eq!(ending_of(kind.status(), problem), Some(expected), "{}", kind.slug());
+        }
+        assert_eq!(ending_of(202, json!({ "durable": true, "visible": false })), Some(Ending::AskAgain));
+        assert_eq!(ending_of(201, json!({})), Some(Ending::Done));
+        assert_eq!(ending_of(302, json!({})), None, "no door sends its callers elsewhere");
+    }
+
+    #[test]
+    fn a_name_can_neither_end_its_line_nor_command_a_terminal() {
+        let body = json!({ "parties": [{ "party": 2, "name": "Kiyose\n3\troot\u{1b}[2J" }], "certificate": "PEM\n" });
+        let telling = Telling { done: "parties", fields: &[], rows: Some(("parties", &["party", "name", "desk"])) };
+        let reply = Reply { status: 200, location: None, body };
+        let told = human(&telling, &reply, false);
+        assert_eq!(told, "party\tname\tdesk\n2\tKiyose\u{fffd}3\u{fffd}root\u{fffd}[2J\t-\n");
+        assert!(human(&telling, &reply, true).ends_with("\nPEM\n"));
+    }
+}

@@ -1,0 +1,128 @@
+//! The client commands against a server: what they print, write and end with.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `scene` | a server with a folder as sandboxes have, and the binary run as a client of it |
+//! | `consents` | a person's consent, from the provider's registration to the withdrawal |
+//! | `endings` | the exit codes and what is said with them |
+//! | `pages` | help texts and docs/commands.md against the commands; the commands against the doors |
+//! | `kept` | the connection that a client keeps |
+#![allow(unreachable_pub, reason = "parts of this test share what is public in them")]
+
+#[path = "commands/consents.rs"]
+mod consents;
+#[path = "commands/endings.rs"]
+mod endings;
+#[path = "commands/kept.rs"]
+mod kept;
+#[path = "commands/pages.rs"]
+mod pages;
+#[path = "commands/scene.rs"]
+mod scene;
+mod support;
+
+use std::os::unix::fs::PermissionsExt;
+
+use scene::{Scene, akashi};
+use serde_json::json;
+use support::openssl_with;
+
+#[test]
+fn a_desk_gets_certificates_again_by_serial_and_by_idempotency_key_and_revokes_one() {
+    let scene = Scene::new();
+    let example = akashi(&["desk", "request", "--example"], "").ends_with(0).out;
+    let card = scene.card("card.csr");
+    let (certificate, sandbox) = (scene.path("card.pem"), scene.sandbox());
+    let request = ["desk", "request", "--request", "-", "--csr", &card, "--out", &certificate, "--sandbox", &sandbox];
+
+    let issued = akashi(&[&request[..], &["--json"]].concat(), &example).ends_with(0);
+    let key = issued.fresh_key();
+    let answer = issued.json();
+    assert_eq!((answer["ca"].as_str(), answer["status"].as_str()), (Some("auth"), Some("good")));
+    let serial = answer["serial"].as_str().expect("a serial").to_owned();
+    let written = std::fs::read_to_string(&certificate).expect("the certificate is written");
+    assert_eq!(Some(written.as_str()), answer["certificate"].as_str());
+    let mode = std::fs::metadata(&certificate).expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "it may hold a person's data");
+
+    let again = akashi(&[&request[..], &["--json", "--idempotency-key", &key]].concat(), &example).ends_with(0);
+    assert_eq!(again.json(), answer, "the same key gets the same certificate");
+    assert!(!again.err.contains("idempotency key:"), "a key that was given is not told");
+
+    let by_key = scene.run(&["desk", "lookup-request", &key]).ends_with(0);
+    assert!(by_key.out.contains(&format!("serial: {serial}\n")), "{}", by_key.out);
+    let read = openssl_with(&["x509", "-noout", "-subject"], by_key.out.as_bytes());
+    assert!(read.status.success(), "openssl reads the certificate after the lines");
+
+    let revoked = scene.run(&["desk", "revoke", "auth", &serial, "--cause", "card_lost"]).ends_with(0);
+    assert!(revoked.out.contains(&format!("auth\t1\t{serial}\trevoked\tkeyCompromise\t")), "{}", revoked.out);
+    assert_eq!(scene.server.ocsp("auth", &serial).status, "revoked");
+    let by_serial = scene.run(&["desk", "certificate", "auth", &serial, "--json"]).ends_with(0).json();
+    assert_eq!(by_serial["reason"], "keyCompromise");
+}
+
+#[test]
+fn an_idempotency_key_of_odd_characters_is_found_again() {
+    let scene = Scene::new();
+    let (card, key) = (scene.card("card.csr"), "counter/3?no=%31#..;");
+    let example = akashi(&["desk", "request", "--example"], "").ends_with(0).out;
+    let request = scene.file("request.json", &example);
+    let issued = scene.run(&["desk", "request", "--request", &request, "--csr", &card, "--idempotency-key", key]);
+    issued.ends_with(0);
+    scene.run(&["desk", "lookup-request", key]).ends_with(0);
+}
+
+#[test]
+fn the_loss_line_holds_one_certificate_and_then_the_persons_and_the_register_ends_them() {
+    let scene = Scene::new();
+    let sign = scene.issue("sign");
+    let auth = scene.issue("auth");
+    let one = scene.run(&["hotline", "hold", "--certificate", "sign", &sign, "--json"]).ends_with(0).json();
+    assert_eq!(
+        one["certificates"],
+        json!([{ "ca": "sign", "key": 1, "serial": sign, "status": "held",
+        "reason": "certificateHold", "since": one["certificates"][0]["since"] }])
+    );
+    assert_eq!(scene.server.ocsp("auth", &auth).status, "good");
+
+    let code = scene.file("caller.txt", "12345678901\n");
+    let all = scene.run(&["hotline", "hold", "--resident-code-file", &code]).ends_with(0);
+    assert!(
+        all.out.starts_with("hold recorded\nvisible: true\nca\tkey\tserial\tstatus\treason\tsince\n"),
+        "{}",
+        all.out
+    );
+    assert_eq!(all.out.matches("\theld\tcertificateHold\t").count(), 2, "{}", all.out);
+    assert_eq!(scene.server.ocsp("auth", &auth).reason.as_deref(), Some("certificateHold"));
+
+    let example = akashi(&["residents", "report", "--example"], "").ends_with(0).out;
+    let sandbox = scene.sandbox();
+    let report = ["residents", "report", "--report", "-", "--sandbox", &sandbox, "--json"];
+    let reported = akashi(&report, &example).ends_with(0).json();
+    let states: Vec<_> =
+        reported["certificates"].as_array().expect("a list").iter().map(|one| &one["status"]).collect();
+    assert_eq!(states, ["revoked", "held"], "a move ends the signature certificate alone");
+}
+
+#[test]
+fn the_staff_registers_suspends_and_reinstates_parties_and_publishes_a_cut() {
+    let scene = Scene::new();
+    let listed = scene.run(&["admin", "parties"]).ends_with(0).out;
+    assert!(listed.starts_with("party\trole\tstate\tmunicipality\tdesk\tname\n"), "{listed}");
+    let row = listed.lines().find(|row| row.contains("Kiyose city hall")).expect("the desk is listed");
+    let number = row.split('\t').next().expect("its number");
+    assert_eq!(row.split('\t').collect::<Vec<_>>()[1..5], ["desk", "active", "13221", "003A"]);
+
+    let suspended = scene.run(&["admin", "suspend", number, "--because", "a test"]).ends_with(0).out;
+    assert!(suspended.starts_with("party suspended\n") && suspended.contains("state: suspended\n"), "{suspended}");
+    assert!(!suspended.contains("CERTIFICATE"), "nobody asked for a certificate");
+    let refused = scene.run(&["desk", "certificate", "auth", "1"]).ends_with(3);
+    assert!(refused.err.contains("403 party-suspended"), "{}", refused.err);
+    scene.run(&["admin", "reinstate", number, "--because", "the test goes on"]).ends_with(0);
+    scene.issue("auth");
+
+    let cut = scene.run(&["admin", "cut", "--because", "a test", "--json"]).ends_with(0).json();
+    assert!(cut["cut_number"].is_u64() && cut["manifest_url"].is_string(), "{cut}");
+    let parties = scene.run(&["admin", "parties", "--json"]).ends_with(0).json();
+    assert_eq!(parties["parties"].as_array().map(Vec::len), Some(listed.lines().count() - 1));
+}
