@@ -6,9 +6,12 @@
 //! | `consents` | a person's consent, from the provider's registration to the withdrawal |
 //! | `endings` | the exit codes and what is said with them |
 //! | `pages` | help texts and docs/commands.md against the commands; the commands against the doors |
+//! | `bodies` | what the commands of operators, providers and services send |
 //! | `kept` | the connection that a client keeps |
 #![allow(unreachable_pub, reason = "parts of this test share what is public in them")]
 
+#[path = "commands/bodies.rs"]
+mod bodies;
 #[path = "commands/consents.rs"]
 mod consents;
 #[path = "commands/endings.rs"]

@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use super::call::Role;
-use super::http::{Client, ClientFiles};
+use super::http::{ANSWER_WITHIN, Client, ClientFiles};
 use super::input::{CannotAsk, text};
 
 /// What `akashi sandbox` writes into its folder.
@@ -33,7 +33,7 @@ pub struct Connection {
     #[arg(long, global = true, value_name = "FILE", env = "AKASHI_KEY", hide_env_values = true)]
     key: Option<PathBuf>,
     /// How long an answer is waited for. A cut of a whole country takes minutes.
-    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 180, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = ANSWER_WITHIN.as_secs(), value_parser = clap::value_parser!(u64).range(1..=3_600))]
     wait_seconds: u64,
 }
 

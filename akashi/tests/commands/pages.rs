@@ -126,7 +126,12 @@ fn every_call_of_the_doors_has_a_command_with_an_example() {
             }
         }
     }
-    for (method, template) in calls_of_the_doors() {
+    let calls = calls_of_the_doors();
+    for (method, path) in &called {
+        let routed = calls.iter().any(|(how, template)| how == method && matches(template, path));
+        assert!(routed, "no door has the call {method} {path} of an example");
+    }
+    for (method, template) in calls {
         // A description of the calls is for programs, which fetch it as they fetch any file.
         if template.ends_with("/openapi.json") {
             continue;
