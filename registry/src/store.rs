@@ -202,7 +202,10 @@ impl Store {
     /// Opens the store for reading only, also while another process writes; sees it as it was at that moment.
     pub fn open_read_only(path: &Path) -> Result<Self, RegistryError> {
         let open = || {
-            let families = Family::ALL.map(|family| ColumnFamilyDescriptor::new(family.name(), Options::default()));
+            // A registry that an older akashi wrote last lacks the families that came since. Reading adds none.
+            let there = DB::list_cf(&Self::options(), path)?;
+            let families = Family::ALL.map(Family::name).into_iter().filter(|name| there.iter().any(|is| is == name));
+            let families = families.map(|name| ColumnFamilyDescriptor::new(name, Options::default()));
             DB::open_cf_descriptors_read_only(&Self::options(), path, families, false)
         };
         let mut opened = open();
@@ -233,8 +236,14 @@ impl Store {
         options
     }
 
+    /// A family to write to.
     pub(crate) fn family(&self, family: Family) -> &ColumnFamily {
-        self.db.cf_handle(family.name()).expect("every family is opened with the store")
+        self.readable(family).expect("every family is made when the store is opened for writing")
+    }
+
+    /// `None` is an empty family: one that came after the registry was last opened for writing.
+    fn readable(&self, family: Family) -> Option<&ColumnFamily> {
+        self.db.cf_handle(family.name())
     }
 
     pub(crate) const fn db(&self) -> &DB {
@@ -269,8 +278,12 @@ impl Store {
         family: Family,
         from: &[u8],
     ) -> impl Iterator<Item = Result<Pair, RegistryError>> + use<'a> {
-        self.db
-            .iterator_cf(self.family(family), IteratorMode::From(from, Direction::Forward))
+        let pairs = self
+            .readable(family)
+            .map(|family| self.db.iterator_cf(family, IteratorMode::From(from, Direction::Forward)));
+        pairs
+            .into_iter()
+            .flatten()
             .map(|pair| pair.map(|(key, value)| (key.into_vec(), value.into_vec())).map_err(storage("read")))
     }
 
@@ -309,11 +322,13 @@ fn collect_prefix(
 
 impl Reads for Store {
     fn get(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>, RegistryError> {
-        self.db.get_cf(self.family(family), key).map_err(storage("read"))
+        let value = self.readable(family).map(|family| self.db.get_cf(family, key)).transpose();
+        value.map(Option::flatten).map_err(storage("read"))
     }
 
     fn scan(&self, family: Family, prefix: &[u8]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, RegistryError> {
-        collect_prefix(self.db.iterator_cf(self.family(family), IteratorMode::From(prefix, Direction::Forward)), prefix)
+        let Some(family) = self.readable(family) else { return Ok(BTreeMap::new()) };
+        collect_prefix(self.db.iterator_cf(family, IteratorMode::From(prefix, Direction::Forward)), prefix)
     }
 }
 
@@ -335,20 +350,26 @@ impl<'s> Frozen<'s> {
         family: Family,
         from: &[u8],
     ) -> impl Iterator<Item = Result<Pair, RegistryError>> + use<'a, 's> {
-        self.snapshot
-            .iterator_cf(self.store.family(family), IteratorMode::From(from, Direction::Forward))
+        let pairs = self
+            .store
+            .readable(family)
+            .map(|family| self.snapshot.iterator_cf(family, IteratorMode::From(from, Direction::Forward)));
+        pairs
+            .into_iter()
+            .flatten()
             .map(|pair| pair.map(|(key, value)| (key.into_vec(), value.into_vec())).map_err(storage("read")))
     }
 }
 
 impl Reads for Frozen<'_> {
     fn get(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>, RegistryError> {
-        self.snapshot.get_cf(self.store.family(family), key).map_err(storage("read"))
+        let value = self.store.readable(family).map(|family| self.snapshot.get_cf(family, key)).transpose();
+        value.map(Option::flatten).map_err(storage("read"))
     }
 
     fn scan(&self, family: Family, prefix: &[u8]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, RegistryError> {
-        let pairs =
-            self.snapshot.iterator_cf(self.store.family(family), IteratorMode::From(prefix, Direction::Forward));
+        let Some(family) = self.store.readable(family) else { return Ok(BTreeMap::new()) };
+        let pairs = self.snapshot.iterator_cf(family, IteratorMode::From(prefix, Direction::Forward));
         collect_prefix(pairs, prefix)
     }
 }
