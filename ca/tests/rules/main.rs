@@ -1,7 +1,9 @@
 //! The rules of the CA as stories: a real registry in a folder of its own, a software token that fails when asked to, a
 //! clock that stands where a story sets it. One module per thing that can happen.
+mod applications;
 mod concurrency;
 mod consent;
+mod disclosures;
 mod failures;
 mod forgetting;
 mod issue;
@@ -11,6 +13,7 @@ mod personal;
 mod recovery;
 mod refusals;
 mod residents;
+mod services;
 mod support;
 mod validity;
 mod visibility;

@@ -2,20 +2,24 @@
 use std::fmt::{Debug, Write};
 use std::path::{Path, PathBuf};
 
+use ca::consent::ApplicationRecord;
+use ca::disclosure::DisclosureRecord;
 use ca::record::{IssueRecord, PersonRecord};
-use pki::identity::Ca;
+use pki::identity::{Ca, Serial};
 use pki::person::{Address, FourInfo, PersonName, Sex};
+use registry::event::CertificatePlace;
 use registry::state::StateReads;
 use serde_json::{Value, json};
 
-use crate::support::{World, application};
+use crate::support::{BANK, Card, World, application, consent_to, jst, withdrawal_of};
 
 const RESIDENT_CODE: &str = "83920174655";
 const NAME: &str = "両儀　式";
 const ADDRESS: &str = "東京都清瀬市竹丘三丁目１４番１５号伽藍の堂";
 
 /// What would tell who it is: also the date of birth as requests, certificates and notAfter write it.
-const PLANTED: [&str; 8] = [NAME, "両儀", ADDRESS, "伽藍の堂", RESIDENT_CODE, "1986-09-23", "19860923", "2031-09-23"];
+const PLANTED: [&str; 9] =
+    [NAME, "両儀", ADDRESS, "伽藍の堂", RESIDENT_CODE, "1986-09-23", "19860923", "2031-09-23", "of-a-person"];
 
 fn planted(ca: Ca) -> Value {
     let mut body = application(ca, RESIDENT_CODE);
@@ -50,10 +54,39 @@ fn live(world: &World) {
         let told = refused.body.to_string();
         assert!(PLANTED.iter().all(|text| !told.contains(text)), "{pointer}: {told}");
     }
+    live_with_consents(world);
     world.hold("hold", RESIDENT_CODE);
     world.revoke("revoke", (Ca::Auth, auth), "card_lost");
     world.report("move", RESIDENT_CODE, "moved");
     world.report("refused", RESIDENT_CODE, NAME);
+}
+
+/// Consents, is told of, and withdraws; refusals included.
+fn live_with_consents(world: &World) {
+    let card = Card::issued(world, "card", planted(Ca::Sign));
+    let all = ["氏名", "住所", "生年月日", "性別"];
+    let paper = consent_to(BANK, &all, "of a person", world.now());
+    assert!(paper.contains(PLANTED[8]));
+    for (key, paper, status) in [
+        ("malformed", paper.replace("氏名", NAME), 422),
+        ("more", paper.replace("<申請番号>", &format!("{ADDRESS}<申請番号>")), 422),
+        ("another name", paper.replace(BANK.1, NAME), 422),
+        ("consent", paper.clone(), 201),
+        ("used", paper, 409),
+    ] {
+        let reply = world.consent(key, &card.signs(&paper));
+        let told = reply.body.to_string();
+        assert_eq!(reply.status, status, "{told}");
+        assert!(PLANTED.iter().all(|text| !told.contains(text)), "{told}");
+    }
+    world.clock.set(jst("2026-11-22", 12, 0, 0));
+    Card::issued(world, "newer card", planted(Ca::Sign));
+    let told = world.latest("asked", card.serial);
+    assert_eq!(told.body["info"]["name"], json!(NAME));
+    assert_eq!(world.latest("asked", card.serial), told);
+    let newest = Card::issued(world, "newest card", planted(Ca::Sign));
+    let withdrawal = withdrawal_of(BANK, "of a person", world.now());
+    assert_eq!(world.withdraw("withdrawal", &newest.signs(&withdrawal)).status, 200);
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -67,7 +100,7 @@ fn holds(octets: &[u8], text: &str) -> bool {
 
 #[test]
 fn no_file_of_the_registry_tells_who_anybody_is() {
-    let mut world = World::new();
+    let mut world = World::with_services();
     live(&world);
     // The write-ahead log first; the next start moves what it holds into tables.
     for kind in ["log", "sst"] {
@@ -87,7 +120,7 @@ fn no_file_of_the_registry_tells_who_anybody_is() {
 
 #[test]
 fn no_debug_output_tells_who_anybody_is() {
-    let world = World::new();
+    let world = World::with_services();
     live(&world);
     let mut printed = String::new();
     let mut print = |value: &dyn Debug| writeln!(printed, "{value:?}").unwrap();
@@ -120,6 +153,14 @@ fn no_debug_output_tells_who_anybody_is() {
     };
     let octets = NAME.as_bytes().to_vec();
     print(&IssueRecord { octets, person: PersonRecord::new(&person), not_after_seconds: 1_947_942_000 });
+
+    print(&ApplicationRecord {
+        application: NAME.as_bytes().to_vec(),
+        signature: NAME.as_bytes().to_vec(),
+        form: "raw".to_owned(),
+        signer: CertificatePlace { ca: Ca::Sign, serial: Serial::FIRST },
+    });
+    print(&DisclosureRecord { answer: NAME.as_bytes().to_vec() });
 
     for text in PLANTED {
         assert!(!printed.contains(text), "{text}");

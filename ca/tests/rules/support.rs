@@ -21,13 +21,14 @@ use pki::oid::Oid;
 use pki::time::UnixTime;
 use registry::event::{Actor, Door, Event, FixedSettings};
 use registry::row::Open;
+use registry::seal::VaultError;
 use registry::state::{CertificateRecord, Counter, StateReads};
 use registry::writer::Durability;
 use registry::{Clock, Registry, RegistryError, Store};
 use serde_json::Value;
 
 pub(crate) use calls::{Doors, Reply};
-pub(crate) use consents::{BANK, Card, consent_to, withdrawal_of};
+pub(crate) use consents::{BANK, Card, SHOP, base64, consent_to, withdrawal_of};
 pub(crate) use people::{Party, application, certification_request, change, jst, rsa_certification_request};
 pub(crate) use seams::{Nodes, Steps, TestClock, TestToken};
 use seams::{PartyNames, Signer, TokenSeams, ca_label, hash_label, randomness, sign};
@@ -204,6 +205,12 @@ impl World {
         let record = row.sealed.unwrap().open(&seams, &format!("{ca}/{serial}/intended")).unwrap();
         let record: IssueRecord = minicbor::decode(&record).unwrap();
         record.octets.clone()
+    }
+
+    /// What the sealed part of a row opens to in that place.
+    pub(crate) fn opened(&self, row: u64, place: &str) -> Result<Vec<u8>, VaultError> {
+        let sealed = self.store().row(row).unwrap().unwrap().sealed.expect("the row has a sealed part");
+        sealed.open(&TokenSeams(Arc::clone(&self.token)), place).map(|octets| octets.to_vec())
     }
 
     /// Serials of that CA that are issued and neither held nor revoked.
