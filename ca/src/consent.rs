@@ -28,7 +28,7 @@ fn in_force(received_on: CivilDate) -> (UnixTime, UnixTime) {
 }
 
 /// A consent and its withdrawal are kept for ten years from the day after the last day on which a consent received then
-/// is in force, so that a withdrawal outlives what it withdrew. The law's own term is not known: our inference [G].
+/// is in force, so that a withdrawal outlives what it withdrew. The term is taken, not known (facts 4.2).
 fn kept_until(received_on: CivilDate) -> RetentionYear {
     retention_year(received_on.plus_years(CONSENT_YEARS))
 }
@@ -143,10 +143,8 @@ impl Authority {
         let unknown =
             || Problem::new(ProblemKind::UnknownConsent, "no consent for this operator's services has this number");
         let (service, record) = self.registry().store().consent(consent)?.ok_or_else(unknown)?;
-        self.own_service(caller, service).map_err(|problem| match problem.kind() {
-            ProblemKind::NotYourService => unknown(),
-            _ => problem,
-        })?;
+        self.own_service(caller, service)
+            .map_err(|problem| if problem.kind() == ProblemKind::NotYourService { unknown() } else { problem })?;
         Ok(Answer::ok(consent_json(consent, service, &record, self.outside.clock.now())))
     }
 

@@ -50,8 +50,8 @@ fn disclosure_place(request: &RequestId) -> String {
     format!("disclosure/{}/{}", request.party.0, registry::store::hex(&request.key_hash))
 }
 
-/// A disclosure is kept for ten years from the day after it, to answer the person who asks what was told when
-/// (facts 4.2). The law's own term is not known: our inference [G].
+/// A disclosure is kept for ten years from the day after it, to answer the person who asks what was told when. The term is
+/// taken, not known (facts 4.2).
 fn kept_until(told_on: CivilDate) -> RetentionYear {
     retention_year(told_on)
 }

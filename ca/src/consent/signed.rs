@@ -142,10 +142,10 @@ impl Authority {
         let serial = serial.ok_or_else(not_issued)?;
         let record = self.registry().store().certificate(Ca::Sign, serial)?;
         let record = record.filter(|record| record.issued_row.is_some()).ok_or_else(not_issued)?;
-        let issued = self.issue_record(Ca::Sign, serial, &record).map_err(|problem| match problem.kind() {
+        let issued = self.issue_record(Ca::Sign, serial, &record).map_err(|problem| {
             // Forgotten: it expired ten years ago at least.
-            ProblemKind::UnknownCertificate => not_good("the signer's certificate has expired"),
-            _ => problem,
+            let forgotten = problem.kind() == ProblemKind::UnknownCertificate;
+            if forgotten { not_good("the signer's certificate has expired") } else { problem }
         })?;
         if issued.octets == der { Ok((serial, record, issued)) } else { Err(not_issued()) }
     }
