@@ -2,7 +2,7 @@
 //! commands are in [`crate::client::tell`].
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use pki::time::UnixTime;
 
 use crate::client::Door;
@@ -35,6 +35,11 @@ pub enum Command {
     Init(InitArguments),
     /// Run: the public listener, the doors, the publisher, the metrics.
     Serve(ServeArguments),
+    /// Print a door's OpenAPI document, octet for octet as the door serves it.
+    Openapi {
+        /// Which door.
+        door: DoorArgument,
+    },
     /// Check the log.
     Audit {
         /// How.
@@ -62,7 +67,7 @@ impl Command {
     /// What a client command does; nothing of the others.
     pub fn deed(&self) -> Option<Deed<'_>> {
         match self {
-            Self::Config | Self::Init(_) | Self::Serve(_) | Self::Audit { .. } => None,
+            Self::Config | Self::Init(_) | Self::Serve(_) | Self::Openapi { .. } | Self::Audit { .. } => None,
             Self::Desk(door) => Some(door.command.deed()),
             Self::Hotline(door) => Some(door.command.deed()),
             Self::Residents(door) => Some(door.command.deed()),
@@ -70,6 +75,21 @@ impl Command {
             Self::Admin(door) => Some(door.command.deed()),
         }
     }
+}
+
+/// A door that has calls.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum DoorArgument {
+    /// Municipal issuance desks.
+    Desk,
+    /// The loss line.
+    Hotline,
+    /// The resident register.
+    Residents,
+    /// Platform operators.
+    Operators,
+    /// The CA's staff.
+    Admin,
 }
 
 /// How to check the log.

@@ -45,6 +45,13 @@ struct RawPublic {
 struct RawApi {
     listen: SocketAddr,
     hostnames: Vec<String>,
+    #[serde(default = "default_refusals")]
+    refusals_per_minute_max: u32,
+}
+
+/// A busy desk mistypes a few; a program gone wild would fill the log, which is kept for ever.
+const fn default_refusals() -> u32 {
+    120
 }
 
 #[derive(Debug, Deserialize)]
@@ -152,6 +159,8 @@ pub struct Config {
     pub api_listen: SocketAddr,
     /// Names in the doors' TLS certificate.
     pub api_hostnames: Vec<String>,
+    /// Refused requests that one party gets recorded in a minute.
+    pub refusals_per_minute_max: u32,
     /// Metrics.
     pub metrics_listen: SocketAddr,
     /// Names, policies, URLs.
@@ -182,6 +191,10 @@ impl Config {
         if raw.api.hostnames.is_empty() {
             return Err(("api.hostnames", "name at least one host under which clients reach the doors".to_owned()));
         }
+        if raw.api.refusals_per_minute_max == 0 {
+            let reason = "at least 1: with 0 the doors would refuse everything, and record nothing of it".to_owned();
+            return Err(("api.refusals_per_minute_max", reason));
+        }
         let schedule =
             Schedule::parse(&raw.crl.schedule, &raw.crl.zone).map_err(|error| ("crl.schedule", error.to_string()))?;
         // nextUpdate must outlive the next cut by twice the longest repair (I9), and I14 bounds it from above.
@@ -200,6 +213,7 @@ impl Config {
             public_listen: raw.public.listen,
             api_listen: raw.api.listen,
             api_hostnames: raw.api.hostnames,
+            refusals_per_minute_max: raw.api.refusals_per_minute_max,
             metrics_listen: raw.metrics.listen,
             profile,
             schedule,
@@ -261,6 +275,7 @@ mod tests {
         assert!(refusal("data_dir =", "datadir =").contains("unknown field `datadir`"));
         assert!(refusal("organization = \"JPKI-TEST\"\n", "").contains("missing field `organization`"));
         assert!(refusal("\"0 0 7 * * *\"", "\"0 7 * * *\"").contains("0 0 7 * * *"));
+        assert!(refusal("minute_max = 120", "minute_max = 0").contains("at least 1"));
         assert!(refusal("validity_hours = 48", "validity_hours = 24").contains("26 to 240"));
         assert!(refusal("base_url = \"http:", "base_url = \"https:").contains("http://host"));
         assert!(refusal("rsa-2048-sha256\"", "rsa-1024\"").contains("ecdsa-p384-sha384"));

@@ -3,7 +3,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`cli`], [`config`], [`folder`], [`failure`] | the command line; the configuration; the data folder; what ends the process |
-//! | [`init`], [`serve`], [`audit`] | the commands |
+//! | [`init`], [`serve`], [`audit`], [`openapi`] | the commands |
 //! | [`clock`], [`keys`], [`delegation`] | the real time and randomness; keys as handles; OCSP keys renewed |
 //! | [`feed`], [`ledger`] | the log's followers: the status index, the publisher's view |
 //! | [`mark`] | outside the registry, where the log's end was: an older copy is noticed |
@@ -25,6 +25,7 @@ pub mod ledger;
 pub mod listen;
 pub mod mark;
 pub mod observe;
+pub mod openapi;
 pub mod serve;
 pub mod steps;
 pub mod tls;
@@ -48,6 +49,7 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
             println!("initialised {}", config.data_dir.display());
         }
         Command::Serve(arguments) => serve::serve(&Config::load(&arguments.config.config)?, arguments.clock_starts_at)?,
+        Command::Openapi { door } => print!("{}", openapi::document(door)),
         Command::Audit { command: AuditCommand::Verify(argument) } => audit::audit(&Config::load(&argument.config)?)?,
         Command::Desk(door) => return Ok(client::run(door, &clock::randomness())),
         Command::Hotline(door) => return Ok(client::run(door, &clock::randomness())),

@@ -99,7 +99,7 @@ async fn run<T>(
     let cuts = cuts::routes(parts.door_state(), publisher.handle);
     let public_router: Router =
         public_routes(Arc::clone(&parts.watched)).merge(parts.ocsp_routes()).merge(parts.crl_routes(config));
-    let api_router = cuts.merge(ca::doors::routes(parts.door_state()));
+    let api_router = ca::doors::routes(parts.door_state(), cuts);
     let tls = Security::MutualTls {
         config: parts.door_tls.config(),
         failures: parts.watched.metrics.handshake_failures.clone(),

@@ -1,6 +1,7 @@
 //! What a call is answered with when it is not refused.
 use std::fmt;
 
+use serde::Serialize;
 use serde_json::Value;
 
 /// An answer in JSON.
@@ -23,12 +24,17 @@ impl fmt::Debug for Answer {
 
 impl Answer {
     /// 200.
-    pub const fn ok(body: Value) -> Self {
-        Self { status: 200, body, location: None }
+    pub fn ok(body: impl Serialize) -> Self {
+        Self { status: 200, body: json(body), location: None }
     }
 
     /// 201, with the path of what was made.
-    pub const fn created(body: Value, location: String) -> Self {
-        Self { status: 201, body, location: Some(location) }
+    pub fn created(body: impl Serialize, location: String) -> Self {
+        Self { status: 201, body: json(body), location: Some(location) }
     }
+}
+
+/// A body in JSON. Bodies are our own types: with text as keys, and numbers that JSON has.
+pub(crate) fn json(body: impl Serialize) -> Value {
+    serde_json::to_value(body).expect("an answer's body is JSON")
 }

@@ -9,35 +9,44 @@ use pki::text::TextError;
 use pki::time::{CivilDate, ImpossibleDate};
 use pki::validity::may_hold_signature_certificate;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::authority::{Authority, Caller};
+use crate::doors::forms::{
+    AddressText, BirthDateWord, CaWord, Day, MunicipalityWord, NameText, RequestPem, ResidentCode, SexWord,
+    Substitutions,
+};
 use crate::doors::read_body;
 use crate::problem::{Problem, ProblemKind};
 
 /// 住民票コード has eleven digits (住民基本台帳法施行規則 第1条).
 const RESIDENT_CODE_DIGITS: usize = 11;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct ApplicationBody {
-    ca: String,
-    municipality: String,
-    resident_code: String,
+pub(crate) struct ApplicationBody {
+    ca: CaWord,
+    /// The desk's own.
+    municipality: MunicipalityWord,
+    resident_code: ResidentCode,
     person: PersonBody,
-    card_expires_on: Option<String>,
-    stay_ends_on: Option<String>,
-    csr: String,
+    /// The card's last day.
+    card_expires_on: Option<Day>,
+    /// The last day of a limited stay.
+    stay_ends_on: Option<Day>,
+    csr: RequestPem,
 }
 
-#[derive(Deserialize)]
+/// 基本4情報, as the resident register has them.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct PersonBody {
-    name: String,
-    name_substitutions: Option<String>,
-    sex: String,
-    birth_date: String,
-    address: String,
-    address_substitutions: Option<String>,
+    name: NameText,
+    name_substitutions: Option<Substitutions>,
+    sex: SexWord,
+    birth_date: BirthDateWord,
+    address: AddressText,
+    address_substitutions: Option<Substitutions>,
 }
 
 /// A judged request.
@@ -65,20 +74,20 @@ impl Application {
     pub fn judge(authority: &Authority, caller: &Caller, body: &[u8]) -> Result<Self, Problem> {
         let body: ApplicationBody = read_body(body)?;
         let today = authority.outside.clock.now().jst_date();
-        let ca: Ca = body.ca.parse().map_err(|error: pki::identity::IdentityError| {
+        let ca: Ca = body.ca.0.parse().map_err(|error: pki::identity::IdentityError| {
             Problem::of_field(ProblemKind::NotInForm, "ca", error.to_string())
         })?;
-        let (desk, municipality) = place(caller, &body.municipality, today)?;
+        let (desk, municipality) = place(caller, &body.municipality.0, today)?;
         let person = person(&body.person, today)?;
-        let card_expires_on = date("card_expires_on", body.card_expires_on.as_deref())?;
-        let stay_ends_on = date("stay_ends_on", body.stay_ends_on.as_deref())?;
+        let card_expires_on = date("card_expires_on", body.card_expires_on.as_ref())?;
+        let stay_ends_on = date("stay_ends_on", body.stay_ends_on.as_ref())?;
         // The latest possible day of birth decides: whoever may still be under 15 gets none (facts 1.7).
         if ca == Ca::Sign && !may_hold_signature_certificate(person.birth_date.latest(), today) {
             let detail = "a signature certificate needs a holder of 15 years or more";
             return Err(Problem::of_field(ProblemKind::UnderFifteen, "person.birth_date", detail));
         }
-        let public_key = public_key(authority, body.csr.as_bytes())?;
-        let resident = authority.resident(&body.resident_code)?;
+        let public_key = public_key(authority, body.csr.0.as_bytes())?;
+        let resident = authority.resident(&body.resident_code.0)?;
         Ok(Self { ca, municipality, desk, resident, person, card_expires_on, stay_ends_on, public_key })
     }
 
@@ -104,10 +113,11 @@ fn place(caller: &Caller, code: &str, today: CivilDate) -> Result<(DeskId, &'sta
 }
 
 fn person(body: &PersonBody, today: CivilDate) -> Result<FourInfo, Problem> {
-    let name = PersonName::new(&body.name, body.name_substitutions.as_deref());
-    let address = Address::new(&body.address, body.address_substitutions.as_deref());
-    let sex: Result<Sex, _> = body.sex.parse();
-    let birth_date: Result<BirthDate, BirthDateError> = body.birth_date.parse();
+    let flags = |substitutions: &Option<Substitutions>| substitutions.as_ref().map(|flags| flags.0.clone());
+    let name = PersonName::new(&body.name.0, flags(&body.name_substitutions).as_deref());
+    let address = Address::new(&body.address.0, flags(&body.address_substitutions).as_deref());
+    let sex: Result<Sex, _> = body.sex.0.parse();
+    let birth_date: Result<BirthDate, BirthDateError> = body.birth_date.0.parse();
     let birth_date = birth_date.and_then(|date| date.refuse_future(today));
     Ok(FourInfo {
         name: name.map_err(|error| text_problem(["person.name", "person.name_substitutions"], &error))?,
@@ -129,9 +139,9 @@ fn text_problem([text, substitutions]: [&'static str; 2], error: &TextError) -> 
     Problem::of_field(kind, field, error.to_string())
 }
 
-fn date(field: &'static str, text: Option<&str>) -> Result<Option<CivilDate>, Problem> {
+fn date(field: &'static str, day: Option<&Day>) -> Result<Option<CivilDate>, Problem> {
     let impossible = |error: ImpossibleDate| Problem::of_field(ProblemKind::ImpossibleDate, field, error.to_string());
-    text.map(|text| text.parse().map_err(impossible)).transpose()
+    day.map(|day| day.0.parse().map_err(impossible)).transpose()
 }
 
 fn public_key(authority: &Authority, csr: &[u8]) -> Result<PublicKey, Problem> {

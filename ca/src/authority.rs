@@ -38,6 +38,8 @@ pub struct Surroundings {
     pub randomness: Arc<dyn SecureRandom + Send + Sync>,
     /// Told after each durable step.
     pub step: StepHook,
+    /// Refused requests that one party gets recorded in a minute; after them it is refused unrecorded.
+    pub refusals_per_minute_max: u32,
 }
 
 /// The CA.
@@ -46,10 +48,6 @@ pub struct Authority {
     turns: Turns,
     refusals: Mutex<Refusals>,
 }
-
-/// Refused requests that one party gets recorded in a minute. A busy desk mistypes a few; a program gone wild would fill
-/// the log, which is kept for ever.
-const REFUSALS_PER_MINUTE_MAX: u32 = 120;
 
 /// How many refusals of each actor were recorded in the present minute.
 #[derive(Default)]
@@ -173,8 +171,9 @@ impl Authority {
 
     /// Refuses an actor that was refused too often in this minute. Unregistered ones share one count.
     pub(crate) fn refuse_the_refused(&self, actor: Actor) -> Result<(), Problem> {
-        if self.count_refusal(actor, 0) >= REFUSALS_PER_MINUTE_MAX {
-            let detail = format!("more than {REFUSALS_PER_MINUTE_MAX} requests were refused in this minute");
+        let max = self.outside.refusals_per_minute_max;
+        if self.count_refusal(actor, 0) >= max {
+            let detail = format!("more than {max} requests were refused in this minute");
             return Err(Problem::new(ProblemKind::TooManyRefusals, detail));
         }
         Ok(())

@@ -3,19 +3,22 @@ mod application;
 mod signed;
 
 use pki::time::{CivilDate, UnixTime};
-use registry::consent::{ConsentId, Item, Items, ServiceId};
+use registry::consent::{ConsentId, ServiceId};
 use registry::event::Event;
 use registry::seal::RetentionYear;
 use registry::state::{ConsentRecord, Counter, StateReads};
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::answer::Answer;
 use crate::authority::{Asked, Authority, Caller, Ruling, keep};
+use crate::doors::forms::{ItemWord, Time};
 use crate::problem::{Problem, ProblemKind};
 use crate::record::retention_year;
 pub use application::APPLICATION_OCTETS_MAX;
 use application::Purpose;
 pub use signed::ApplicationRecord;
+pub(crate) use signed::SignedBody;
 use signed::{Signed, application_place};
 
 /// How long a consent is in force, from the day after its receipt (facts 4.2).
@@ -38,29 +41,58 @@ pub(crate) fn year_changed() -> Problem {
     Problem::new(ProblemKind::RegistryUnavailable, "the year changed during the request")
 }
 
-/// The words for items.
-pub(crate) fn items_json(items: Items) -> Value {
-    items.iter().map(Item::word).collect()
+/// A consent.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ConsentAnswer {
+    consent: u64,
+    service: u32,
+    /// What may be told.
+    items: Vec<ItemWord>,
+    /// The day after receipt, at its first second.
+    in_force_from: Time,
+    /// The tenth anniversary of receipt, at its last second.
+    in_force_until: Time,
+    state: ConsentState,
+    /// Of a withdrawn one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    withdrawn_at: Option<Time>,
 }
 
-fn consent_json(consent: ConsentId, service: ServiceId, record: &ConsentRecord, now: UnixTime) -> Value {
-    let mut body = json!({
-        "consent": consent.0,
-        "service": service.0,
-        "items": items_json(record.items),
-        "in_force_from": record.in_force_from.to_string(),
-        "in_force_until": record.in_force_until.to_string(),
-    });
-    body["state"] = json!(match record.withdrawal {
-        Some(withdrawal) => {
-            body["withdrawn_at"] = json!(withdrawal.at.to_string());
-            "withdrawn"
-        }
-        None if now < record.in_force_from => "not_yet_in_force",
-        None if now > record.in_force_until => "expired",
-        None => "in_force",
-    });
-    body
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum ConsentState {
+    NotYetInForce,
+    InForce,
+    Withdrawn,
+    Expired,
+}
+
+/// What a withdrawal ended.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct WithdrawalAnswer {
+    service: u32,
+    /// The consents' numbers.
+    withdrawn: Vec<u64>,
+    withdrawn_at: Time,
+}
+
+fn consent_answer(consent: ConsentId, service: ServiceId, record: &ConsentRecord, now: UnixTime) -> ConsentAnswer {
+    let state = match record.withdrawal {
+        Some(_) => ConsentState::Withdrawn,
+        None if now < record.in_force_from => ConsentState::NotYetInForce,
+        None if now > record.in_force_until => ConsentState::Expired,
+        None => ConsentState::InForce,
+    };
+    ConsentAnswer {
+        consent: consent.0,
+        service: service.0,
+        items: record.items.iter().map(|item| ItemWord(item.word().to_owned())).collect(),
+        in_force_from: Time(record.in_force_from.to_string()),
+        in_force_until: Time(record.in_force_until.to_string()),
+        state,
+        withdrawn_at: record.withdrawal.map(|withdrawal| Time(withdrawal.at.to_string())),
+    }
 }
 
 /// The consent under which a service may be told at that second: the newest one that is in force and not withdrawn.
@@ -129,7 +161,7 @@ impl Authority {
             };
             transaction.append(event, Some(sealed))?;
             let record = ConsentRecord { items, in_force_from, in_force_until, withdrawal: None };
-            let body = consent_json(consent, service, &record, now);
+            let body = consent_answer(consent, service, &record, now);
             let answer = Answer::created(body, format!("/operators/v1/consents/{}", consent.0));
             keep(transaction, request, &answer)?;
             Ok(answer)
@@ -145,7 +177,7 @@ impl Authority {
         let (service, record) = self.registry().store().consent(consent)?.ok_or_else(unknown)?;
         self.own_service(caller, service)
             .map_err(|problem| if problem.kind() == ProblemKind::NotYourService { unknown() } else { problem })?;
-        Ok(Answer::ok(consent_json(consent, service, &record, self.outside.clock.now())))
+        Ok(Answer::ok(consent_answer(consent, service, &record, self.outside.clock.now())))
     }
 
     /// `POST /operators/v1/consent-withdrawals`
@@ -181,7 +213,8 @@ impl Authority {
             let (application_hash, applied_at) = (standing.application_hash, standing.applied_at);
             let event = Event::ConsentWithdrawn { service, resident, application_hash, applied_at };
             transaction.append(event, Some(sealed))?;
-            let body = json!({ "service": service.0, "withdrawn": withdrawn, "withdrawn_at": now.to_string() });
+            let withdrawn_at = Time(now.to_string());
+            let body = WithdrawalAnswer { service: service.0, withdrawn, withdrawn_at };
             let answer = Answer::ok(body);
             keep(transaction, request, &answer)?;
             Ok(answer)

@@ -11,23 +11,84 @@ use registry::consent::{ConsentId, DisclosureId, Item, Items, ServiceId};
 use registry::event::{CertificatePlace, Event, RequestId, StoredItems};
 use registry::seal::RetentionYear;
 use registry::state::{CertificateRecord, ConsentRecord, Counter, RequestOutcome, StateReads};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
 use zeroize::Zeroize;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, json};
 use crate::authority::{Asked, Authority, Caller, Ruling};
 use crate::consent::{effective_consent, year_changed};
+use crate::doors::forms::{CaWord, SerialWord, SexWord};
 use crate::doors::read_body;
 use crate::problem::{Problem, ProblemKind};
 use crate::record::{PersonRecord, retention_year};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct LatestInfoBody {
+pub(crate) struct LatestInfoBody {
+    /// The service that asks.
     service: u32,
-    ca: String,
-    serial: String,
+    ca: CaWord,
+    serial: SerialWord,
+}
+
+/// What is told of a person.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct LatestInfo {
+    /// The number under which it is on record that this was told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = true, nullable = false)]
+    disclosure: Option<u64>,
+    /// The consent under which it is told.
+    consent: u64,
+    service: u32,
+    asked: AskedCertificate,
+    /// The person has a newer signature certificate than the one asked about.
+    newer: bool,
+    certificate: LatestCertificate,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    info: Option<Info>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct AskedCertificate {
+    ca: CaWord,
+    serial: SerialWord,
+}
+
+/// The person's latest signature certificate.
+#[derive(Serialize, ToSchema)]
+struct LatestCertificate {
+    ca: CaWord,
+    #[schema(minimum = 1)]
+    key: u16,
+    serial: SerialWord,
+}
+
+/// The latest 4 info (最新の利用者情報), as far as the person consented, in the forms in which desks send them.
+#[derive(Default, Serialize, ToSchema)]
+#[schema(example = json!({ "name": "浅上　藤乃", "name_substitutions": "00000" }))]
+struct Info {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    name_substitutions: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    address: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    address_substitutions: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    birth_date: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    sex: Option<SexWord>,
 }
 
 /// The sealed part of a disclosure: exactly what was answered, in JSON, but for the disclosure's own number.
@@ -213,8 +274,8 @@ impl Authority {
 fn place(body: &LatestInfoBody) -> Result<CertificatePlace, Problem> {
     let not_in_form =
         |field| move |error: IdentityError| Problem::of_field(ProblemKind::NotInForm, field, error.to_string());
-    let ca = body.ca.parse().map_err(not_in_form("ca"))?;
-    let serial = body.serial.parse().map_err(not_in_form("serial"))?;
+    let ca = body.ca.0.parse().map_err(not_in_form("ca"))?;
+    let serial = body.serial.0.parse().map_err(not_in_form("serial"))?;
     Ok(CertificatePlace { ca, serial })
 }
 
@@ -223,45 +284,45 @@ fn unknown_signature_certificate() -> Problem {
 }
 
 fn numbered(mut answer: Value, disclosure: DisclosureId) -> Value {
-    answer["disclosure"] = json!(disclosure.0);
+    answer["disclosure"] = disclosure.0.into();
     answer
 }
 
 fn answer_json(found: &Found, person: &PersonRecord) -> Result<Value, Problem> {
-    let CertificatePlace { ca, serial } = found.told();
-    let mut answer = json!({
-        "consent": found.consent.0.0,
-        "service": found.service.0,
-        "asked": { "ca": found.asked.ca.word(), "serial": found.asked.serial.to_string() },
-        "newer": found.items().is_some(),
-        "certificate": { "ca": ca.word(), "key": found.latest.key.get(), "serial": serial.to_string() },
-    });
-    if let Some(items) = found.items() {
-        answer["info"] = info_json(items, person)?;
-    }
-    Ok(answer)
+    let place = |place: CertificatePlace| (CaWord(place.ca.word().to_owned()), SerialWord(place.serial.to_string()));
+    let ((asked_ca, asked_serial), (ca, serial)) = (place(found.asked), place(found.told()));
+    Ok(json(LatestInfo {
+        disclosure: None,
+        consent: found.consent.0.0,
+        service: found.service.0,
+        asked: AskedCertificate { ca: asked_ca, serial: asked_serial },
+        newer: found.items().is_some(),
+        certificate: LatestCertificate { ca, key: found.latest.key.get(), serial },
+        info: found.items().map(|items| info(items, person)).transpose()?,
+    }))
 }
 
 /// The items, in the forms in which desks send them.
-fn info_json(items: Items, person: &PersonRecord) -> Result<Value, Problem> {
+fn info(items: Items, person: &PersonRecord) -> Result<Info, Problem> {
     let damaged = || Problem::new(ProblemKind::Internal, "a stored person does not read");
-    let mut info = json!({});
+    let mut info = Info::default();
     for item in items.iter() {
         match item {
             Item::Name => {
-                info["name"] = json!(person.name);
-                info["name_substitutions"] = json!(person.name_substitutions);
+                info.name = Some(person.name.clone());
+                info.name_substitutions = Some(person.name_substitutions.clone());
             }
             Item::Address => {
-                info["address"] = json!(person.address);
-                info["address_substitutions"] = json!(person.address_substitutions);
+                info.address = Some(person.address.clone());
+                info.address_substitutions = Some(person.address_substitutions.clone());
             }
             Item::BirthDate => {
                 let date = BirthDate::from_certificate_form(&person.birth_date).ok_or_else(damaged)?;
-                info["birth_date"] = json!(date.to_string());
+                info.birth_date = Some(date.to_string());
             }
             Item::Sex => {
-                info["sex"] = json!(Sex::from_certificate_digit(&person.sex).ok_or_else(damaged)?.word());
+                let sex = Sex::from_certificate_digit(&person.sex).ok_or_else(damaged)?;
+                info.sex = Some(SexWord(sex.word().to_owned()));
             }
         }
     }

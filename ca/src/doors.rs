@@ -1,6 +1,12 @@
 //! The doors: HTTP on the outside, plain calls of the rules inside. Each call recognises the party, reads a body of
 //! limited size, runs the rules where blocking is allowed, and records a refusal.
+mod admin;
+mod describe;
+mod desk;
+pub mod forms;
+mod hotline;
 mod operators;
+mod residents;
 mod routes;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,7 +25,9 @@ use crate::answer::Answer;
 use crate::authority::{Asked, Authority, Caller, Ruling};
 use crate::problem::{Problem, ProblemKind};
 
-pub use routes::{administrators_call, routes};
+pub use admin::administrators_call;
+pub use describe::{described, document};
+pub use routes::{calls, routes};
 
 /// A request with an RSA-3072 key, a long address and every field takes about 6 KiB.
 pub const BODY_OCTETS_MAX: usize = 32 * 1_024;

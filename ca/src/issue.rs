@@ -8,14 +8,29 @@ use pki::time::UnixTime;
 use registry::Transaction;
 use registry::event::{Cause, Event, RequestId};
 use registry::state::{CertificateRecord, RequestOutcome, StateReads};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::answer::Answer;
 use crate::application::Application;
 use crate::authority::{Asked, Authority, Caller, Ruling, ended};
+use crate::doors::forms::{CertificatePem, MunicipalityWord, Time};
 use crate::problem::{Problem, ProblemKind, token_unavailable};
 use crate::record::{IssueRecord, PersonRecord, intent_place, issue_place};
-use crate::withdraw::{apply_cause, status_json};
+use crate::withdraw::{CertificateStatus, apply_cause, status_of};
+
+/// A certificate as a desk gets it.
+#[derive(Serialize, ToSchema)]
+pub struct IssuedCertificate {
+    #[serde(flatten)]
+    status: CertificateStatus,
+    /// Where it was issued, and the CRL partition that it belongs to.
+    municipality: MunicipalityWord,
+    not_before: Time,
+    /// By the birthday rule; cut by card, stay and the paired user certificate.
+    not_after: Time,
+    certificate: CertificatePem,
+}
 
 /// What step 2 took.
 #[derive(Clone, Copy, Debug)]
@@ -208,11 +223,13 @@ impl Authority {
             return Err(if record.withdrawal.is_some() { destroyed(ca, serial) } else { under_way(ca, serial) });
         }
         let issued = self.issue_record(ca, serial, record)?;
-        let mut body = status_json(ca, serial, record);
-        body["municipality"] = json!(format!("{:05}", record.municipality));
-        body["not_before"] = json!(record.reserved_at.to_string());
-        body["not_after"] = json!(issued.not_after().to_string());
-        body["certificate"] = json!(pki::certificate::pem(&issued.octets));
+        let body = IssuedCertificate {
+            status: status_of(ca, serial, record),
+            municipality: MunicipalityWord(format!("{:05}", record.municipality)),
+            not_before: Time(record.reserved_at.to_string()),
+            not_after: Time(issued.not_after().to_string()),
+            certificate: CertificatePem(pki::certificate::pem(&issued.octets)),
+        };
         Ok(Answer::created(body, format!("/desk/v1/certificates/{ca}/{serial}")))
     }
 

@@ -5,12 +5,14 @@ use pki::municipality;
 use registry::Registry;
 use registry::event::{Actor, Door, Event, PartyId, Role};
 use registry::state::{PartyRecord, PartyState, RequestOutcome, StateReads};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, json};
 use crate::application::csr_problem;
 use crate::authority::{Asked, Authority, Caller, Ruling};
+use crate::doors::forms::{Because, CertificatePem, DeskSign, MunicipalityWord, RequestPem, RoleWord};
 use crate::doors::read_body;
 use crate::problem::{Problem, ProblemKind, token_unavailable};
 use crate::seam::PartyCaError;
@@ -18,23 +20,57 @@ use crate::seam::PartyCaError;
 /// Longer names than an office has.
 const NAME_CHARACTERS_MAX: usize = 100;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct PartyBody {
-    role: String,
+pub(crate) struct PartyBody {
+    role: RoleWord,
+    /// An office's name.
+    #[schema(min_length = 1, max_length = 100, example = "Kiyose city hall")]
     name: String,
-    municipality: Option<String>,
-    desk: Option<String>,
-    csr: String,
+    /// A desk's alone.
+    municipality: Option<MunicipalityWord>,
+    /// A desk's alone.
+    desk: Option<DeskSign>,
+    csr: RequestPem,
+}
+
+/// A party.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PartyAnswer {
+    party: u32,
+    role: RoleWord,
+    #[schema(example = "Kiyose city hall")]
+    name: String,
+    state: PartyStateWord,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    municipality: Option<MunicipalityWord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    desk: Option<DeskSign>,
+    certificate: CertificatePem,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum PartyStateWord {
+    Active,
+    Suspended,
+}
+
+/// All parties.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PartyList {
+    parties: Vec<PartyAnswer>,
 }
 
 /// Enough for a reason; recorded in the open, so it is no place for a person's data.
 const BECAUSE_CHARACTERS_MAX: usize = 200;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct BecauseBody {
-    because: String,
+pub(crate) struct BecauseBody {
+    because: Because,
 }
 
 const fn role_of(door: Door) -> Option<Role> {
@@ -76,7 +112,7 @@ impl Authority {
     /// `POST /admin/v1/parties`
     pub fn register_party(&self, caller: &Caller, asked: &Asked<'_>) -> Ruling {
         let body: PartyBody = read_body(asked.body)?;
-        let role = Role::ALL.into_iter().find(|role| role.word() == body.role).ok_or_else(|| {
+        let role = Role::ALL.into_iter().find(|role| role.word() == body.role.0).ok_or_else(|| {
             let words: Vec<_> = Role::ALL.iter().map(|role| role.word()).collect();
             Problem::of_field(ProblemKind::NotInForm, "role", format!("a role is one of: {}", words.join(", ")))
         })?;
@@ -91,7 +127,7 @@ impl Authority {
             return repeat_party(outcome);
         }
         let common_name = desk.as_ref().map_or_else(|| role.word().to_owned(), |desk| format!("desk {desk}"));
-        let certificate = self.outside.party_ca.issue(&body.csr, &common_name).map_err(|error| match &error {
+        let certificate = self.outside.party_ca.issue(&body.csr.0, &common_name).map_err(|error| match &error {
             PartyCaError::Request(error) => csr_problem(error),
             PartyCaError::Token(failure) => token_unavailable(failure),
         })?;
@@ -105,7 +141,7 @@ impl Authority {
         let (actor, door) = (caller.actor(), caller.door);
         let answer = self.registry().transact::<_, Problem>(actor, door, move |transaction| {
             let party = transaction.next_party()?;
-            let answer = party_json(party, &record);
+            let answer = json(party_answer(party, &record));
             transaction.append(registration(party, record), None)?;
             let stored = serde_json::to_vec(&answer).expect("JSON values are writable");
             transaction.append(Event::Answered { request, answer: stored }, None)?;
@@ -117,14 +153,14 @@ impl Authority {
     /// `GET /admin/v1/parties`
     pub fn list_parties(&self) -> Ruling {
         let parties = self.registry().store().parties()?;
-        let parties: Vec<_> = parties.iter().map(|(party, record)| party_json(*party, record)).collect();
-        Ok(Answer::ok(json!({ "parties": parties })))
+        let parties = parties.iter().map(|(party, record)| party_answer(*party, record)).collect();
+        Ok(Answer::ok(PartyList { parties }))
     }
 
     /// `POST /admin/v1/parties/{party}/suspension` and `…/reinstatement`
     pub fn set_party_state(&self, caller: &Caller, asked: &Asked<'_>, party: PartyId, state: PartyState) -> Ruling {
         let body: BecauseBody = read_body(asked.body)?;
-        if body.because.chars().count() > BECAUSE_CHARACTERS_MAX {
+        if body.because.0.chars().count() > BECAUSE_CHARACTERS_MAX {
             let detail = format!("a reason has at most {BECAUSE_CHARACTERS_MAX} characters");
             return Err(Problem::of_field(ProblemKind::NotInForm, "because", detail));
         }
@@ -143,14 +179,14 @@ impl Authority {
             if transaction.party(party)?.is_none() {
                 return Err(Problem::new(ProblemKind::UnknownParty, "no party has this number"));
             }
-            let because = body.because;
+            let because = body.because.0;
             let event = match state {
                 PartyState::Active => Event::PartyReinstated { party, because },
                 PartyState::Suspended => Event::PartySuspended { party, because },
             };
             transaction.append(event, None)?;
             let record = transaction.party(party)?.expect("the party was there just before");
-            let answer = party_json(party, &record);
+            let answer = json(party_answer(party, &record));
             let stored = serde_json::to_vec(&answer).expect("JSON values are writable");
             transaction.append(Event::Answered { request, answer: stored }, None)?;
             Ok(answer)
@@ -178,7 +214,7 @@ fn registration(party: PartyId, record: PartyRecord) -> Event {
 /// A desk has a municipality and a sign of its own; nobody else has.
 fn desk_of(role: Role, body: &PartyBody) -> Result<Option<DeskId>, Problem> {
     match (role, &body.municipality, &body.desk) {
-        (Role::Desk, Some(code), Some(sign)) => {
+        (Role::Desk, Some(MunicipalityWord(code)), Some(DeskSign(sign))) => {
             let known = code.parse().ok().filter(|code| municipality::find(*code).is_some());
             if known.is_none() {
                 let detail = "a desk belongs to a municipality in the table";
@@ -201,23 +237,19 @@ fn desk_of(role: Role, body: &PartyBody) -> Result<Option<DeskId>, Problem> {
     }
 }
 
-fn party_json(party: PartyId, record: &PartyRecord) -> Value {
-    let state = match record.state {
-        PartyState::Active => "active",
-        PartyState::Suspended => "suspended",
-    };
-    let mut body = json!({
-        "party": party.0,
-        "role": record.role.word(),
-        "name": record.name,
-        "state": state,
-        "certificate": pki::certificate::pem(&record.certificate),
-    });
-    if let Some(desk) = &record.desk {
-        body["municipality"] = json!(desk[..5]);
-        body["desk"] = json!(desk[5..]);
+fn party_answer(party: PartyId, record: &PartyRecord) -> PartyAnswer {
+    PartyAnswer {
+        party: party.0,
+        role: RoleWord(record.role.word().to_owned()),
+        name: record.name.clone(),
+        state: match record.state {
+            PartyState::Active => PartyStateWord::Active,
+            PartyState::Suspended => PartyStateWord::Suspended,
+        },
+        municipality: record.desk.as_ref().map(|desk| MunicipalityWord(desk[..5].to_owned())),
+        desk: record.desk.as_ref().map(|desk| DeskSign(desk[5..].to_owned())),
+        certificate: CertificatePem(pki::certificate::pem(&record.certificate)),
     }
-    body
 }
 
 fn created_party(answer: Value) -> Answer {

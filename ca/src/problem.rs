@@ -1,8 +1,11 @@
 //! What is refused, and what to do about it: RFC 9457 problems with stable types. One table; no other place writes one.
 use registry::RegistryError;
 use registry::seal::VaultError;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
 
+use crate::answer::json;
 use crate::seam::TokenFailure;
 
 /// What every problem's type begins with.
@@ -236,22 +239,42 @@ impl Problem {
 
     /// The `application/problem+json` body.
     pub fn to_json(&self) -> Value {
-        let Self { kind, field, detail, existing } = self;
-        let mut body = json!({
-            "type": format!("{TYPE_PREFIX}{}", kind.slug()),
-            "title": kind.title(),
-            "status": kind.status(),
-            "detail": detail,
-            "remedy": kind.remedy(),
-        });
-        if let Some(field) = field {
-            body["field"] = json!(field);
-        }
-        if let Some(existing) = existing {
-            body["existing"] = json!(existing);
-        }
-        body
+        json(ProblemBody {
+            problem_type: format!("{TYPE_PREFIX}{}", self.kind.slug()),
+            title: self.kind.title(),
+            status: self.kind.status(),
+            detail: &self.detail,
+            remedy: self.kind.remedy(),
+            field: self.field,
+            existing: self.existing.as_deref(),
+        })
     }
+}
+
+/// A problem (RFC 9457). Types are stable; branch on them.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemBody<'a> {
+    #[serde(rename = "type")]
+    #[schema(format = "uri", example = "urn:akashi:problem:impossible-date")]
+    problem_type: String,
+    /// What kind of thing happened.
+    #[schema(example = "The date is not possible")]
+    title: &'a str,
+    #[schema(minimum = 400, maximum = 599, example = 422)]
+    status: u16,
+    /// What exactly was wrong. It never repeats what was sent.
+    detail: &'a str,
+    /// What to do about it.
+    remedy: &'a str,
+    /// The field of the body that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "person.birth_date")]
+    field: Option<&'a str>,
+    /// The path of what is there already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    existing: Option<&'a str>,
 }
 
 /// The token failed. What it says is for the log: it may name files.

@@ -3,23 +3,27 @@ use pki::time::CivilDate;
 use registry::event::{Event, ResidentChange};
 use registry::state::StateReads;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::application::resident_code;
 use crate::authority::{Asked, Authority, Caller, Ruling};
 use crate::cause::cause_of;
+use crate::doors::forms::{Day, ResidentCode};
 use crate::doors::read_body;
 use crate::problem::{Problem, ProblemKind};
-use crate::withdraw::{status_json, withdraw_all};
+use crate::withdraw::{status_of, withdraw_all};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct ChangeBody {
-    resident_code: String,
+pub(crate) struct ChangeBody {
+    resident_code: ResidentCode,
     change: Change,
-    effective_on: String,
+    /// The day in law (異動日).
+    effective_on: Day,
 }
 
-#[derive(Clone, Copy, Deserialize)]
+/// What happened (異動事由).
+#[derive(Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Change {
     Moved,
@@ -50,8 +54,8 @@ impl Authority {
     /// certificates is no error: the register reports everybody.
     pub fn report_change(&self, caller: &Caller, asked: &Asked<'_>) -> Ruling {
         let body: ChangeBody = read_body(asked.body)?;
-        let resident = self.resident(&body.resident_code)?;
-        let effective_on: CivilDate = body.effective_on.parse().map_err(|error: pki::time::ImpossibleDate| {
+        let resident = self.resident(&body.resident_code.0)?;
+        let effective_on: CivilDate = body.effective_on.0.parse().map_err(|error: pki::time::ImpossibleDate| {
             Problem::of_field(ProblemKind::ImpossibleDate, "effective_on", error.to_string())
         })?;
         let change = ResidentChange::from(body.change);
@@ -60,7 +64,7 @@ impl Authority {
             let found = transaction.certificates_of(&resident)?;
             match cause_of(change) {
                 Some(cause) => withdraw_all(transaction, found, cause),
-                None => Ok(found.iter().map(|(ca, serial, record)| status_json(*ca, *serial, record)).collect()),
+                None => Ok(found.iter().map(|(ca, serial, record)| status_of(*ca, *serial, record)).collect()),
             }
         })
     }

@@ -3,33 +3,65 @@ use registry::Transaction;
 use registry::consent::{ProviderId, ServiceId};
 use registry::event::{Event, PartyId, Role};
 use registry::state::{Counter, ProviderRecord, ServiceRecord, StateReads};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::answer::Answer;
 use crate::authority::{Asked, Authority, Caller, Ruling, keep};
+use crate::doors::forms::OfficeName;
 use crate::doors::read_body;
 use crate::problem::{Problem, ProblemKind};
 
 /// Longer names than a service has.
 const NAME_CHARACTERS_MAX: usize = 100;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct ProviderBody {
+pub(crate) struct ProviderBody {
+    /// The number of a party of the role `operator`.
     operator: u32,
-    name: String,
+    name: OfficeName,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct ServiceBody {
+pub(crate) struct ServiceBody {
+    /// The provider's number.
     provider: u32,
-    name: String,
+    name: OfficeName,
+}
+
+/// A service provider (SP).
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ProviderAnswer {
+    provider: u32,
+    operator: u32,
+    name: OfficeName,
+}
+
+/// A service of a provider.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ServiceAnswer {
+    service: u32,
+    provider: u32,
+    operator: u32,
+    name: OfficeName,
+}
+
+/// All providers.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ProviderList {
+    providers: Vec<ProviderAnswer>,
+}
+
+/// All services.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ServiceList {
+    services: Vec<ServiceAnswer>,
 }
 
 /// A name as it can stand in an application, character for character.
-fn name(text: String) -> Result<String, Problem> {
+fn name(OfficeName(text): OfficeName) -> Result<String, Problem> {
     let fits = (1..=NAME_CHARACTERS_MAX).contains(&text.chars().count());
     if fits && text.trim() == text && !text.chars().any(char::is_control) {
         return Ok(text);
@@ -39,12 +71,13 @@ fn name(text: String) -> Result<String, Problem> {
     Err(Problem::of_field(ProblemKind::NotInForm, "name", detail))
 }
 
-fn provider_json(provider: ProviderId, record: &ProviderRecord) -> Value {
-    json!({ "provider": provider.0, "operator": record.operator.0, "name": record.name })
+fn provider_answer(provider: ProviderId, record: &ProviderRecord) -> ProviderAnswer {
+    ProviderAnswer { provider: provider.0, operator: record.operator.0, name: OfficeName(record.name.clone()) }
 }
 
-fn service_json(service: ServiceId, record: &ServiceRecord, operator: PartyId) -> Value {
-    json!({ "service": service.0, "provider": record.provider.0, "operator": operator.0, "name": record.name })
+fn service_answer(service: ServiceId, record: &ServiceRecord, operator: PartyId) -> ServiceAnswer {
+    let (provider, name) = (record.provider.0, OfficeName(record.name.clone()));
+    ServiceAnswer { service: service.0, provider, operator: operator.0, name }
 }
 
 impl Authority {
@@ -60,7 +93,7 @@ impl Authority {
                 return Err(Problem::of_field(ProblemKind::NotInForm, "operator", detail));
             }
             let provider = ProviderId(transaction.next_number(Counter::Provider)?);
-            let body = provider_json(provider, &record);
+            let body = provider_answer(provider, &record);
             let ProviderRecord { operator, name } = record;
             transaction.append(Event::ProviderRegistered { provider, operator, name }, None)?;
             Ok(Answer::created(body, format!("/admin/v1/providers/{}", provider.0)))
@@ -70,8 +103,8 @@ impl Authority {
     /// `GET /admin/v1/providers`
     pub fn list_providers(&self) -> Ruling {
         let providers = self.registry().store().providers()?;
-        let providers: Vec<_> = providers.iter().map(|(provider, record)| provider_json(*provider, record)).collect();
-        Ok(Answer::ok(json!({ "providers": providers })))
+        let providers = providers.iter().map(|(provider, record)| provider_answer(*provider, record)).collect();
+        Ok(Answer::ok(ProviderList { providers }))
     }
 
     /// `POST /admin/v1/services`
@@ -82,7 +115,7 @@ impl Authority {
             let unknown = || Problem::new(ProblemKind::UnknownProvider, "no provider has this number");
             let operator = transaction.provider(record.provider)?.ok_or_else(unknown)?.operator;
             let service = ServiceId(transaction.next_number(Counter::Service)?);
-            let body = service_json(service, &record, operator);
+            let body = service_answer(service, &record, operator);
             let ServiceRecord { provider, name } = record;
             transaction.append(Event::ServiceRegistered { service, provider, name }, None)?;
             Ok(Answer::created(body, format!("/admin/v1/services/{}", service.0)))
@@ -96,9 +129,9 @@ impl Authority {
         for (service, record) in store.services()? {
             let missing = || Problem::new(ProblemKind::Internal, "a service's provider has no record");
             let operator = store.provider(record.provider)?.ok_or_else(missing)?.operator;
-            services.push(service_json(service, &record, operator));
+            services.push(service_answer(service, &record, operator));
         }
-        Ok(Answer::ok(json!({ "services": services })))
+        Ok(Answer::ok(ServiceList { services }))
     }
 
     /// Registers something once for each idempotency key: what is appended and the answer are one batch.

@@ -6,11 +6,13 @@ use pki::revocation::Withdrawal;
 use registry::Transaction;
 use registry::event::{Cause, Event, StoredWithdrawal};
 use registry::state::{CertificateRecord, RequestOutcome, StateReads};
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, json};
 use crate::authority::{Asked, Authority, Caller, Ruling};
 use crate::cause::{Effect, effect};
+use crate::doors::forms::{CaWord, HOLD_WORD, ReasonWord, SerialWord, Time};
 use crate::problem::{Problem, ProblemKind};
 
 /// Longer than any OCSP node in service takes to follow; past it the caller is told that it is durable but not yet
@@ -66,24 +68,66 @@ pub(crate) fn apply_cause(
     Ok(true)
 }
 
+/// What relying parties are told of a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It is still being issued.
+    Pending,
+    /// 有効.
+    Good,
+    /// 一時停止.
+    Held,
+    /// 失効.
+    Revoked,
+}
+
+/// A certificate and its status.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct CertificateStatus {
+    ca: CaWord,
+    /// The key generation that it is signed with.
+    #[schema(minimum = 1)]
+    key: u16,
+    serial: SerialWord,
+    status: Status,
+    /// Of what is held or revoked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    reason: Option<ReasonWord>,
+    /// Since when it is held or revoked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    since: Option<Time>,
+}
+
+/// What a hold, a revocation or a reported change is answered with.
+#[derive(Serialize, ToSchema)]
+pub struct Changed {
+    /// Every certificate that it is about, with its status afterwards.
+    certificates: Vec<CertificateStatus>,
+    /// It is on record; always true.
+    durable: bool,
+    /// Every OCSP responder in service shows it. If not, ask again with the same idempotency key.
+    visible: bool,
+}
+
 /// The status of a certificate as answers tell it.
-pub(crate) fn status_json(ca: Ca, serial: Serial, record: &CertificateRecord) -> Value {
-    let mut body = json!({ "ca": ca.word(), "key": record.key.get(), "serial": serial.to_string() });
-    match (record.withdrawal(), record.issued_row) {
-        (None, None) => body["status"] = json!("pending"),
-        (None, Some(_)) => body["status"] = json!("good"),
-        (Some(Withdrawal::Held { since }), _) => {
-            body["status"] = json!("held");
-            body["reason"] = json!("certificateHold");
-            body["since"] = json!(since.to_string());
-        }
-        (Some(Withdrawal::Revoked { since, reason }), _) => {
-            body["status"] = json!("revoked");
-            body["reason"] = json!(reason.word());
-            body["since"] = json!(since.to_string());
-        }
+pub(crate) fn status_of(ca: Ca, serial: Serial, record: &CertificateRecord) -> CertificateStatus {
+    let (status, told) = match (record.withdrawal(), record.issued_row) {
+        (None, None) => (Status::Pending, None),
+        (None, Some(_)) => (Status::Good, None),
+        (Some(Withdrawal::Held { since }), _) => (Status::Held, Some((HOLD_WORD, since))),
+        (Some(Withdrawal::Revoked { since, reason }), _) => (Status::Revoked, Some((reason.word(), since))),
+    };
+    CertificateStatus {
+        ca: CaWord(ca.word().to_owned()),
+        key: record.key.get(),
+        serial: SerialWord(serial.to_string()),
+        status,
+        reason: told.map(|(word, _)| ReasonWord(word.to_owned())),
+        since: told.map(|(_, since)| Time(since.to_string())),
     }
-    body
 }
 
 impl Authority {
@@ -126,7 +170,7 @@ impl Authority {
         &self,
         caller: &Caller,
         asked: &Asked<'_>,
-        change: impl FnOnce(&mut Transaction<'_>) -> Result<Value, Problem> + Send + 'static,
+        change: impl FnOnce(&mut Transaction<'_>) -> Result<Vec<CertificateStatus>, Problem> + Send + 'static,
     ) -> Ruling {
         let request = self.request_id(caller, asked)?;
         let _turn = self.turn(&request);
@@ -136,23 +180,23 @@ impl Authority {
         let (actor, door) = (caller.actor(), caller.door);
         let (certificates, row) = self.registry().transact::<_, Problem>(actor, door, move |transaction| {
             let certificates = change(transaction)?;
-            let answer = serde_json::to_vec(&certificates).expect("JSON values are writable");
+            let answer = serde_json::to_vec(&certificates).expect("statuses are writable");
             let row = transaction.append(Event::Answered { request, answer }, None)?;
             Ok((certificates, row))
         })?;
         // Durable and not answered yet: the same idempotency key gets this answer after a crash, too.
         (self.outside.step)("revoke.2-recorded");
-        Ok(self.answer_when_visible(&certificates, row))
+        Ok(self.answer_when_visible(certificates, row))
     }
 
     /// The answer of an earlier attempt of the same request. It is durable; whether it is visible is asked anew.
     pub(crate) fn repeat(&self, outcome: RequestOutcome) -> Ruling {
         match outcome {
             RequestOutcome::Answer(answer) => {
-                let certificates: Value = serde_json::from_slice(&answer)
+                let certificates = serde_json::from_slice(&answer)
                     .map_err(|_| Problem::new(ProblemKind::Internal, "a stored answer does not read"))?;
                 let end = self.registry().store().tree_edge()?.size();
-                Ok(self.answer_when_visible(&certificates, end.saturating_sub(1)))
+                Ok(self.answer_when_visible(certificates, end.saturating_sub(1)))
             }
             RequestOutcome::Certificate { .. } | RequestOutcome::Ended | RequestOutcome::Disclosure { .. } => {
                 Err(Problem::new(ProblemKind::IdempotencyKeyReused, "the key was used for another kind of request"))
@@ -161,9 +205,9 @@ impl Authority {
     }
 
     /// 200 when every OCSP node in service has it, 202 when one is more than 2 s behind (I16).
-    pub(crate) fn answer_when_visible(&self, certificates: &Value, row: u64) -> Answer {
+    pub(crate) fn answer_when_visible(&self, certificates: Vec<CertificateStatus>, row: u64) -> Answer {
         let visible = self.outside.visibility.wait_until_visible(row, VISIBLE_AT_MOST);
-        let body = json!({ "certificates": certificates, "durable": true, "visible": visible });
+        let body = json(Changed { certificates, durable: true, visible });
         Answer { status: if visible { 200 } else { 202 }, body, location: None }
     }
 }
@@ -173,16 +217,16 @@ pub(crate) fn withdraw_all(
     transaction: &mut Transaction<'_>,
     found: Vec<(Ca, Serial, CertificateRecord)>,
     cause: Cause,
-) -> Result<Value, Problem> {
+) -> Result<Vec<CertificateStatus>, Problem> {
     let mut certificates = Vec::new();
     for (ca, serial, record) in found {
         apply_cause(transaction, (ca, serial), &record, cause)?;
         // A reservation that was released is no certificate.
         if let Some(record) = transaction.certificate(ca, serial)? {
-            certificates.push(status_json(ca, serial, &record));
+            certificates.push(status_of(ca, serial, &record));
         }
     }
-    Ok(Value::Array(certificates))
+    Ok(certificates)
 }
 
 pub(crate) fn unknown_certificate() -> Problem {

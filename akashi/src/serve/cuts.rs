@@ -4,17 +4,18 @@
 //! here, and few calls wait: whatever comes at this door, OCSP finds a thread.
 use std::sync::{Arc, Mutex, TryLockError};
 
-use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use axum::routing::post;
 use ca::answer::Answer;
-use ca::doors::{DoorState, administrators_call};
+use ca::doors::forms::{Because, Time};
+use ca::doors::{DoorState, administrators_call, described};
 use ca::problem::{Problem, ProblemKind};
 use crl_publisher::run::PublisherHandle;
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// Characters of a reason: a sentence. It is recorded for ever.
 const BECAUSE_CHARACTERS_MAX: usize = 200;
@@ -30,26 +31,64 @@ struct Cuts {
     under_way: Arc<Mutex<()>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CutBody {
-    because: String,
+    because: Because,
 }
 
-/// The route.
-pub fn routes(doors: DoorState, publisher: PublisherHandle) -> Router {
+/// A published cut.
+#[derive(Serialize, ToSchema)]
+struct CutAnswer {
+    cut_number: u64,
+    /// The log position that every CRL of the cut shows.
+    log_position: u64,
+    this_update: Time,
+    next_update: Time,
+    #[schema(format = "uri")]
+    manifest_url: String,
+}
+
+/// The call, with its description.
+fn described_call() -> OpenApiRouter<Cuts> {
+    let refusals = [ProblemKind::NotInForm, ProblemKind::CutUnderWay, ProblemKind::CutFailed];
+    OpenApiRouter::default().routes(described(routes!(publish), &refusals))
+}
+
+/// The call's description.
+pub fn description() -> utoipa::openapi::OpenApi {
+    described_call().into_openapi()
+}
+
+/// The call.
+pub fn routes(doors: DoorState, publisher: PublisherHandle) -> OpenApiRouter<DoorState> {
     let manifest_url = doors.authority().crl_manifest_url();
     let (calls, under_way) = (Arc::new(Semaphore::new(CALLS_MAX)), Arc::default());
     let cuts = Cuts { doors, publisher, manifest_url, calls, under_way };
-    Router::new().route("/admin/v1/cuts", post(publish)).with_state(cuts)
+    described_call().with_state(cuts)
 }
 
+/// Publish a cut now (失効情報の臨時公開). Answers after the flip.
+///
+/// While a cut that was asked for is being made, another request is refused; a retry gets the first one's answer.
+#[utoipa::path(
+    post,
+    path = "/admin/v1/cuts",
+    operation_id = "publish_cut",
+    request_body = CutBody,
+    responses((
+        status = 201,
+        description = "The cut",
+        body = CutAnswer,
+        headers(("Location", description = "Path of the manifest, at the public listener"))
+    ))
+)]
 async fn publish(State(cuts): State<Cuts>, request: Request) -> Response {
     let Cuts { doors, publisher, manifest_url, calls, under_way } = cuts;
     let runtime = tokio::runtime::Handle::current();
     administrators_call(doors, request, move |authority, caller, asked| {
         let body: CutBody = ca::doors::read_body(asked.body)?;
-        if body.because.chars().count() > BECAUSE_CHARACTERS_MAX {
+        if body.because.0.chars().count() > BECAUSE_CHARACTERS_MAX {
             let detail = format!("at most {BECAUSE_CHARACTERS_MAX} characters are recorded");
             return Err(Problem::of_field(ProblemKind::NotInForm, "because", detail));
         }
@@ -61,16 +100,16 @@ async fn publish(State(cuts): State<Cuts>, request: Request) -> Response {
                 Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
                 Err(TryLockError::WouldBlock) => return Err(cut_under_way()),
             };
-            let cut = runtime.block_on(publisher.publish_now(body.because)).map_err(|error| {
+            let cut = runtime.block_on(publisher.publish_now(body.because.0)).map_err(|error| {
                 Problem::new(ProblemKind::CutFailed, format!("no new cut ({}); the one before it stays", error.word()))
             })?;
-            let body = json!({
-                "cut_number": cut.cut_number,
-                "log_position": cut.log_position,
-                "this_update": cut.this_update.to_string(),
-                "next_update": cut.next_update.to_string(),
-                "manifest_url": manifest_url,
-            });
+            let body = CutAnswer {
+                cut_number: cut.cut_number,
+                log_position: cut.log_position,
+                this_update: Time(cut.this_update.to_string()),
+                next_update: Time(cut.next_update.to_string()),
+                manifest_url,
+            };
             Ok(Answer::created(body, "/crl/manifest.json".to_owned()))
         })
     })

@@ -104,6 +104,7 @@ impl Parts {
             clock: Arc::clone(&clock),
             randomness: randomness(),
             step: step_hook(),
+            refusals_per_minute_max: config.refusals_per_minute_max,
         }));
         let recovered = authority.recover()?;
         tracing::info!(?recovered, "what a crash left has been settled");

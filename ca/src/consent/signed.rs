@@ -12,11 +12,13 @@ use registry::Transaction;
 use registry::event::CertificatePlace;
 use registry::state::{CertificateRecord, StateReads};
 use serde::Deserialize;
+use utoipa::ToSchema;
 use x509_cert::der::Decode as _;
 use zeroize::Zeroize;
 
 use super::application::{Application, Purpose};
 use crate::authority::{Authority, Caller};
+use crate::doors::forms::{Base64, CertificatePem};
 use crate::doors::read_body;
 use crate::problem::{Problem, ProblemKind};
 use crate::record::IssueRecord;
@@ -26,16 +28,19 @@ const APPLICATION_SECONDS_MAX: i64 = 24 * 3_600;
 /// As far ahead as a person's clock may be.
 const CLOCK_AHEAD_SECONDS_MAX: i64 = 300;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct SignedBody {
-    application: String,
-    signature: String,
+pub(crate) struct SignedBody {
+    /// The XML, octet for octet as it was signed; at most 8 KiB.
+    application: Base64,
+    signature: Base64,
     signature_form: FormWord,
-    certificate: String,
+    /// The signature certificate whose key signed.
+    certificate: CertificatePem,
 }
 
-#[derive(Clone, Copy, Deserialize)]
+/// `raw`: the bare signature over the application. `cms`: a detached CMS SignedData in DER.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum FormWord {
     Raw,
@@ -103,14 +108,14 @@ impl Authority {
     /// wrong is the answer.
     pub(crate) fn judge_application(&self, caller: &Caller, body: &[u8], purpose: Purpose) -> Result<Signed, Problem> {
         let body: SignedBody = read_body(body)?;
-        let octets = base64("application", &body.application)?;
-        let signature = base64("signature", &body.signature)?;
+        let octets = base64("application", &body.application.0)?;
+        let signature = base64("signature", &body.signature.0)?;
         let form = SignatureForm::from(body.signature_form);
         let application = Application::read(&octets, purpose)?;
         application.require_name(&self.own_service(caller, application.service)?)?;
         let now = self.outside.clock.now();
         require_fresh(application.applied_at, now)?;
-        let (serial, record, issued) = self.signer_certificate(&body.certificate)?;
+        let (serial, record, issued) = self.signer_certificate(&body.certificate.0)?;
         let not_after = issued.not_after();
         require_good(&record, not_after, now)?;
         let signer = SignerCertificate::from_der(&issued.octets)

@@ -89,7 +89,7 @@ fn the_signers_certificate_must_be_good_at_the_second_of_recording() {
     }
     let doors = world.0.clone();
     world.steps.at("consent.1-judged", move || {
-        let doors = crate::support::Doors(doors);
+        let doors = crate::support::Doors::new(doors);
         doors.hold("hold in between", codes[2]);
     });
     let reply = world.consent("meanwhile", &meanwhile.signs(&name_to_bank(&world, "meanwhile")));

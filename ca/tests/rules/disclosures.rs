@@ -150,7 +150,7 @@ fn a_withdrawal_between_look_up_and_answer_lets_nothing_out() {
     let authority = world.0.clone();
     let withdrawal = latest.signs(&withdrawal_of(BANK, "two", world.now()));
     world.steps.at("disclosure.1-judged", move || {
-        assert_eq!(Doors(authority).withdraw("withdrawal", &withdrawal).status, 200);
+        assert_eq!(Doors::new(authority).withdraw("withdrawal", &withdrawal).status, 200);
     });
     assert_eq!(world.latest("asked", card.serial).problem(), (403, "consent-withdrawn"));
     assert_eq!(disclosures(&world), 0);
@@ -160,12 +160,12 @@ fn a_withdrawal_between_look_up_and_answer_lets_nothing_out() {
 fn a_certificate_that_comes_or_goes_between_look_up_and_answer_counts() {
     let (world, card) = consented(&ALL);
     let authority = world.0.clone();
-    world.steps.at("disclosure.1-judged", move || drop(renewed(&Doors(authority), "meanwhile")));
+    world.steps.at("disclosure.1-judged", move || drop(renewed(&Doors::new(authority), "meanwhile")));
     let told = world.latest("asked", card.serial);
     assert_eq!((told.status, &told.body["newer"]), (200, &json!(true)), "it starts over: {:?}", told.body);
     assert_eq!(told.body["info"]["sex"], json!("female"));
     let authority = world.0.clone();
-    world.steps.at("disclosure.1-judged", move || drop(Doors(authority).hold("hold", PERSON)));
+    world.steps.at("disclosure.1-judged", move || drop(Doors::new(authority).hold("hold", PERSON)));
     assert_eq!(world.latest("held", card.serial).problem(), (409, "no-latest-info"));
     assert_eq!(disclosures(&world), 1);
     let clock = world.clock.clone();

@@ -1,6 +1,7 @@
 //! A CA on surroundings that a story commands.
 mod calls;
 mod consents;
+mod documented;
 mod people;
 mod seams;
 
@@ -147,8 +148,9 @@ impl World {
             clock: self.clock.clone(),
             randomness: randomness(),
             step: Arc::new(move |step| steps.reached(step)),
+            refusals_per_minute_max: 120,
         });
-        self.doors = Some(Doors(Arc::new(authority)));
+        self.doors = Some(Doors::new(Arc::new(authority)));
     }
 
     fn register_parties(&self) {
@@ -164,7 +166,8 @@ impl World {
 
     /// Ends the process: nothing but the folder and the token is left.
     pub(crate) fn stop(&mut self) {
-        let Doors(authority) = self.doors.take().expect("the process runs");
+        let Doors(authority, router) = self.doors.take().expect("the process runs");
+        drop(router);
         drop(Arc::into_inner(authority).expect("nobody else holds the process"));
     }
 

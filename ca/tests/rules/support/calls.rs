@@ -2,6 +2,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use ca::authority::Authority;
@@ -12,17 +13,23 @@ use pki::identity::{Ca, Serial};
 use pki::time::UnixTime;
 use serde_json::{Value, json};
 use tower::ServiceExt;
+use utoipa_axum::router::OpenApiRouter;
 
+use super::documented::assert_documented;
 use super::people::{Party, change};
 
 /// The doors of a running CA. A clone can be taken into another thread.
 #[derive(Clone)]
-pub(crate) struct Doors(pub(crate) Arc<Authority>);
+pub(crate) struct Doors(pub(crate) Arc<Authority>, pub(crate) Router);
 
 impl Doors {
+    pub(crate) fn new(authority: Arc<Authority>) -> Self {
+        let state = DoorState::new(Arc::clone(&authority), Arc::new(|_, _, _| {}));
+        Self(authority, routes(state, OpenApiRouter::default()))
+    }
+
     /// One call, with an idempotency key if the call changes something.
     pub(crate) fn call(&self, party: Party, method: &str, path: &str, key: Option<&str>, body: Vec<u8>) -> Reply {
-        let state = DoorState::new(Arc::clone(&self.0), Arc::new(|_, _, _| {}));
         let mut request = Request::builder().method(method).uri(path);
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
@@ -30,10 +37,12 @@ impl Doors {
         let request = request.extension(PeerCertificate(party.certificate().into())).body(Body::from(body)).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
-            let response = routes(state).oneshot(request).await.unwrap();
+            let response = self.1.clone().oneshot(request).await.unwrap();
             let status = response.status().as_u16();
             let body = response.into_body().collect().await.unwrap().to_bytes();
-            Reply { status, body: serde_json::from_slice(&body).unwrap() }
+            let reply = Reply { status, body: serde_json::from_slice(&body).unwrap() };
+            assert_documented(method, path, &reply);
+            reply
         })
     }
 
