@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use pki::certificate::Layout;
 use pki::time::UnixTime;
 
 use crate::client::Door;
@@ -40,6 +41,9 @@ pub enum Command {
         /// Which door.
         door: DoorArgument,
     },
+    /// Make a complete throw-away environment for those who integrate: an authority, invented people with certificates and
+    /// keys, good, held, revoked and expired ones, consents, clients of each door, a published cut. `sandbox.json` lists it.
+    Sandbox(SandboxArguments),
     /// Check the log.
     Audit {
         /// How.
@@ -67,7 +71,7 @@ impl Command {
     /// What a client command does; nothing of the others.
     pub fn deed(&self) -> Option<Deed<'_>> {
         match self {
-            Self::Config | Self::Init(_) | Self::Serve(_) | Self::Openapi { .. } | Self::Audit { .. } => None,
+            Self::Config | Self::Init(_) | Self::Serve(_) | Self::Openapi { .. } | Self::Sandbox(_) | Self::Audit { .. } => None,
             Self::Desk(door) => Some(door.command.deed()),
             Self::Hotline(door) => Some(door.command.deed()),
             Self::Residents(door) => Some(door.command.deed()),
@@ -123,6 +127,41 @@ pub struct ServeArguments {
     /// The clock stands there at the start, and then runs: 2026-11-21T10:00:00+09:00. For a sandbox alone.
     #[arg(long, value_name = "INSTANT", value_parser = crate::clock::instant)]
     pub clock_starts_at: Option<UnixTime>,
+}
+
+/// What to put into a sandbox.
+#[derive(Args, Debug)]
+pub struct SandboxArguments {
+    /// A folder that is empty or does not exist.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// How many people: 10 to 100000.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = between(10, 100_000))]
+    pub people: usize,
+    /// How many of a hundred certificates are revoked: 0 to 50.
+    #[arg(long, value_name = "PERCENT", default_value_t = 10, value_parser = between(0, 50))]
+    pub revoked: usize,
+    /// The certificates' layout: `default`, or `jpki-exact`, that of a JPKI test card.
+    #[arg(long, default_value = "default", value_parser = layout)]
+    pub layout: Layout,
+    /// Listen on this port of 127.0.0.1 and the two after it, instead of any that are free.
+    #[arg(long, value_name = "N")]
+    pub port_base: Option<u16>,
+    /// Then serve it, until Ctrl-C.
+    #[arg(long)]
+    pub serve: bool,
+}
+
+fn between(least: usize, most: usize) -> impl Fn(&str) -> Result<usize, String> + Clone {
+    let allowed = least..=most;
+    move |text| {
+        let number = text.parse().ok().filter(|number| allowed.contains(number));
+        number.ok_or_else(|| format!("{} to {}", allowed.start(), allowed.end()))
+    }
+}
+
+fn layout(word: &str) -> Result<Layout, String> {
+    Layout::from_word(word).ok_or_else(|| "`default` or `jpki-exact`".to_owned())
 }
 
 /// Which configuration.

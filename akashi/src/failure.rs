@@ -15,6 +15,9 @@ pub enum Failure {
         "profile.organization: the organization of a sandbox ends with \"-TEST\", so that nobody takes its certificates for real"
     )]
     SandboxOrganization,
+    /// A sandbox could not be made.
+    #[error("{0}")]
+    Sandbox(String),
     /// The PIN.
     #[error(transparent)]
     Pin(#[from] hsm_mock::PinError),

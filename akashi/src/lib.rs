@@ -3,7 +3,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`cli`], [`config`], [`folder`], [`failure`] | the command line; the configuration; the data folder; what ends the process |
-//! | [`init`], [`serve`], [`audit`], [`openapi`] | the commands |
+//! | [`init`], [`serve`], [`audit`], [`openapi`], [`sandbox`] | the commands |
 //! | [`clock`], [`keys`], [`delegation`] | the real time and randomness; keys as handles; OCSP keys renewed |
 //! | [`feed`], [`ledger`] | the log's followers: the status index, the publisher's view |
 //! | [`mark`] | outside the registry, where the log's end was: an older copy is noticed |
@@ -26,17 +26,19 @@ pub mod listen;
 pub mod mark;
 pub mod observe;
 pub mod openapi;
+pub mod sandbox;
 pub mod serve;
 pub mod steps;
 pub mod tls;
 
 use std::process::ExitCode;
 
-use cli::{AuditCommand, Command};
+use cli::{AuditCommand, Command, SandboxArguments};
 use clock::SystemClock;
 use config::Config;
 use failure::Failure;
 use init::Kind;
+use sandbox::Wanted;
 
 /// Carries a command out. Client commands have exit codes of their own.
 pub fn run(command: Command) -> Result<ExitCode, Failure> {
@@ -50,6 +52,10 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
         }
         Command::Serve(arguments) => serve::serve(&Config::load(&arguments.config.config)?, arguments.clock_starts_at)?,
         Command::Openapi { door } => print!("{}", openapi::document(door)),
+        Command::Sandbox(arguments) => {
+            let SandboxArguments { out, people, revoked, layout, port_base, serve } = arguments;
+            sandbox::sandbox(&out, Wanted { people, revoked, layout, port_base }, serve)?;
+        }
         Command::Audit { command: AuditCommand::Verify(argument) } => audit::audit(&Config::load(&argument.config)?)?,
         Command::Desk(door) => return Ok(client::run(door, &clock::randomness())),
         Command::Hotline(door) => return Ok(client::run(door, &clock::randomness())),

@@ -1,0 +1,97 @@
+//! `akashi sandbox`: a complete throw-away environment for those who integrate. The real server runs in this process,
+//! first on a clock of three days ago, then on the machine's, and everything happens through its doors.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`place`] | the folder: empty before, complete when `sandbox.json` is there; ports, PIN, configuration |
+//! | [`people`], [`fates`] | who there is, and what happens to whom |
+//! | [`keys`], [`natural`] | thousands of throw-away keys in seconds |
+//! | [`calls`], [`parties`], [`cards`] | many calls at once; who may call; certificates |
+//! | [`past`], [`today`] | three days ago, and now |
+//! | [`description`], [`progress`] | `sandbox.json`; how far it is |
+pub mod calls;
+pub mod cards;
+pub mod description;
+pub mod fates;
+pub mod keys;
+pub mod natural;
+pub mod parties;
+pub mod past;
+pub mod people;
+pub mod place;
+pub mod progress;
+pub mod today;
+
+use pki::certificate::Layout;
+use pki::time::CivilDate;
+use registry::Clock;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::init::{Kind, init};
+use crate::serve::{serve, serve_while};
+use fates::Fate;
+use people::Person;
+use place::Place;
+
+/// How much of everything.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// Invented people.
+    pub people: usize,
+    /// Of a hundred certificates.
+    pub revoked: usize,
+    /// The certificates' layout.
+    pub layout: Layout,
+    /// The first of three ports, or any.
+    pub port_base: Option<u16>,
+}
+
+/// Makes a sandbox in that folder, and serves it if asked to.
+pub fn sandbox(out: &Path, wanted: Wanted, and_serve: bool) -> Result<(), Failure> {
+    let place = Place::take(out)?;
+    place.configure(place::free_ports(wanted.port_base)?, wanted.layout)?;
+    let config = Config::load(&place.path(place::CONFIG))?;
+    make(&place, &config, wanted)?;
+    if and_serve {
+        return serve(&config, None);
+    }
+    let shown = out.display();
+    println!("made {shown}/{}; serve it with: akashi serve --config {shown}/{}", place::DESCRIPTION, place::CONFIG);
+    Ok(())
+}
+
+fn make(place: &Place, config: &Config, wanted: Wanted) -> Result<(), Failure> {
+    let begins = past::begins(SystemClock::REAL.now());
+    let people = people(wanted, begins.jst_date());
+    let api_url = format!("https://{}", config.api_listen);
+    let first: usize = people.iter().map(|(_, fate)| past::first_certificates(*fate).len()).sum();
+    let later = people.iter().filter(|(_, fate)| *fate == Fate::Moves).count();
+    let mut cards = cards::make_cards(first + later)?;
+    // Stands at the beginning only now: what was made before takes no time in the sandbox.
+    let clock = SystemClock::starting_at(begins);
+    init(config, Kind::Sandbox(clock))?;
+    let mut past = serve_while(config, clock, async |_| {
+        let past = past::live(place, &api_url, &people, &mut cards, clock).await?;
+        // The first cut is made by the publisher's loop meanwhile. To stop in the midst of it would keep the registry open.
+        while !place.path("data/crl/current").exists() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(past)
+    })?;
+    let cut_number = serve_while(config, SystemClock::REAL, async |_| {
+        today::live(place, &api_url, &people, &mut cards, &mut past).await
+    })?;
+    let description = description::describe(config, &people, &past, cut_number, SystemClock::REAL.now());
+    let text = serde_json::to_string_pretty(&description).expect("a value without maps of other keys than text");
+    place.write_at_once(place::DESCRIPTION, text.as_bytes())
+}
+
+fn people(wanted: Wanted, today: CivilDate) -> Vec<(Person, Fate)> {
+    let fates = fates::fates(wanted.people, wanted.revoked);
+    let numbered = (1..).zip(fates);
+    numbered.map(|(number, fate)| (Person::invent(number, fate == Fate::Child, today), fate)).collect()
+}

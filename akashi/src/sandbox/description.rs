@@ -1,0 +1,104 @@
+//! `sandbox.json`: what a sandbox holds, for those who integrate. Names are stable; more may be added.
+use pki::identity::{Ca, IssuerKey, KeyNumber};
+use pki::time::UnixTime;
+use serde_json::{Map, Value, json};
+
+use super::cards::Held;
+use super::fates::Fate;
+use super::keys::NOTICE;
+use super::parties::CA_BUNDLE;
+use super::past::Past;
+use super::people::{Person, TOWNS};
+use crate::config::Config;
+
+/// Added to the last serials, so that what is issued by hand later does not reach it soon.
+const BEYOND: u64 = 1_000_000;
+
+/// The whole description, at that instant.
+pub fn describe(config: &Config, people: &[(Person, Fate)], past: &Past, cut_number: u64, now: UnixTime) -> Value {
+    let public = &config.profile.settings().public_base_url;
+    json!({
+        "notice": "A sandbox of Akashi: invented people, throw-away keys. Nothing of it may be relied on.",
+        "keys": NOTICE,
+        "made_at": now.to_string(),
+        "layout": config.profile.layout().word(),
+        "public_url": public,
+        "api_url": format!("https://{}", config.api_listen),
+        "metrics_url": format!("http://{}", config.metrics_listen),
+        "ca_bundle": CA_BUNDLE,
+        "issuers": by_ca(|ca| json!([{ "key": 1, "path": format!("data/ca/{ca}-1.pem") }])),
+        "ocsp": by_ca(|ca| json!(format!("{public}/ocsp/{ca}"))),
+        "crl": by_ca(|ca| crls(public, ca)),
+        "manifest_url": format!("{public}/crl/manifest.json"),
+        "cut_number": cut_number,
+        "certificates": past.held.iter().map(|held| certificate(held, now)).collect::<Vec<_>>(),
+        "unissued_serials": by_ca(|ca| unissued(&past.held, ca)),
+        "people": people.iter().map(|(one, fate)| person(one, *fate)).collect::<Vec<_>>(),
+        "parties": past.parties.described(),
+        "clients": past.parties.clients(),
+    })
+}
+
+fn by_ca(describe: impl Fn(Ca) -> Value) -> Value {
+    Value::Object(Ca::ALL.into_iter().map(|ca| (ca.to_string(), describe(ca))).collect::<Map<_, _>>())
+}
+
+fn crls(public: &str, ca: Ca) -> Value {
+    let issuer = IssuerKey { ca, key: KeyNumber::FIRST };
+    let url = |shape: &str| json!(format!("{public}/crl/{issuer}/{shape}.crl"));
+    let codes = pki::municipality::all().iter().map(|municipality| municipality.code.to_string());
+    let partitions: Map<_, _> = codes.map(|code| (code.clone(), url(&code))).collect();
+    json!({ KeyNumber::FIRST.to_string(): { "full": url("full"), "partition": partitions } })
+}
+
+fn certificate(held: &Held, now: UnixTime) -> Value {
+    let answered = &held.answered;
+    let has_ended = answered["not_after"].as_str().and_then(|text| crate::clock::instant(text).ok()) < Some(now);
+    // What was revoked stays so when it ends; an ended certificate is still good to OCSP.
+    let status = match answered["status"].as_str() {
+        Some("good") if has_ended => "expired",
+        Some(status) => status,
+        None => "good",
+    };
+    let mut described = json!({
+        "path": held.path,
+        "key_path": held.key_path,
+        "ca": held.ca.to_string(),
+        "key": answered["key"],
+        "serial": held.serial,
+        "status": status,
+        "municipality": TOWNS[held.town].code,
+        "person": held.person,
+        "not_before": answered["not_before"],
+        "not_after": answered["not_after"],
+    });
+    for name in ["reason", "since"] {
+        if !answered[name].is_null() {
+            described[name] = answered[name].clone();
+        }
+    }
+    described
+}
+
+fn unissued(held: &[Held], ca: Ca) -> Value {
+    let serials = held.iter().filter(|held| held.ca == ca).filter_map(|held| held.serial.parse::<u64>().ok());
+    let beyond = serials.max().unwrap_or(0) + BEYOND;
+    json!([beyond.to_string(), (beyond + 1).to_string(), u32::MAX.to_string()])
+}
+
+fn person(first: &Person, fate: Fate) -> Value {
+    let now = if fate == Fate::Moves { first.moved() } else { first.clone() };
+    let mut described = json!({
+        "person": now.number,
+        "name": now.name,
+        "sex": now.sex,
+        "birth_date": now.birth_date.to_string(),
+        "address": now.address,
+        "municipality": TOWNS[now.town].code,
+        "resident_code": now.resident_code,
+    });
+    if fate == Fate::Moves {
+        described["moved_from"] = json!({ "address": first.address, "municipality": TOWNS[first.town].code });
+    }
+    described
+}
