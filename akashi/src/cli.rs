@@ -114,7 +114,7 @@ pub struct InitArguments {
     #[arg(long)]
     pub sandbox: bool,
     /// The clock stands there at the start, and then runs: 2026-11-21T10:00:00+09:00. For a sandbox alone.
-    #[arg(long, value_name = "INSTANT", value_parser = crate::clock::instant, requires = "sandbox")]
+    #[arg(long, value_name = "TIME", requires = "sandbox")]
     pub clock_starts_at: Option<UnixTime>,
 }
 
@@ -125,7 +125,7 @@ pub struct ServeArguments {
     #[command(flatten)]
     pub config: ConfigArgument,
     /// The clock stands there at the start, and then runs: 2026-11-21T10:00:00+09:00. For a sandbox alone.
-    #[arg(long, value_name = "INSTANT", value_parser = crate::clock::instant)]
+    #[arg(long, value_name = "TIME")]
     pub clock_starts_at: Option<UnixTime>,
 }
 
@@ -138,8 +138,8 @@ pub struct SandboxArguments {
     /// How many people: 10 to 100000.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = between(10, 100_000))]
     pub people: usize,
-    /// How many of a hundred certificates are revoked: 0 to 50.
-    #[arg(long, value_name = "PERCENT", default_value_t = 10, value_parser = between(0, 50))]
+    /// How many of a hundred certificates are revoked: 0 to 40, as far as there are people for it.
+    #[arg(long, value_name = "PERCENT", default_value_t = 10, value_parser = between(0, 40))]
     pub revoked: usize,
     /// The certificates' layout: `default`, or `jpki-exact`, that of a JPKI test card.
     #[arg(long, default_value = "default", value_parser = layout)]

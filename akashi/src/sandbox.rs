@@ -6,11 +6,12 @@
 //! | [`place`] | the folder: empty before, complete when `sandbox.json` is there; ports, PIN, configuration |
 //! | [`people`], [`fates`] | who there is, and what happens to whom |
 //! | [`keys`], [`natural`] | thousands of throw-away keys in seconds |
-//! | [`calls`], [`parties`], [`cards`] | many calls at once; who may call; certificates |
+//! | [`calls`], [`parties`], [`cards`], [`consents`] | many calls at once; who may call; certificates; consents |
 //! | [`past`], [`today`] | three days ago, and now |
 //! | [`description`], [`progress`] | `sandbox.json`; how far it is |
 pub mod calls;
 pub mod cards;
+pub mod consents;
 pub mod description;
 pub mod fates;
 pub mod keys;
@@ -52,8 +53,9 @@ pub struct Wanted {
 
 /// Makes a sandbox in that folder, and serves it if asked to.
 pub fn sandbox(out: &Path, wanted: Wanted, and_serve: bool) -> Result<(), Failure> {
+    let ports = place::free_ports(wanted.port_base)?;
     let place = Place::take(out)?;
-    place.configure(place::free_ports(wanted.port_base)?, wanted.layout)?;
+    place.configure(ports, wanted.layout)?;
     let config = Config::load(&place.path(place::CONFIG))?;
     make(&place, &config, wanted)?;
     if and_serve {

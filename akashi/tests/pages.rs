@@ -10,7 +10,7 @@ use akashi::keys::Labels;
 use ca::problem::{ProblemKind, TYPE_PREFIX};
 use pki::identity::{Ca, IssuerKey, KeyNumber};
 
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 12] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -20,6 +20,7 @@ const PAGES: [&str; 11] = [
     "docs/commands.md",
     "docs/jpki-facts.md",
     "docs/operating.md",
+    "docs/sandbox.md",
     "pki/data/README.md",
     "hsm-mock/src/lib.rs",
 ];

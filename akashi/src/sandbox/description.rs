@@ -35,6 +35,9 @@ pub fn describe(config: &Config, people: &[(Person, Fate)], past: &Past, cut_num
         "unissued_serials": by_ca(|ca| unissued(&past.held, ca)),
         "people": people.iter().map(|(one, fate)| person(one, *fate)).collect::<Vec<_>>(),
         "parties": past.parties.described(),
+        "providers": past.services.providers,
+        "services": past.services.services,
+        "consents": past.consents.described(),
         "clients": past.parties.clients(),
     })
 }
@@ -53,7 +56,7 @@ fn crls(public: &str, ca: Ca) -> Value {
 
 fn certificate(held: &Held, now: UnixTime) -> Value {
     let answered = &held.answered;
-    let has_ended = answered["not_after"].as_str().and_then(|text| crate::clock::instant(text).ok()) < Some(now);
+    let has_ended = answered["not_after"].as_str().and_then(|text| text.parse().ok()) < Some(now);
     // What was revoked stays so when it ends; an ended certificate is still good to OCSP.
     let status = match answered["status"].as_str() {
         Some("good") if has_ended => "expired",

@@ -121,10 +121,10 @@ fn inverse_of_exponent(modulus: &Natural) -> Natural {
 mod tests {
     use std::collections::BTreeSet;
 
-    use aws_lc_rs::rand::SystemRandom;
     use aws_lc_rs::signature::{self, KeyPair as _, RsaKeyPair, UnparsedPublicKey};
 
     use super::*;
+    use crate::clock::randomness;
 
     #[test]
     fn every_pair_is_a_key_of_its_own_that_signs() {
@@ -135,7 +135,7 @@ mod tests {
             let key = RsaKeyPair::from_pkcs8(&primes.key(number)).unwrap();
             assert_eq!(key.public_modulus_len(), 256);
             let mut signed = vec![0; 256];
-            key.sign(&signature::RSA_PKCS1_SHA256, &randomness, b"octets", &mut signed).unwrap();
+            key.sign(&signature::RSA_PKCS1_SHA256, &*randomness, b"octets", &mut signed).unwrap();
             let public = key.public_key().as_ref().to_vec();
             let verifier = UnparsedPublicKey::new(&signature::RSA_PKCS1_2048_8192_SHA256, &public);
             verifier.verify(b"octets", &signed).unwrap();

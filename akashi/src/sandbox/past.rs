@@ -6,6 +6,7 @@ use pki::time::{CivilDate, UnixTime};
 use registry::Clock;
 
 use super::cards::{Applicant, Card, Held, issue};
+use super::consents::{Consents, Services};
 use super::fates::Fate;
 use super::parties::Parties;
 use super::people::Person;
@@ -69,6 +70,10 @@ pub struct Past {
     pub parties: Parties,
     /// What was issued.
     pub held: Vec<Held>,
+    /// Providers and services.
+    pub services: Services,
+    /// Who consented to what.
+    pub consents: Consents,
 }
 
 /// Lets it happen, on a server whose clock stands there.
@@ -92,5 +97,7 @@ pub async fn live(
         first_certificates(*fate).iter().map(applicant).collect()
     });
     let held = issue("first certificates", place, &parties, applicants.collect()).await?;
-    Ok(Past { parties, held })
+    let services = Services::register(place, api_url, &parties).await?;
+    let consents = Consents::give(&parties, &services, people, &held, clock).await?;
+    Ok(Past { parties, held, services, consents })
 }

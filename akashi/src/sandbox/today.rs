@@ -35,6 +35,8 @@ pub async fn live(
         vec![Applicant { person: person.moved(), ca: Ca::Sign, card_expires_on, card }]
     });
     past.held.extend(issue("certificates after a move", place, parties, applicants.collect()).await?);
+    past.consents.take_back(parties, &past.services, people, &past.held).await?;
+    past.consents.read_again(parties).await?;
     read_again(parties, &mut past.held).await?;
     let body = json!({ "because": "everything of this sandbox" });
     let mut admin = administrator(place, api_url)?;
