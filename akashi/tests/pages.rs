@@ -10,7 +10,7 @@ use akashi::keys::Labels;
 use ca::problem::{ProblemKind, TYPE_PREFIX};
 use pki::identity::{Ca, IssuerKey, KeyNumber};
 
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 13] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -18,6 +18,7 @@ const PAGES: [&str; 12] = [
     "docs/CONFORMANCE.md",
     "docs/api.md",
     "docs/commands.md",
+    "docs/integrators.md",
     "docs/jpki-facts.md",
     "docs/operating.md",
     "docs/sandbox.md",

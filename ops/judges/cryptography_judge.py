@@ -1,39 +1,30 @@
 """Python's `cryptography`: its own parsers (in Rust) over everything, signatures, and what the fields have to say."""
 
+import base64
 import datetime
 import hashlib
+import json
+import os
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509 import ocsp
+from cryptography.x509.oid import AuthorityInformationAccessOID as ACCESS
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
-from artefacts import Judge
+from sandbox import CAS, EVERY_CRL, EVERY_STATUS, WAYS_TO_ASK, Certificate, Crl, Judge, http
 
 DIGESTS = {"sha1": (hashes.SHA1, hashlib.sha1), "sha256": (hashes.SHA256, hashlib.sha256)}
+JAPAN = datetime.timezone(datetime.timedelta(hours=9))
+NONCE_OCTETS = 32
 OTHER_NAME_OIDS = [f"1.2.392.200149.8.5.5.{suffix}" for suffix in (1, 4, 3, 5, 2, 6)]
 """Facts 1.3: the six otherNames of a signature certificate, in this order."""
-ORDERS = {
-    "sign": [
-        ExtensionOID.KEY_USAGE, ExtensionOID.SUBJECT_ALTERNATIVE_NAME, ExtensionOID.CERTIFICATE_POLICIES,
-        ExtensionOID.ISSUER_ALTERNATIVE_NAME, ExtensionOID.CRL_DISTRIBUTION_POINTS,
-        ExtensionOID.AUTHORITY_INFORMATION_ACCESS, ExtensionOID.AUTHORITY_KEY_IDENTIFIER,
-        ExtensionOID.SUBJECT_KEY_IDENTIFIER,
-    ],
-    "auth": [
-        ExtensionOID.KEY_USAGE, ExtensionOID.EXTENDED_KEY_USAGE, ExtensionOID.CERTIFICATE_POLICIES,
-        ExtensionOID.ISSUER_ALTERNATIVE_NAME, ExtensionOID.CRL_DISTRIBUTION_POINTS,
-        ExtensionOID.AUTHORITY_INFORMATION_ACCESS, ExtensionOID.AUTHORITY_KEY_IDENTIFIER,
-        ExtensionOID.SUBJECT_KEY_IDENTIFIER,
-    ],
-}  # fmt: skip
-"""Facts 1.3 and 1.4, with the default profile's access information in the signature certificate, too."""
-JAPAN = datetime.timezone(datetime.timedelta(hours=9))
+SECOND = {"sign": ExtensionOID.SUBJECT_ALTERNATIVE_NAME, "auth": ExtensionOID.EXTENDED_KEY_USAGE}
+"""Facts 1.3 and 1.4: the two kinds of certificates differ in their second extension."""
 
 judge = Judge("cryptography")
-artefacts = judge.artefacts
-issuers = {ca: x509.load_pem_x509_certificate(path.read_bytes()) for ca, path in artefacts.issuers.items()}
+issuers = {path: x509.load_pem_x509_certificate(path.read_bytes()) for path in judge.issuers.values()}
 
 
 def signed_by(key, signature: bytes, octets: bytes, digest) -> bool:
@@ -62,33 +53,58 @@ def extension(certificate, kind):
     return certificate.extensions.get_extension_for_class(kind)
 
 
-def judge_certificate(item: dict) -> None:
-    path, ca = item["path"], item["ca"]
+def judge_certificate(item: Certificate) -> None:
+    judge.judged(item)
+    path, issuer = item.path, issuers[item.issuer]
     certificate = x509.load_pem_x509_certificate(path.read_bytes())
-    issuer = issuers[ca]
     judge.expect(issued_by(certificate, issuer), path, "not issued by its CA")
-    judge.expect(str(certificate.serial_number) == item["serial"], path, f"serial {certificate.serial_number}")
-    order = [found.oid for found in certificate.extensions]
-    judge.expect(order == ORDERS[ca], path, f"extensions in this order: {[oid._name for oid in order]}")
+    judge.expect(str(certificate.serial_number) == item.serial, path, f"serial {certificate.serial_number}")
     last_second = certificate.not_valid_after_utc.astimezone(JAPAN).time()
     judge.expect(last_second == datetime.time(23, 59, 59), path, f"ends at {last_second} in Japan")
+    over = certificate.not_valid_after_utc < datetime.datetime.now(datetime.timezone.utc)
+    judge.expect(over == (item.status == "expired"), path, f"{item.status}, and ends {certificate.not_valid_after_utc}")
     usage = extension(certificate, x509.KeyUsage)
     judge.expect(usage.critical and usage.value.digital_signature, path, "key usage is not as facts 1.3 and 1.4 say")
-    judge.expect(usage.value.content_commitment == (ca == "sign"), path, "nonRepudiation is for signatures alone")
-    key_identifier = extension(issuer, x509.SubjectKeyIdentifier).value.digest
+    judge.expect(usage.value.content_commitment == (item.ca == "sign"), path, "nonRepudiation is for signatures alone")
     authority = extension(certificate, x509.AuthorityKeyIdentifier).value
+    key_identifier = extension(issuer, x509.SubjectKeyIdentifier).value.digest
     judge.expect(authority.key_identifier == key_identifier, path, "authority key identifier is not the CA's")
     judge.expect(authority.authority_cert_serial_number == issuer.serial_number, path, "authority serial is not the CA's")
     own = x509.SubjectKeyIdentifier.from_public_key(certificate.public_key()).digest
     judge.expect(extension(certificate, x509.SubjectKeyIdentifier).value.digest == own, path, "subject key identifier")
-    if ca == "sign":
+    key = serialization.load_pem_private_key(item.key_path.read_bytes(), None)
+    judge.expect(key.public_key() == certificate.public_key(), path, "its key is not the one that the request was made with")
+    if item.ca == "sign":
         names = list(extension(certificate, x509.SubjectAlternativeName).value)
         oids = [name.type_id.dotted_string for name in names if isinstance(name, x509.OtherName)]
         judge.expect(oids == OTHER_NAME_OIDS and len(names) == len(oids), path, f"otherNames are {oids}")
+    if judge.content["layout"] == "default":
+        judge_default_layout(item, certificate)
 
 
-def judge_crl(item: dict) -> None:
-    path, issuer = item["path"], issuers[item["ca"]]
+def judge_default_layout(item: Certificate, certificate: x509.Certificate) -> None:
+    """It tells whoever has a certificate where to ask about it."""
+    order = [found.oid for found in certificate.extensions]
+    expected = [
+        ExtensionOID.KEY_USAGE, SECOND[item.ca], ExtensionOID.CERTIFICATE_POLICIES, ExtensionOID.ISSUER_ALTERNATIVE_NAME,
+        ExtensionOID.CRL_DISTRIBUTION_POINTS, ExtensionOID.AUTHORITY_INFORMATION_ACCESS,
+        ExtensionOID.AUTHORITY_KEY_IDENTIFIER, ExtensionOID.SUBJECT_KEY_IDENTIFIER,
+    ]  # fmt: skip
+    judge.expect(order == expected, item.path, f"extensions in this order: {[oid._name for oid in order]}")
+    access = {one.access_method: one.access_location.value for one in extension(certificate, x509.AuthorityInformationAccess).value}
+    responder, issuer = (access.pop(method, "") for method in (ACCESS.OCSP, ACCESS.CA_ISSUERS))
+    judge.expect(responder == judge.content["ocsp"][item.ca] and not access, item.path, f"names the responder {responder}")
+    der = issuers[item.issuer].public_bytes(serialization.Encoding.DER)
+    judge.expect(http(issuer).body == der, item.path, f"its CA's certificate is not at {issuer}")
+    (point,) = extension(certificate, x509.CRLDistributionPoints).value
+    addresses = [name.value for name in point.full_name if isinstance(name, x509.UniformResourceIdentifier)]
+    expected = judge.content["crl"][item.ca][str(item.key)]["partition"][item.municipality]
+    judge.expect(addresses == [expected], item.path, f"its distribution point names {addresses}")
+
+
+def judge_crl(item: Crl) -> None:
+    judge.judged(item)
+    path, issuer = item.path, issuers[item.issuer]
     crl = x509.load_der_x509_crl(path.read_bytes())
     judge.expect(crl.issuer.public_bytes() == issuer.subject.public_bytes(), path, "issuer's name is encoded otherwise")
     judge.expect(crl.is_signature_valid(issuer.public_key()), path, "signature")
@@ -96,40 +112,54 @@ def judge_crl(item: dict) -> None:
     authority = extension(crl, x509.AuthorityKeyIdentifier).value.key_identifier
     judge.expect(authority == extension(issuer, x509.SubjectKeyIdentifier).value.digest, path, "authority key identifier")
     judge.expect(extension(crl, x509.CRLNumber).value.crl_number > 0, path, "CRL number")
-    serials = [str(revoked.serial_number) for revoked in crl]
-    judge.expect(len(serials) == len(set(serials)), path, "a serial is listed twice")
-    judge.expect(set(serials) >= set(item["lists"]), path, f"does not list {item['lists']}")
-    judge.expect(not set(serials) & set(item["omits"]), path, f"lists one of {item['omits']}")
-    judge.expect(not item["empty"] or not serials, path, "is not empty")
+    listed = [str(revoked.serial_number) for revoked in crl]
+    judge.expect(len(listed) == len(set(listed)), path, "a serial is listed twice")
+    judge.expect(set(listed) == item.lists, path, f"lists {sorted(listed)} and not {sorted(item.lists)}")
+    ours = {one.serial: one for one in judge.certificates if one.issuer == item.issuer}
     for revoked in crl:
-        reasons = [found.value.reason for found in revoked.extensions if isinstance(found.value, x509.CRLReason)]
-        judge.expect(x509.ReasonFlags.unspecified not in reasons, path, "reason 0 is written (RFC 5280 §5.3.1: left out)")
+        reasons = [found.value.reason.value for found in revoked.extensions if isinstance(found.value, x509.CRLReason)]
+        judge.expect("unspecified" not in reasons, path, "reason 0 is written (RFC 5280 §5.3.1: left out)")
+        if certificate := ours.get(str(revoked.serial_number)):
+            expected = [certificate.crl_reason] if certificate.crl_reason else []
+            judge.expect(reasons == expected, path, f"serial {certificate.serial}: reason {reasons}, not {expected}")
+            since = revoked.revocation_date_utc
+            judge.expect(since == certificate.since, path, f"serial {certificate.serial}: since {since}, not {certificate.since}")
     scopes = [found for found in crl.extensions if found.oid == ExtensionOID.ISSUING_DISTRIBUTION_POINT]
     judge.expect(all(found.critical for found in scopes), path, "its scope is not critical")
-    if item["scope"] == "full":
+    if item.municipality is None:
         judge.expect(all(found.value.full_name is None for found in scopes), path, "a full CRL that names a partition")
         return
     judge.expect(len(scopes) == 1, path, "a municipality's CRL without its scope")
-    for certificate in artefacts.certificates:
-        if certificate["ca"] == item["ca"] and certificate["serial"] in item["lists"]:
-            leaf = x509.load_pem_x509_certificate(certificate["path"].read_bytes())
+    for certificate in judge.certificates:
+        if certificate.issuer == item.issuer and certificate.municipality == item.municipality:
+            leaf = x509.load_pem_x509_certificate(certificate.path.read_bytes())
             (point,) = extension(leaf, x509.CRLDistributionPoints).value
             same = list(point.full_name) == list(scopes[0].value.full_name)
-            judge.expect(same, path, "its scope is not the distribution point of what it lists (RFC 5280 §5.2.5)")
+            judge.expect(same, path, "its scope is not the distribution point of its certificates (RFC 5280 §5.2.5)")
 
 
-def judge_ocsp(item: dict) -> None:
-    path, issuer = item["response"], issuers[item["ca"]]
-    response = ocsp.load_der_ocsp_response(path.read_bytes())
-    request = ocsp.load_der_ocsp_request(item["request"].read_bytes())
+def judge_ocsp(item: Certificate, digest: str, nonce: bool) -> None:
+    path, issuer = item.path, issuers[item.issuer]
+    algorithm, hasher = DIGESTS[digest]
+    builder = ocsp.OCSPRequestBuilder()
+    builder = builder.add_certificate(x509.load_pem_x509_certificate(path.read_bytes()), issuer, algorithm())
+    if nonce:
+        builder = builder.add_extension(x509.OCSPNonce(os.urandom(NONCE_OCTETS)), critical=False)
+    request = builder.build()
+    octets = request.public_bytes(serialization.Encoding.DER)
+    answer = http(judge.content["ocsp"][item.ca], octets, content_type="application/ocsp-request")
+    response = ocsp.load_der_ocsp_response(answer.body)
     judge.expect(response.response_status == ocsp.OCSPResponseStatus.SUCCESSFUL, path, str(response.response_status))
-    algorithm, hasher = DIGESTS[item["digest"]]
     (single,) = response.responses
     judge.expect(isinstance(single.hash_algorithm, algorithm), path, f"CertID uses {single.hash_algorithm.name}")
     judge.expect(single.issuer_name_hash == hasher(issuer.subject.public_bytes()).digest(), path, "issuer name hash")
     judge.expect(single.issuer_key_hash == request.issuer_key_hash, path, "issuer key hash")
-    judge.expect(str(single.serial_number) == item["serial"] == str(request.serial_number), path, "serial")
-    judge.expect(single.certificate_status.name.lower() == item["status"], path, f"says {single.certificate_status}")
+    judge.expect(str(single.serial_number) == item.serial, path, "answers about another serial")
+    expected = ocsp.OCSPCertStatus.REVOKED if item.withdrawn else ocsp.OCSPCertStatus.GOOD
+    judge.expect(single.certificate_status == expected, path, f"{item.status}, and says {single.certificate_status}")
+    judge.expect(single.revocation_time_utc == item.since, path, f"since {single.revocation_time_utc}, not {item.since}")
+    reason = single.revocation_reason and single.revocation_reason.value
+    judge.expect(reason == item.crl_reason, path, f"reason {reason}, not {item.crl_reason}")
     (responder,) = response.certificates
     judge.expect(issued_by(responder, issuer), path, "the responder's certificate is not from the CA (RFC 6960 §4.2.2.2)")
     usages = extension(responder, x509.ExtendedKeyUsage).value
@@ -142,19 +172,67 @@ def judge_ocsp(item: dict) -> None:
     judge.expect(single.next_update_utc <= responder.not_valid_after_utc, path, "outlives its responder's certificate")
     sent = [found.value.nonce for found in request.extensions if isinstance(found.value, x509.OCSPNonce)]
     came = [found.value.nonce for found in response.extensions if isinstance(found.value, x509.OCSPNonce)]
-    judge.expect(sent == came and len(sent) == item["nonce"], path, "nonce")
+    judge.expect(sent == came and len(sent) == nonce, path, "nonce")
 
 
-for ca, root in issuers.items():
-    judge.expect(issued_by(root, root), artefacts.issuers[ca], "not signed by itself")
-for judge_one, items in (
-    (judge_certificate, artefacts.certificates),
-    (judge_crl, artefacts.crls),
-    (judge_ocsp, artefacts.ocsp),
-):
-    for item in items:
-        try:
-            judge_one(item)
-        except (x509.ExtensionNotFound, ValueError) as error:  # ValueError: does not parse, or not one of what is one
-            judge.expect(False, item.get("path") or item["response"], f"{type(error).__name__}: {error}")
-judge.close()
+def judge_unissued(ca: str, serial: str) -> None:
+    """Never good: not signed, or signed and unknown."""
+    issuer = issuers[judge.issuers[ca, 1]]
+    name, key = issuer.subject.public_bytes(), extension(issuer, x509.SubjectKeyIdentifier).value.digest
+    builder = ocsp.OCSPRequestBuilder().add_certificate_by_hash(
+        hashlib.sha1(name).digest(), key, int(serial), hashes.SHA1()
+    )
+    octets = builder.build().public_bytes(serialization.Encoding.DER)
+    response = ocsp.load_der_ocsp_response(http(judge.content["ocsp"][ca], octets, content_type="application/ocsp-request").body)
+    if response.response_status == ocsp.OCSPResponseStatus.SUCCESSFUL:
+        (single,) = response.responses
+        judge.expect(single.certificate_status == ocsp.OCSPCertStatus.UNKNOWN, f"{ca} serial {serial}", "never issued")
+    else:
+        judge.expect(response.response_status == ocsp.OCSPResponseStatus.UNAUTHORIZED, f"{ca} serial {serial}", "never issued")
+    judge.judged(f"unissued serials of {ca}")
+
+
+def judge_manifest(crls: list[Crl]) -> None:
+    """The signed list of the cut: JWS, flattened JSON (RFC 7515 §7.2.2), checked with the key that the CA serves."""
+    url = judge.content["manifest_url"]
+    manifest = json.loads(http(url).body)
+    header, payload = json.loads(decode(manifest["protected"])), json.loads(decode(manifest["payload"]))
+    key = serialization.load_pem_public_key(http(f"{judge.content['public_url']}/certs/manifest/1.pem").body)
+    judge.expect(header["alg"] == "RS256", url, f"algorithm {header['alg']}")
+    signed = f"{manifest['protected']}.{manifest['payload']}".encode()
+    judge.expect(signed_by(key, decode(manifest["signature"]), signed, hashes.SHA256()), url, "signature")
+    files = {(file["ca"], file["key"], file["partition"]): file for file in payload["files"]}
+    for item in crls:
+        octets, file = item.path.read_bytes(), files.get((item.ca, item.key, item.municipality or "full"), {})
+        judge.expect(file.get("size") == len(octets), item.path, f"the manifest says {file.get('size')} octets")
+        judge.expect(file.get("sha256") == hashlib.sha256(octets).hexdigest(), item.path, "the manifest says another SHA-256")
+        immutable = http(judge.content["public_url"] + file.get("url", ""))
+        judge.expect(immutable.body == octets, item.path, "the address that never changes answers with something else")
+    judge.judged("manifest")
+
+
+def decode(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def guarded(judge_one, item, *more) -> None:
+    try:
+        judge_one(item, *more)
+    except (x509.ExtensionNotFound, ValueError) as error:  # ValueError: does not parse, or not one of what is one
+        judge.expect(False, item.path, f"{type(error).__name__}: {error}")
+
+
+for path, root in issuers.items():
+    judge.expect(issued_by(root, root), path, "not signed by itself")
+crls = judge.pull_crls()
+for crl in crls:
+    guarded(judge_crl, crl)
+for certificate in judge.certificates:
+    guarded(judge_certificate, certificate)
+    for digest, nonce in WAYS_TO_ASK:
+        guarded(judge_ocsp, certificate, digest, nonce)
+for ca, serials in judge.content["unissued_serials"].items():
+    for serial in serials:
+        judge_unissued(ca, serial)
+judge_manifest(crls)
+judge.close([*EVERY_STATUS, *EVERY_CRL, *(f"unissued serials of {ca}" for ca in CAS), "manifest"])

@@ -1,17 +1,16 @@
-"""GnuTLS: `certtool` on chains and CRLs, `ocsptool` on OCSP answers. It shares no code with OpenSSL."""
+"""GnuTLS: `certtool` on chains and CRLs, `ocsptool` as an OCSP client of its own. It shares no code with OpenSSL."""
 
 import base64
+import datetime
 import re
-import tempfile
 from pathlib import Path
 
-from artefacts import Judge, command
+from sandbox import EVERY_CRL, EVERY_STATUS, Certificate, Crl, Judge, command
 
 TRUSTED = "Verified. The certificate is trusted."
 PROFILE = ("--verify-profile", "medium")
 
 judge = Judge("gnutls")
-artefacts = judge.artefacts
 
 
 def verdict(output: str) -> str:
@@ -19,69 +18,98 @@ def verdict(output: str) -> str:
     return output.rpartition("erification output:")[2].strip().partition("\n")[0]
 
 
-def write_pem(crl: Path, folder: Path) -> Path:
+def write_pem(crl: Crl) -> Path:
     """certtool reads a CRL and its issuer in one encoding only, and the issuers are PEM."""
-    lines = base64.encodebytes(crl.read_bytes()).decode()
-    path = folder / (crl.name + ".pem")
+    lines = base64.encodebytes(crl.path.read_bytes()).decode()
+    path = judge.scratch / (crl.path.name + ".pem")
     path.write_text(f"-----BEGIN X509 CRL-----\n{lines}-----END X509 CRL-----\n")
     return path
 
 
-with tempfile.TemporaryDirectory() as name:
-    folder = Path(name)
-    crl_files = {crl["path"]: write_pem(crl["path"], folder) for crl in artefacts.crls}
+def judge_chain(certificate: Certificate) -> None:
+    for (ca, _), issuer in judge.issuers.items():
+        chain = judge.scratch / "chain.pem"
+        chain.write_text(certificate.path.read_text() + issuer.read_text())
+        status, output = command("certtool", "--verify-chain", *PROFILE, "--infile", chain)
+        said = verdict(output)
+        if ca != certificate.ca:
+            judge.expect(status != 0 and "issuer" in said, certificate.path, f"under {ca}, which did not issue it: {said}")
+        elif certificate.status == "expired":
+            judge.expect(status != 0 and "expired" in said, certificate.path, f"expired, and {said}")
+        else:
+            judge.expect(status == 0 and said.startswith(TRUSTED), certificate.path, f"{certificate.status}, and {said}")
 
-    for certificate in artefacts.certificates:
-        for ca, issuer in artefacts.issuers.items():
-            chain = folder / "chain.pem"
-            chain.write_text(certificate["path"].read_text() + issuer.read_text())
-            status, output = command("certtool", "--verify-chain", *PROFILE, "--infile", chain)
-            accepted = status == 0 and verdict(output).startswith(TRUSTED)
-            judge.expect(accepted == (ca == certificate["ca"]), certificate["path"], f"with issuer {ca}: {verdict(output)}")
-        for crl in artefacts.crls:
-            # GnuTLS does not compare a CRL's scope with the certificate: only what a CRL lists is put to it.
-            if crl["ca"] != certificate["ca"] or certificate["serial"] not in crl["lists"] + crl["omits"]:
-                continue
-            issuer = artefacts.issuers[crl["ca"]]
-            status, output = command(
-                "certtool", "--verify", *PROFILE, "--load-ca-certificate", issuer, "--load-crl", crl_files[crl["path"]],
-                "--infile", certificate["path"],
-            )  # fmt: skip
-            if certificate["serial"] in crl["lists"]:
-                refused = status != 0 and "revoked" in verdict(output)
-                judge.expect(refused, certificate["path"], f"not refused with {crl['path'].name}: {verdict(output)}")
-            else:
-                accepted = status == 0 and verdict(output).startswith(TRUSTED)
-                judge.expect(accepted, certificate["path"], f"not accepted with {crl['path'].name}: {verdict(output)}")
 
-    for crl in artefacts.crls:
-        for ca, issuer in artefacts.issuers.items():
-            status, output = command(
-                "certtool", "--verify-crl", "--load-ca-certificate", issuer, "--infile", crl_files[crl["path"]]
-            )
-            accepted = status == 0 and verdict(output).startswith(TRUSTED)
-            judge.expect(accepted == (ca == crl["ca"]), crl["path"], f"with issuer {ca}: {verdict(output)}")
-        status, output = command("certtool", "--crl-info", "--inder", "--infile", crl["path"])
-        judge.expect(status == 0 and "Version: 2" in output, crl["path"], output)
-        judge.expect("CRL Number (not critical)" in output, crl["path"], "no CRL number")
-        judge.expect("Authority Key Identifier (not critical)" in output, crl["path"], "no authority key identifier")
-        serials = {str(int(found, 16)) for found in re.findall(r"Serial Number \(hex\): ([0-9a-fA-F]+)", output)}
-        judge.expect(serials >= set(crl["lists"]), crl["path"], f"does not list {crl['lists']}")
-        judge.expect(not serials & set(crl["omits"]), crl["path"], f"lists one of {crl['omits']}")
-        judge.expect(not crl["empty"] or "No revoked certificates." in output, crl["path"], "is not empty")
-
-for answer in artefacts.ocsp:
-    for ca, issuer in artefacts.issuers.items():
+def judge_with_crls(certificate: Certificate) -> None:
+    for crl in crls:
+        # GnuTLS does not compare a CRL's scope with the certificate: only its own CRLs are put to it.
+        if crl.issuer != certificate.issuer or crl.municipality not in (None, certificate.municipality):
+            continue
         status, output = command(
-            "ocsptool", "--verify-response", "--load-trust", issuer, "--load-response", answer["response"]
-        )
-        accepted = "Verifying OCSP Response: Success." in output
-        judge.expect(accepted == (ca == answer["ca"]), answer["response"], f"with issuer {ca}: {output[-200:]}")
-    status, output = command("ocsptool", "--response-info", "--load-response", answer["response"])
-    judge.expect(f"Certificate Status: {answer['status']}" in output, answer["response"], f"not {answer['status']}: {output}")
-    serial = re.search(r"Serial Number: ([0-9a-f]+)", output)
-    judge.expect(serial and str(int(serial.group(1), 16)) == answer["serial"], answer["response"], "another serial")
-    judge.expect(not answer["nonce"] or "Nonce:" in output, answer["response"], "no nonce")
-    judge.expect("Next Update:" in output, answer["response"], "no next update")
+            "certtool", "--verify", *PROFILE, "--load-ca-certificate", crl.issuer, "--load-crl", pem[crl.path],
+            "--infile", certificate.path,
+        )  # fmt: skip
+        said = verdict(output)
+        match certificate.status:
+            case "held" | "revoked":
+                right = status != 0 and "revoked" in said
+            case "expired":
+                right = status != 0 and "expired" in said and "revoked" not in said
+            case _:
+                right = status == 0 and said.startswith(TRUSTED)
+        judge.expect(right, certificate.path, f"{certificate.status}, and with {crl.path.name}: {said}")
 
-judge.close()
+
+def judge_crl(crl: Crl) -> None:
+    judge.judged(crl)
+    for (ca, _), issuer in judge.issuers.items():
+        status, output = command("certtool", "--verify-crl", "--load-ca-certificate", issuer, "--infile", pem[crl.path])
+        accepted = status == 0 and verdict(output).startswith(TRUSTED)
+        judge.expect(accepted == (ca == crl.ca), crl.path, f"with issuer {ca}: {verdict(output)}")
+    status, output = command("certtool", "--crl-info", "--inder", "--infile", crl.path)
+    judge.expect(status == 0 and "Version: 2" in output, crl.path, output)
+    judge.expect("CRL Number (not critical)" in output, crl.path, "no CRL number")
+    judge.expect("Authority Key Identifier (not critical)" in output, crl.path, "no authority key identifier")
+    listed = {str(int(found, 16)) for found in re.findall(r"Serial Number \(hex\): ([0-9a-fA-F]+)", output)}
+    judge.expect(listed == crl.lists, crl.path, f"lists {sorted(listed)} and not {sorted(crl.lists)}")
+    judge.expect(bool(listed) or "No revoked certificates." in output, crl.path, "lists nothing and does not say so")
+
+
+def judge_ocsp(certificate: Certificate) -> None:
+    response = judge.scratch / "answer.ocsp"
+    response.unlink(missing_ok=True)
+    # A POST.
+    _, output = command(
+        "ocsptool", f"--ask={judge.content['ocsp'][certificate.ca]}", "--nonce", "--load-issuer", certificate.issuer,
+        "--load-cert", certificate.path, "--outfile", response,
+    )  # fmt: skip
+    if not response.exists():
+        judge.expect(False, certificate.path, f"ocsptool got no answer: {output}")
+        return
+    for (ca, _), issuer in judge.issuers.items():
+        _, output = command("ocsptool", "--verify-response", "--load-trust", issuer, "--load-response", response)
+        accepted = "Verifying OCSP Response: Success." in output
+        judge.expect(accepted == (ca == certificate.ca), certificate.path, f"its answer with issuer {ca}: {output[-200:]}")
+    _, output = command("ocsptool", "--response-info", "--load-response", response)
+    fields = dict(re.findall(r"^\s*([A-Z][A-Za-z ]+): (.*)$", output, re.MULTILINE))
+    expected = "revoked" if certificate.withdrawn else "good"
+    judge.expect(fields.get("Certificate Status") == expected, certificate.path, f"not {expected}: {output}")
+    serial = str(int(fields.get("Serial Number", "0"), 16))
+    judge.expect(serial == certificate.serial, certificate.path, f"its answer is about serial {serial}")
+    judge.expect("Nonce" in fields, certificate.path, "its answer carries no nonce")
+    judge.expect("Next Update" in fields, certificate.path, "its answer says no next update")
+    if certificate.withdrawn:
+        since = certificate.since.astimezone(datetime.timezone.utc).strftime("%a %b %d %H:%M:%S UTC %Y")
+        judge.expect(fields.get("Revocation time") == since, certificate.path, f"not since {since}: {output}")
+
+
+crls = judge.pull_crls()
+pem = {crl.path: write_pem(crl) for crl in crls}
+for crl in crls:
+    judge_crl(crl)
+for certificate in judge.certificates:
+    judge.judged(certificate)
+    judge_chain(certificate)
+    judge_with_crls(certificate)
+    judge_ocsp(certificate)
+judge.close(EVERY_STATUS + EVERY_CRL)

@@ -1,67 +1,177 @@
-"""OpenSSL: chains with strict checks, revocation by each CRL, and OCSP answers against the requests they answer."""
+"""OpenSSL: chains with strict checks, revocation by each CRL, and its own OCSP client over POST; curl's over GET."""
 
+import base64
+import datetime
 import re
-import tempfile
+import urllib.parse
 from pathlib import Path
 
-from artefacts import Judge, command
+from sandbox import EVERY_CRL, EVERY_STATUS, WAYS_TO_ASK, Certificate, Crl, Judge, command, http
 
 judge = Judge("openssl")
-artefacts = judge.artefacts
+PURPOSES = {"auth": "sslclient", "sign": "any"}
 
-for ca, path in artefacts.issuers.items():
-    status, output = command("openssl", "verify", "-x509_strict", "-check_ss_sig", "-CAfile", path, path)
-    judge.expect(status == 0, path, output)
 
-for certificate in artefacts.certificates:
-    issuer = artefacts.issuers[certificate["ca"]]
-    other = next(path for ca, path in artefacts.issuers.items() if ca != certificate["ca"])
-    status, output = command("openssl", "verify", "-x509_strict", "-CAfile", issuer, certificate["path"])
-    judge.expect(status == 0, certificate["path"], output)
-    status, output = command("openssl", "verify", "-CAfile", other, certificate["path"])
-    judge.expect(status != 0, certificate["path"], "accepted under a CA that did not issue it")
-    purpose = {"auth": "sslclient", "sign": "any"}[certificate["ca"]]
-    status, output = command("openssl", "verify", "-purpose", purpose, "-CAfile", issuer, certificate["path"])
-    judge.expect(status == 0, certificate["path"], f"not good for the purpose {purpose}: {output}")
-    for crl in artefacts.crls:
-        if crl["ca"] != certificate["ca"] or certificate["serial"] not in crl["lists"] + crl["omits"]:
-            continue
-        status, output = command(
-            "openssl", "verify", "-crl_check", "-CAfile", issuer, "-CRLfile", crl["path"], certificate["path"]
-        )
-        if certificate["serial"] in crl["lists"]:
-            judge.expect("certificate revoked" in output, certificate["path"], f"not refused with {crl['path'].name}: {output}")
-        elif "different CRL scope" in output:
+def verify(certificate: Path, issuer: Path, *options) -> tuple[bool, str]:
+    """Accepted or not, and why not."""
+    status, output = command("openssl", "verify", *options, "-CAfile", issuer, certificate)
+    return status == 0, "; ".join(re.findall(r"^error \d+ at \d+ depth lookup: (.*)$", output, re.MULTILINE)) or output.strip()
+
+
+def judge_chain(certificate: Certificate) -> None:
+    # An expired one is refused for that alone: with the clock left out it is accepted.
+    accepted, why = verify(certificate.path, certificate.issuer, "-x509_strict")
+    expired = certificate.status == "expired"
+    judge.expect(accepted != expired and (accepted or "expired" in why), certificate.path, f"{certificate.status}, and {why}")
+    for purpose in ("any", PURPOSES[certificate.ca]):
+        accepted, why = verify(certificate.path, certificate.issuer, "-x509_strict", "-no_check_time", "-purpose", purpose)
+        judge.expect(accepted, certificate.path, f"not good for the purpose {purpose}: {why}")
+    for (ca, _), issuer in judge.issuers.items():
+        if ca != certificate.ca:
+            accepted, why = verify(certificate.path, issuer, "-no_check_time")
+            judge.expect(not accepted and "local issuer" in why, certificate.path, f"under {ca}, which did not issue it: {why}")
+    in_certificate = command("openssl", "x509", "-in", certificate.path, "-noout", "-pubkey")
+    of_key = command("openssl", "pkey", "-in", certificate.key_path, "-pubout")
+    judge.expect(in_certificate == of_key, certificate.path, "its key is not the one that the request was made with")
+
+
+def judge_with_crls(certificate: Certificate, crls: list[Crl]) -> None:
+    other_towns = [crl for crl in crls if crl.municipality not in (None, certificate.municipality)]
+    for crl in [crl for crl in crls if crl.municipality in (None, certificate.municipality)] + other_towns[:1]:
+        accepted, why = verify(certificate.path, crl.issuer, "-no_check_time", "-crl_check", "-CRLfile", crl.path)
+        if crl in other_towns:
             # Another municipality's CRL must not count for this certificate: that is what its scope is for.
-            judge.expect(crl["scope"] != "full", crl["path"], "the full CRL does not cover a certificate of its CA")
+            judge.expect(not accepted and "different CRL scope" in why, certificate.path, f"with {crl.path.name}: {why}")
+        elif certificate.withdrawn:
+            refused = not accepted and "certificate revoked" in why
+            judge.expect(refused, certificate.path, f"{certificate.status}, and with {crl.path.name}: {why}")
         else:
-            judge.expect(status == 0, certificate["path"], f"not accepted with {crl['path'].name}: {output}")
+            judge.expect(accepted, certificate.path, f"{certificate.status}, and with {crl.path.name}: {why}")
 
-for crl in artefacts.crls:
-    issuer = artefacts.issuers[crl["ca"]]
-    status, output = command("openssl", "crl", "-in", crl["path"], "-inform", "DER", "-CAfile", issuer, "-noout", "-text")
-    judge.expect(status == 0 and "verify OK" in output, crl["path"], output)
-    judge.expect("Version 2" in output and "X509v3 CRL Number" in output, crl["path"], "no version 2 or no CRL number")
-    serials = {str(int(found, 16)) for found in re.findall(r"Serial Number: ([0-9A-F]+)", output)}
-    judge.expect(serials >= set(crl["lists"]), crl["path"], f"does not list {crl['lists']}")
-    judge.expect(not serials & set(crl["omits"]), crl["path"], f"lists one of {crl['omits']}")
-    judge.expect(not crl["empty"] or "No Revoked Certificates" in output, crl["path"], "is not empty")
 
-with tempfile.TemporaryDirectory() as folder:
-    tampered = Path(folder) / "tampered.rsp"
-    for answer in artefacts.ocsp:
-        issuer = artefacts.issuers[answer["ca"]]
-        # Without -cert or -serial OpenSSL still checks signature, delegation and the nonce of the request.
-        arguments = ["openssl", "ocsp", "-reqin", answer["request"], "-issuer", issuer, "-CAfile", issuer, "-resp_text"]
-        status, output = command(*arguments, "-respin", answer["response"])
-        judge.expect(status == 0 and "Response verify OK" in output, answer["response"], output)
-        judge.expect(not answer["nonce"] or "no nonce" not in output, answer["response"], "does not carry the nonce")
-        judge.expect(f"Cert Status: {answer['status']}" in output, answer["response"], f"does not say {answer['status']}")
-        octets = bytearray(answer["response"].read_bytes())
+def judge_crl(crl: Crl) -> None:
+    judge.judged(crl)
+    for (ca, key), issuer in judge.issuers.items():
+        _, output = command("openssl", "crl", "-in", crl.path, "-inform", "DER", "-CAfile", issuer, "-noout")
+        judge.expect(("verify OK" in output) == ((ca, key) == (crl.ca, crl.key)), crl.path, f"with issuer {ca}: {output}")
+    _, output = command("openssl", "crl", "-in", crl.path, "-inform", "DER", "-noout", "-text")
+    judge.expect("Version 2" in output and "X509v3 CRL Number" in output, crl.path, "no version 2 or no CRL number")
+    listed = {}
+    for entry in output.partition("Revoked Certificates:")[2].split("Serial Number: ")[1:]:
+        reason = re.search(r"X509v3 CRL Reason Code:\s+(.*)", entry)
+        listed[str(int(entry.split()[0], 16))] = reason and reason.group(1)
+    judge.expect(set(listed) == crl.lists, crl.path, f"lists {sorted(listed)} and not {sorted(crl.lists)}")
+    judge.expect(bool(listed) or "No Revoked Certificates" in output, crl.path, "lists nothing and does not say so")
+    for certificate in judge.certificates:
+        if certificate.ca == crl.ca and certificate.serial in listed:
+            same = plain(listed[certificate.serial]) == plain(certificate.crl_reason)
+            judge.expect(same, crl.path, f"serial {certificate.serial}: {listed[certificate.serial]}, not {certificate.reason}")
+    octets = bytearray(crl.path.read_bytes())
+    octets[octets.index(b"Z") - 1] ^= 1
+    tampered = judge.scratch / "tampered.crl"
+    tampered.write_bytes(octets)
+    status, output = command("openssl", "crl", "-in", tampered, "-inform", "DER", "-CAfile", crl.issuer, "-noout")
+    judge.expect("verify OK" not in output, crl.path, "verifies although one octet was changed")
+
+
+def plain(reason: str | None) -> str | None:
+    """`Key Compromise` in CRLs, `keyCompromise` in OCSP answers."""
+    return reason and reason.replace(" ", "").lower()
+
+
+def judge_answer(certificate: Certificate, name: str, output: str, nonce: bool) -> None:
+    """What `openssl ocsp` printed about one answer."""
+    judge.expect("Response verify OK" in output, certificate.path, f"{name}: {output}")
+    judge.expect(not nonce or "no nonce" not in output, certificate.path, f"{name}: does not carry the nonce")
+    word = re.search(r": (good|revoked|unknown)$", output, re.MULTILINE)
+    expected = "revoked" if certificate.withdrawn else "good"
+    judge.expect(word and word.group(1) == expected, certificate.path, f"{name}: not {expected}: {output}")
+    if certificate.withdrawn:
+        reason = re.search(r"^\s+Reason: (\w+)", output, re.MULTILINE)
+        said = reason and reason.group(1)
+        judge.expect(said == certificate.crl_reason, certificate.path, f"{name}: reason {said}, not {certificate.crl_reason}")
+        since = re.search(r"Revocation Time: (.*) GMT", output)
+        moment = since and datetime.datetime.strptime(since.group(1) + " +0000", "%b %d %H:%M:%S %Y %z")
+        judge.expect(moment == certificate.since, certificate.path, f"{name}: since {moment}, not {certificate.since}")
+
+
+def judge_ocsp(certificate: Certificate, ways: list[tuple[str, bool]]) -> None:
+    url = judge.content["ocsp"][certificate.ca]
+    request, response = judge.scratch / "ocsp.req", judge.scratch / "ocsp.rsp"
+    for digest, nonce in ways:
+        asked = ["openssl", "ocsp", *([] if nonce else ["-no_nonce"]), "-issuer", certificate.issuer, f"-{digest}"]
+        asked += ["-cert", certificate.path, "-CAfile", certificate.issuer]
+        files = ["-reqout", request, "-respout", response]
+        judge_answer(certificate, f"POST, {digest}, {nonce=}", command(*asked, "-url", url, *files)[1], nonce)
+        judge.judged(f"POST with {digest}, {nonce=}")
+        octets = bytearray(response.read_bytes())
         # The octet before the first time's Z lies in the signed part.
         octets[octets.index(b"Z") - 1] ^= 1
-        tampered.write_bytes(octets)
-        status, output = command(*arguments, "-respin", tampered)
-        judge.expect("Response verify OK" not in output, answer["response"], "verifies although one octet was changed")
+        response.write_bytes(octets)
+        output = command(*asked, "-reqin", request, "-respin", response)[1]
+        judge.expect("Response verify OK" not in output, certificate.path, "its answer verifies although one octet was changed")
+        if not nonce:
+            answer = get(url, request)
+            response.write_bytes(answer.body)
+            judge.expect(answer.status == 200, certificate.path, f"GET: status {answer.status}")
+            judge_answer(certificate, f"GET, {digest}", command(*asked, "-respin", response)[1], nonce)
+            judge.judged(f"GET with {digest}")
 
-judge.close()
+
+def get(url: str, request: Path, **headers: str):
+    """RFC 6960 appendix A.1."""
+    return http(f"{url}/{urllib.parse.quote(base64.b64encode(request.read_bytes()), safe='')}", **headers)
+
+
+def judge_caching(ca: str) -> None:
+    """OCSP over GET and CRLs may be kept, each no longer than it says, and are asked for again by their tag."""
+    request = judge.scratch / "ocsp.req"
+    certificate = next(one for one in judge.certificates if one.ca == ca)
+    command("openssl", "ocsp", "-no_nonce", "-issuer", certificate.issuer, "-cert", certificate.path, "-reqout", request)
+    full = judge.content["crl"][ca][str(certificate.key)]["full"]
+    for subject, ask in (
+        (f"OCSP of {ca}", lambda **headers: get(judge.content["ocsp"][ca], request, **headers)),
+        (full, lambda **headers: http(full, **headers)),
+    ):
+        first = ask()
+        judge.expect(re.search(r"\bmax-age=[1-9]", first.headers.get("cache-control", "")), subject, "no max-age")
+        judge.expect("last-modified" in first.headers and "etag" in first.headers, subject, "no Last-Modified or no ETag")
+        again = ask(if_none_match=first.headers.get("etag", ""))
+        judge.expect(again.status == 304 and not again.body, subject, f"asked again with its tag: status {again.status}")
+
+
+def judge_unissued(ca: str, serial: str) -> None:
+    issuer = judge.issuers[ca, 1]
+    for digest, nonce in WAYS_TO_ASK:
+        output = command(
+            "openssl", "ocsp", *([] if nonce else ["-no_nonce"]), "-issuer", issuer, f"-{digest}", "-serial", serial,
+            "-url", judge.content["ocsp"][ca], "-CAfile", issuer,
+        )[1]  # fmt: skip
+        known = re.search(r"Responder Error: unauthorized|: unknown$", output, re.MULTILINE)
+        judge.expect(known and ": good" not in output, f"{ca} serial {serial}, never issued", output)
+    judge.judged(f"unissued serials of {ca}")
+
+
+for (ca, key), path in judge.issuers.items():
+    accepted, why = verify(path, path, "-x509_strict", "-check_ss_sig")
+    judge.expect(accepted, path, why)
+    judge_caching(ca)
+crls = judge.pull_crls()
+for crl in crls:
+    judge_crl(crl)
+for certificate in judge.certificates:
+    judge.judged(certificate)
+    judge_chain(certificate)
+    judge_with_crls(certificate, [crl for crl in crls if (crl.ca, crl.key) == (certificate.ca, certificate.key)])
+    # Every way for the first of each kind, one way for each of the others, in turn.
+    met = judge.met[f"{certificate.status} certificates of {certificate.ca}"]
+    judge_ocsp(certificate, WAYS_TO_ASK if met == 1 else [WAYS_TO_ASK[met % len(WAYS_TO_ASK)]])
+for ca, serials in judge.content["unissued_serials"].items():
+    for serial in serials[:5]:
+        judge_unissued(ca, serial)
+judge.close(
+    EVERY_STATUS + EVERY_CRL
+    + [f"POST with {digest}, {nonce=}" for digest, nonce in WAYS_TO_ASK]
+    + [f"GET with {digest}" for digest in ("sha1", "sha256")]
+    + [f"unissued serials of {ca}" for ca in ("sign", "auth")]
+)  # fmt: skip

@@ -4,17 +4,19 @@ Every finding from NOTICE on counts. What JPKI's own layout causes is in EXPECTE
 there fails, and so does an entry there that no longer occurs: then the entry, or our layout, is wrong.
 """
 
+import contextlib
+import io
 import json
-import sys
-import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
+from pkilint.bin import lint_crl, lint_ocsp_response, lint_pkix_cert
 
-from artefacts import Judge, command
-
-LINTERS = Path(sys.executable).parent
+from sandbox import EVERY_CRL, EVERY_STATUS, Certificate, Judge, http
 
 EXPECTED = {
     ("leaf", "pkix.certificate_policies_policy_has_qualifier"): "JPKI points to its practice statement in each "
@@ -23,16 +25,18 @@ EXPECTED = {
 """(what was linted, pkilint's code) -> why it stands."""
 
 judge = Judge("pkilint")
-artefacts = judge.artefacts
 seen: set[tuple[str, str]] = set()
 
 
-def lint(kind: str, tool: str, path: Path, *options: str) -> None:
-    status, output = command(LINTERS / tool, "lint", *options, "-s", "NOTICE", "-f", "JSON", path)
+def lint(kind: str, program: Callable[[list[str]], int], path: Path, *options: str) -> None:
+    # pkilint's own commands, called here because starting Python for each of hundreds of files takes minutes.
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+        status = program(["lint", *options, "-s", "NOTICE", "-f", "JSON", str(path)])
     try:
-        results = json.loads(output)["results"]
+        results = json.loads(output.getvalue())["results"]
     except (ValueError, KeyError):
-        judge.expect(False, path, f"{tool} ended with {status} and gave no findings: {output[-400:]}")
+        judge.expect(False, path, f"{program.__module__} ended with {status} and gave no findings: {output.getvalue()[-400:]}")
         return
     unexpected = []
     for result in results:
@@ -43,27 +47,37 @@ def lint(kind: str, tool: str, path: Path, *options: str) -> None:
             else:
                 unexpected.append(f"{finding['severity']} {code} at {result['node_path']}: {finding['message']}")
     judge.expect(not unexpected, path, "; ".join(unexpected))
+    judge.judged(kind)
 
 
-for path in artefacts.issuers.values():
-    lint("root", "lint_pkix_cert", path)
-for certificate in artefacts.certificates:
-    lint("leaf", "lint_pkix_cert", certificate["path"])
-for crl in artefacts.crls:
-    lint("crl", "lint_crl", crl["path"], "-t", "CRL", "-p", "PKIX")
+def ask(certificate: Certificate) -> bytes:
+    leaf, issuer = (x509.load_pem_x509_certificate(path.read_bytes()) for path in (certificate.path, certificate.issuer))
+    request = ocsp.OCSPRequestBuilder().add_certificate(leaf, issuer, hashes.SHA256()).build().public_bytes(Encoding.DER)
+    return http(judge.content["ocsp"][certificate.ca], request, content_type="application/ocsp-request").body
 
+
+for path in judge.issuers.values():
+    lint("root", lint_pkix_cert.main, path)
+for crl in judge.pull_crls():
+    lint("crl", lint_crl.main, crl.path, "-t", "CRL", "-p", "PKIX")
+    judge.judged(crl)
 responders: set[bytes] = set()
-for answer in artefacts.ocsp:
-    lint("ocsp", "lint_ocsp_response", answer["response"])
-    for certificate in ocsp.load_der_ocsp_response(answer["response"].read_bytes()).certificates:
-        responders.add(certificate.public_bytes(Encoding.DER))
-judge.expect(bool(responders), "OCSP answers", "none carries a responder's certificate")
-with tempfile.TemporaryDirectory() as folder:
-    for number, der in enumerate(sorted(responders)):
-        path = Path(folder) / f"responder-{number}.cer"
-        path.write_bytes(der)
-        lint("responder", "lint_pkix_cert", path)
+for number, certificate in enumerate(judge.certificates):
+    lint("leaf", lint_pkix_cert.main, certificate.path)
+    response = judge.scratch / f"{certificate.path.stem}-{number}.ocsp"
+    try:
+        response.write_bytes(ask(certificate))
+        lint("ocsp", lint_ocsp_response.main, response)
+        answer = ocsp.load_der_ocsp_response(response.read_bytes())
+        responders |= {one.public_bytes(Encoding.DER) for one in answer.certificates}
+    except ValueError as error:  # does not parse, or was refused
+        judge.expect(False, certificate.path, f"asked about by OCSP: {error}")
+    judge.judged(certificate)
+for number, der in enumerate(sorted(responders)):
+    path = judge.scratch / f"responder-{number}.cer"
+    path.write_bytes(der)
+    lint("responder", lint_pkix_cert.main, path)
 
 for kind, code in EXPECTED.keys() - seen:
     judge.expect(False, "EXPECTED", f"{code} no longer occurs on any {kind}: take it out of the list")
-judge.close()
+judge.close([*EVERY_STATUS, *EVERY_CRL, "root", "leaf", "crl", "ocsp", "responder"])

@@ -1,0 +1,170 @@
+"""A sandbox (`akashi sandbox`) that is being served, read for the judges, and how a judge counts and ends."""
+
+import datetime
+import json
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+CAS = ("sign", "auth")
+STATUSES = ("good", "held", "revoked", "expired")
+EVERY_STATUS = [f"{status} certificates of {ca}" for ca in CAS for status in STATUSES]
+EVERY_CRL = [f"{kind} CRLs of {ca}" for ca in CAS for kind in ("full", "municipal", "empty")]
+
+WAYS_TO_ASK = [(digest, nonce) for digest in ("sha1", "sha256") for nonce in (False, True)]
+"""How a CertID is hashed, and whether the request has a nonce."""
+
+# A proxy setting of the machine must not carry loopback traffic away.
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def http(url: str, body: bytes | None = None, **headers: str) -> Answer:
+    """GET, or POST if there is a body. `content_type="…"` sends that header. Header names of the answer in lower case."""
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    try:
+        answer = _opener.open(urllib.request.Request(url, body, sent), timeout=30)
+    except urllib.error.HTTPError as refused:
+        answer = refused
+    with answer:
+        return Answer(answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.read())
+
+
+def command(*arguments) -> tuple[int, str]:
+    """Exit status and all output of a judge that is a program of its own."""
+    texts = [str(argument) for argument in arguments]
+    done = subprocess.run(texts, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
+    return done.returncode, done.stdout.decode(errors="replace")
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """One of `certificates`. An expired one is not in CRLs, and OCSP keeps its last status, good."""
+
+    path: Path
+    key_path: Path
+    issuer: Path
+    ca: str
+    key: int
+    serial: str
+    status: str
+    municipality: str
+    person: int
+    reason: str | None
+    since: datetime.datetime | None
+
+    @property
+    def withdrawn(self) -> bool:
+        return self.status in ("held", "revoked")
+
+    @property
+    def crl_reason(self) -> str | None:
+        """What CRLs and OCSP say: unspecified is left out (RFC 5280 §5.3.1)."""
+        return None if self.reason == "unspecified" else self.reason
+
+
+@dataclass(frozen=True)
+class Crl:
+    """One CRL of the published cut, pulled. `lists` and `omits` are serials of the sandbox that must and must not be in it."""
+
+    path: Path
+    url: str
+    issuer: Path
+    ca: str
+    key: int
+    municipality: str | None
+    """None in a full CRL."""
+    kind: str
+    """`full`, `municipal`, or `empty`: of a municipality that has no certificates."""
+    lists: frozenset[str]
+    omits: frozenset[str]
+
+
+class Judge:
+    """Reads the sandbox that the command line names, counts verdicts, says each that failed, and notes what was met."""
+
+    def __init__(self, name: str):
+        if len(sys.argv) != 2 or not (Path(sys.argv[1]) / "sandbox.json").exists():
+            sys.exit(f"usage: {sys.argv[0]} DIR, where `akashi sandbox --out DIR --serve` is running")
+        self.name = name
+        self.folder = Path(sys.argv[1]).resolve()
+        self.content = json.loads((self.folder / "sandbox.json").read_text())
+        self.issuers = {
+            (ca, item["key"]): self.folder / item["path"] for ca, items in self.content["issuers"].items() for item in items
+        }
+        self.certificates = [self._certificate(item) for item in self.content["certificates"]]
+        self.passed = self.failed = 0
+        self.met: Counter[str] = Counter()
+        self._scratch = tempfile.TemporaryDirectory(prefix=f"akashi-{name}-")
+        self.scratch = Path(self._scratch.name)
+
+    def _certificate(self, item: dict) -> Certificate:
+        return Certificate(
+            path=self.folder / item["path"],
+            key_path=self.folder / item["key_path"],
+            issuer=self.issuers[item["ca"], item["key"]],
+            since=datetime.datetime.fromisoformat(item["since"]) if "since" in item else None,
+            reason=item.get("reason"),
+            **{name: item[name] for name in ("ca", "key", "serial", "status", "municipality", "person")},
+        )
+
+    def pull_crls(self) -> list[Crl]:
+        """Of each CA key the full CRL, those of all municipalities with certificates, and one that has to be empty."""
+        crls = []
+        for ca, keys in self.content["crl"].items():
+            for key, urls in keys.items():
+                ours = [certificate for certificate in self.certificates if (certificate.ca, str(certificate.key)) == (ca, key)]
+                towns = sorted({certificate.municipality for certificate in ours})
+                unused = next(code for code in sorted(urls["partition"]) if code not in towns)
+                crls.append(self._pull(ca, int(key), None, urls["full"], ours))
+                crls += [self._pull(ca, int(key), town, urls["partition"][town], ours) for town in [*towns, unused]]
+        return crls
+
+    def _pull(self, ca: str, key: int, municipality: str | None, url: str, ours: list[Certificate]) -> Crl:
+        answer = http(url)
+        path = self.scratch / f"{ca}-{key}-{municipality or 'full'}.crl"
+        path.write_bytes(answer.body)
+        self.expect(answer.status == 200, url, f"status {answer.status}")
+        self.expect(answer.headers.get("content-type") == "application/pkix-crl", url, "not sent as application/pkix-crl")
+        inside = [one for one in ours if municipality in (None, one.municipality)]
+        lists = frozenset(one.serial for one in inside if one.withdrawn)
+        omits = frozenset(one.serial for one in ours) - lists
+        kind = "full" if municipality is None else "municipal" if inside else "empty"
+        return Crl(path, url, self.issuers[ca, key], ca, key, municipality, kind, lists, omits)
+
+    def expect(self, condition: object, subject: Path | str, sentence: str) -> None:
+        """One verdict. `sentence` says what is wrong with `subject` if the condition does not hold."""
+        if condition:
+            self.passed += 1
+        else:
+            self.failed += 1
+            print(f"{self.name}: {getattr(subject, 'name', subject)}: {sentence}", file=sys.stderr)
+
+    def judged(self, what: Certificate | Crl | str) -> None:
+        """Notes that such a one was judged."""
+        match what:
+            case Certificate():
+                self.met[f"{what.status} certificates of {what.ca}"] += 1
+            case Crl():
+                self.met[f"{what.kind} CRLs of {what.ca}"] += 1
+            case str():
+                self.met[what] += 1
+
+    def close(self, needed: list[str]) -> None:
+        """The closing line, and the exit status. A sandbox that lacks one of the needed kinds is not judged clean."""
+        for kind in needed:
+            self.expect(self.met[kind], "the sandbox", f"has no {kind}, so nothing was judged")
+        self._scratch.cleanup()
+        print(f"{self.name}: {self.passed} passed, {self.failed} failed")
+        sys.exit(1 if self.failed or not self.passed else 0)
