@@ -5,7 +5,6 @@ import os
 import re
 import secrets
 import selectors
-import shutil
 import signal
 import socket
 import subprocess
@@ -214,7 +213,3 @@ class Authority:
 
     def issuer(self, ca: str) -> Path:
         return self.store / "ca" / f"{ca}-1.pem"
-
-    def keep_issuers(self, folder: Path) -> None:
-        for ca in ("sign", "auth"):
-            shutil.copyfile(self.issuer(ca), folder / f"{ca}-1.pem")

@@ -12,7 +12,6 @@ import consent
 import crash
 from authority import Authority
 from clients import Answer, Failed, Identity, OcspQuestion, http, make_request, openssl, verify
-from judged import Kept
 from people import JAPAN, Person, invent_address, today
 
 KIYOSE, YOKOHAMA = "13221", "14100"
@@ -45,10 +44,9 @@ def expect(condition: bool, sentence: str) -> None:
 
 
 class Story:
-    def __init__(self, authority: Authority, folder: Path, kept: Kept | None):
+    def __init__(self, authority: Authority, folder: Path):
         self.authority = authority
         self.folder = folder
-        self.kept = kept
         self.current_step = "start"
         self.desks: dict[str, Identity] = {}
         self.person = Person.invent(KIYOSE)
@@ -73,24 +71,21 @@ class Story:
     def api(self, path: str) -> str:
         return self.authority.urls["api"] + path
 
-    def ocsp(self, held: Held, digest="sha1", nonce=False, method="post", name: str | None = None) -> str:
+    def ocsp(self, held: Held, digest="sha1", nonce=False, method="post") -> str:
         question = OcspQuestion(
             self.authority.issuer(held.ca), f"{self.authority.urls['public']}/ocsp/{held.ca}", held.path, None, digest, nonce
         )
-        return self._ask(question, held.ca, held.serial, method, name)
+        return self._ask(question, method)
 
-    def ocsp_never_issued(self, ca: str, digest: str, method: str, name: str | None = None) -> str:
+    def ocsp_never_issued(self, ca: str, digest: str, method: str) -> str:
         question = OcspQuestion(
             self.authority.issuer(ca), f"{self.authority.urls['public']}/ocsp/{ca}", None, NEVER_ISSUED, digest, False
         )
-        return self._ask(question, ca, NEVER_ISSUED, method, name)
+        return self._ask(question, method)
 
-    def _ask(self, question: OcspQuestion, ca: str, serial: str, method: str, name: str | None) -> str:
+    def _ask(self, question: OcspQuestion, method: str) -> str:
         stem = self.folder / "ocsp"
-        status = question.post(stem) if method == "post" else question.get(stem)
-        if self.kept and name and not status.startswith("refused"):
-            self.kept.ocsp(name, stem, ca, serial, question.digest, question.nonce, status)
-        return status
+        return question.post(stem) if method == "post" else question.get(stem)
 
     def apply(self, ca: str, municipality: str, csr: str) -> Held:
         body = self.person.application(ca, municipality, csr)
@@ -159,9 +154,6 @@ class Story:
             self.desks[YOKOHAMA] = self.party("desk", "Yokohama city hall", "yokohama", municipality=YOKOHAMA, desk="001A")
             self.residents = self.party("residents", "Resident register", "residents")
             answered.append("three client certificates")
-        if self.kept:
-            for ca in ("sign", "auth"):
-                self.kept.issuer(ca, self.authority.issuer(ca))
 
     def start(self, clock_starts_at: datetime.datetime | None = None) -> None:
         self.authority.start(clock_starts_at)
@@ -201,15 +193,14 @@ class Story:
             asked = f"{client}, {digest.upper()}{', nonce' if nonce else ''}) asks about both"
             with self.step(f"b.{number}", asked) as answered:
                 for held in (self.old_signature, self.user):
-                    name = f"{held.ca}-{method}-{digest}{'-nonce' if nonce else ''}"
-                    status = self.ocsp(held, digest, nonce, method, name)
+                    status = self.ocsp(held, digest, nonce, method)
                     expect(status == "good", f"expected good for the {held.ca} certificate, got {status}")
                     answered.append(f"{held.ca} {status}")
         with self.step("b.7", "both ways ask about a serial that was not issued") as answered:
             for ca in ("sign", "auth"):
                 words = set()
                 for method, digest in [("post", "sha1"), ("post", "sha256"), ("get", "sha1"), ("get", "sha256")]:
-                    words.add(self.ocsp_never_issued(ca, digest, method, f"{ca}-never-issued-{method}-{digest}"))
+                    words.add(self.ocsp_never_issued(ca, digest, method))
                 expect("good" not in words, f"good for a serial of {ca} that was never issued")
                 answered.append(f"{ca} {' or '.join(sorted(words))}, never good")
 
@@ -225,7 +216,7 @@ class Story:
                 answered.append(f"{certificate['ca']} {certificate['serial']} {certificate['status']}")
         with self.step("c.2", "the very next OCSP requests") as answered:
             for held, expected in ((self.old_signature, "revoked"), (self.user, "good")):
-                status = self.ocsp(held, name=f"{held.ca}-after-move")
+                status = self.ocsp(held)
                 expect(status == expected, f"expected {expected} for the {held.ca} certificate, got {status}")
                 answered.append(f"{held.ca} {status}")
 
@@ -237,7 +228,7 @@ class Story:
         with self.step("d.2", "openssl verify and openssl ocsp look at it") as answered:
             accepted, reason = verify(self.new_signature.path, self.authority.issuer("sign"))
             expect(accepted, f"openssl verify refuses the new certificate: {reason}")
-            status = self.ocsp(self.new_signature, name="sign-new")
+            status = self.ocsp(self.new_signature)
             expect(status == "good", f"expected good for the new certificate, got {status}")
             answered += ["OK", status]
 
@@ -258,8 +249,6 @@ class Story:
         for number, kind in enumerate(("municipal", "full"), 3):
             with self.step(f"e.{number}", f"openssl verify -crl_check with the {kind} CRLs") as answered:
                 self._check_with_crls(lambda held: crls[held.ca, held.serial, kind], answered)
-        if self.kept:
-            self._keep(crls, empty)
 
     def _check_with_crls(self, crl_for: Callable[[Held], Path], answered: list[str]) -> None:
         accepted, reason = verify(self.old_signature.path, self.authority.issuer("sign"), crl_for(self.old_signature))
@@ -269,17 +258,6 @@ class Story:
             accepted, reason = verify(held.path, self.authority.issuer(held.ca), crl_for(held))
             expect(accepted, f"openssl verify refuses the {what}: {reason}")
             answered.append(f"{what} accepted")
-
-    def _keep(self, crls: dict[tuple[str, str, str], Path], empty: dict[str, Path]) -> None:
-        old, new, user = self.old_signature, self.new_signature, self.user
-        for held in (old, new, user):
-            self.kept.certificate(held.ca, held.serial, held.path, revoked=held is old)
-        for ca, first, lists, omits in (("sign", old, [old.serial], [new.serial]), ("auth", user, [], [user.serial])):
-            self.kept.crl(f"{ca}-{KIYOSE}", crls[ca, first.serial, "municipal"], ca, KIYOSE, lists, omits, False)
-            self.kept.crl(f"{ca}-full", crls[ca, first.serial, "full"], ca, "full", lists, omits, False)
-            self.kept.crl(f"{ca}-{EMPTY_MUNICIPALITY}", empty[ca], ca, EMPTY_MUNICIPALITY, [], omits, True)
-        self.kept.crl(f"sign-{YOKOHAMA}", crls["sign", new.serial, "municipal"], "sign", YOKOHAMA, [], [old.serial, new.serial], False)
-        self.kept.write()
 
     def crash(self) -> None:
         with self.step("f.1", f"OpenSSL makes {crash.APPLICATIONS} more requests") as answered:

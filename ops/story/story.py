@@ -1,8 +1,8 @@
 """The story that `ops/run` tells, and then keeps serving.
 
 No connection is opened here: OpenSSL and curl are the clients, on real sockets. Python 3.11, standard library only.
-`steps.py` tells the story with `clients.py` (OpenSSL, curl), `authority.py` (the process), `people.py` (the applicants),
-`crash.py` (step f) and `judged.py` (--keep).
+`steps.py` tells the story with `clients.py` (OpenSSL, curl), `authority.py` (the process), `people.py` (the applicants)
+and `crash.py` (step f).
 """
 
 import argparse
@@ -17,7 +17,6 @@ if sys.version_info < (3, 11):
 
 from authority import Authority, free_ports
 from clients import Failed
-from judged import Kept
 from steps import Story
 
 
@@ -30,7 +29,6 @@ def arguments() -> argparse.Namespace:
     ports = parser.add_mutually_exclusive_group()
     ports.add_argument("--port-base", type=int, help="listen on this port and the two after it")
     ports.add_argument("--free-ports", action="store_true", help="listen on any three free ports")
-    parser.add_argument("--keep", type=Path, help="leave what the clients got in this folder, for ops/judges/")
     return parser.parse_args()
 
 
@@ -41,12 +39,10 @@ def main() -> int:
     # SIGTERM ends the script as Ctrl-C does: in order. Ctrl-C itself is set, too: a shell's background job inherits it ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    if given.keep:
-        given.keep.mkdir(parents=True, exist_ok=True)
     authority = Authority(given.binary.resolve(), Path(given.data or given.default_data).resolve())
     try:
         with tempfile.TemporaryDirectory(prefix="akashi-story-") as folder:
-            return run(Story(authority, Path(folder), Kept(given.keep) if given.keep else None), ports, given.once)
+            return run(Story(authority, Path(folder)), ports, given.once)
     finally:
         # Whatever went wrong, no process stays behind.
         authority.kill()
