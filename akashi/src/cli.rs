@@ -71,7 +71,12 @@ impl Command {
     /// What a client command does; nothing of the others.
     pub fn deed(&self) -> Option<Deed<'_>> {
         match self {
-            Self::Config | Self::Init(_) | Self::Serve(_) | Self::Openapi { .. } | Self::Sandbox(_) | Self::Audit { .. } => None,
+            Self::Config
+            | Self::Init(_)
+            | Self::Serve(_)
+            | Self::Openapi { .. }
+            | Self::Sandbox(_)
+            | Self::Audit { .. } => None,
             Self::Desk(door) => Some(door.command.deed()),
             Self::Hotline(door) => Some(door.command.deed()),
             Self::Residents(door) => Some(door.command.deed()),

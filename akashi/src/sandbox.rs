@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`place`] | the folder: empty before, complete when `sandbox.json` is there; ports, PIN, configuration |
 //! | [`people`], [`fates`] | who there is, and what happens to whom |
-//! | [`keys`], [`natural`] | thousands of throw-away keys in seconds |
+//! | [`keys`] | thousands of throw-away keys in seconds |
 //! | [`calls`], [`parties`], [`cards`], [`consents`] | many calls at once; who may call; certificates; consents |
 //! | [`past`], [`today`] | three days ago, and now |
 //! | [`description`], [`progress`] | `sandbox.json`; how far it is |
@@ -15,7 +15,6 @@ pub mod consents;
 pub mod description;
 pub mod fates;
 pub mod keys;
-pub mod natural;
 pub mod parties;
 pub mod past;
 pub mod people;

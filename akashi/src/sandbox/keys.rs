@@ -6,10 +6,10 @@
 //! anybody who takes their greatest common divisor. They must never leave a sandbox; `sandbox.json` says so as well.
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
+use num_bigint::{BigInt, BigUint};
 use pki::der::{DerError, DerReader, DerWriter, Tag};
 use pki::oid::RSA_ENCRYPTION;
 
-use super::natural::Natural;
 use crate::failure::Failure;
 
 /// What `sandbox.json` says of the keys.
@@ -19,7 +19,7 @@ pub const NOTICE: &str = "throw-away: pairs from a small pool of primes, so anyb
 const EXPONENT: u32 = 65_537;
 
 /// Primes of 1,024 bits, none twice.
-pub struct Primes(Vec<Natural>);
+pub struct Primes(Vec<BigUint>);
 
 impl Primes {
     /// As many as are needed for that many keys, found on all cores.
@@ -49,7 +49,7 @@ impl Primes {
 }
 
 /// The primes of so many new keys.
-fn generated(keys: usize) -> Result<Vec<Natural>, Failure> {
+fn generated(keys: usize) -> Result<Vec<BigUint>, Failure> {
     let mut primes = Vec::with_capacity(keys * 2);
     for _ in 0..keys {
         let failed = |_| Failure::Sandbox("no RSA key could be generated".to_owned());
@@ -61,7 +61,7 @@ fn generated(keys: usize) -> Result<Vec<Natural>, Failure> {
 }
 
 /// p and q of a PKCS #8 key (RFC 5208 §5, RFC 8017 appendix A.1.2).
-fn primes_of(pkcs8: &[u8]) -> Result<[Natural; 2], DerError> {
+fn primes_of(pkcs8: &[u8]) -> Result<[BigUint; 2], DerError> {
     let mut outer = DerReader::new(pkcs8).sequence()?;
     outer.integer_octets()?;
     outer.sequence()?;
@@ -70,27 +70,31 @@ fn primes_of(pkcs8: &[u8]) -> Result<[Natural; 2], DerError> {
     for _ in 0..4 {
         key.integer_octets()?;
     }
-    Ok([Natural::from_octets(key.integer_octets()?), Natural::from_octets(key.integer_octets()?)])
+    Ok([BigUint::from_bytes_be(key.integer_octets()?), BigUint::from_bytes_be(key.integer_octets()?)])
 }
 
 /// The RSA key of two primes, p the larger one, as PKCS #8.
-fn private_key(p: &Natural, q: &Natural) -> Vec<u8> {
-    let (p_less, q_less) = (p.minus_one(), q.minus_one());
+fn private_key(p: &BigUint, q: &BigUint) -> Vec<u8> {
+    let exponent = BigUint::from(EXPONENT);
+    let (p_less, q_less) = (p - 1u32, q - 1u32);
+    // Generated primes are never 1 modulo e (FIPS 186-5 A.1.1), and two primes have nothing in common.
+    let inverse = |of: &BigUint, modulus: &BigUint| of.modinv(modulus).expect("the two have no common divisor");
     let mut key = DerWriter::new();
     key.sequence(|key| {
         key.integer(0);
         let numbers = [
-            p.times(q),
-            Natural::from_octets(&EXPONENT.to_be_bytes()),
-            inverse_of_exponent(&p_less.times(&q_less)),
+            p * q,
+            exponent.clone(),
+            inverse(&exponent, &(&p_less * &q_less)),
             p.clone(),
             q.clone(),
-            inverse_of_exponent(&p_less),
-            inverse_of_exponent(&q_less),
-            q.inverse_modulo(p),
+            inverse(&exponent, &p_less),
+            inverse(&exponent, &q_less),
+            inverse(q, p),
         ];
         for number in numbers {
-            key.primitive(Tag::INTEGER, &number.der_octets());
+            // Signed, so that a first bit of 1 gets an octet before it.
+            key.primitive(Tag::INTEGER, &BigInt::from(number).to_signed_bytes_be());
         }
     });
     let mut pkcs8 = DerWriter::new();
@@ -103,18 +107,6 @@ fn private_key(p: &Natural, q: &Natural) -> Vec<u8> {
         pkcs8.primitive(Tag::OCTET_STRING, key.as_slice());
     });
     pkcs8.finish()
-}
-
-/// 1/e modulo m: the only multiple of m that makes (k·m + 1) divisible by e has a k below e, so e's field is enough to
-/// find it in.
-fn inverse_of_exponent(modulus: &Natural) -> Natural {
-    let exponent = u64::from(EXPONENT);
-    let remainder = u64::from(modulus.divided_by(EXPONENT).1);
-    // Fermat: 1/a = a^(e − 2) in the field of e elements, and e − 2 is sixteen ones in binary. Generated primes are never
-    // 1 modulo e (FIPS 186-5 A.1.1).
-    let inverse = (1..16).fold(remainder, |power, _| power * power % exponent * remainder % exponent);
-    let k = u32::try_from(exponent - inverse).expect("below the exponent");
-    modulus.times_plus_one(k).divided_by(EXPONENT).0
 }
 
 #[cfg(test)]
