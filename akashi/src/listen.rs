@@ -2,11 +2,12 @@
 //!
 //! Anybody may connect, so nothing that a client can leave undone lasts for ever: the handshake, each request's head and
 //! the time between requests by [`Limits::head_within`], a request's body by its route, an answer that is not taken by
-//! [`stalled`]. HTTP/1.1 alone is spoken, for which all of these hold from the first octet on. [`descriptors`] says how
+//! [`stalled`]; what it sent and nobody read ends its connection, by [`unread`]. HTTP/1.1 alone is spoken, for which all of these hold from the first octet on. [`descriptors`] says how
 //! many connections there may be.
 pub mod descriptors;
 mod rare;
 mod stalled;
+mod unread;
 
 use std::convert::Infallible;
 use std::io;
@@ -32,6 +33,7 @@ use tower::ServiceExt;
 use crate::clock::monotonic;
 use rare::Rare;
 use stalled::Stalled;
+use unread::Unread;
 
 /// The largest head: a GET with a base64 OCSP request in its path fits many times.
 const HEAD_OCTETS_MAX: usize = 32 * 1_024;
@@ -166,12 +168,17 @@ impl Client {
     {
         let Self { routes, limits, security: _, stop: _ } = self;
         let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
-            let mut request = request.map(Body::new);
+            let (head, body) = request.into_parts();
+            let (unread, body) = Unread::watch(body);
+            let mut request = hyper::Request::from_parts(head, Body::new(body));
             if let Some(peer) = &peer {
                 request.extensions_mut().insert(peer.clone());
             }
             let routes = routes.clone();
-            async move { Ok::<_, Infallible>(routes.oneshot(request).await.unwrap_or_else(|never| match never {})) }
+            async move {
+                let answer = routes.oneshot(request).await.unwrap_or_else(|never| match never {});
+                Ok::<_, Infallible>(unread.tell(answer))
+            }
         });
         let mut builder = http1::Builder::new();
         builder.timer(TokioTimer::new()).header_read_timeout(limits.head_within).max_buf_size(HEAD_OCTETS_MAX);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use akashi::listen::{Limits, Security, serve};
 use arc_swap::ArcSwap;
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 use ocsp_responder::{
     Clocks, Issuers, OcspMetrics, OcspService, OcspSettings, Responder, SigningLimits, ocsp_routes_within,
 };
@@ -54,6 +54,7 @@ impl Listener {
     fn plain(limits: Limits) -> Self {
         let routes = Router::new()
             .route("/small", get(async || "small"))
+            .route("/read", post(async |body: String| body))
             .route("/large", get(async || vec![b'a'; LARGE_OCTETS]));
         Self::start(Security::Plain, routes, limits)
     }
@@ -108,6 +109,20 @@ impl Client {
 
 const ASK_SMALL: &str = "GET /small HTTP/1.1\r\nHost: a\r\n\r\n";
 const ASK_LARGE: &str = "GET /large HTTP/1.1\r\nHost: a\r\n\r\n";
+
+#[test]
+fn an_answer_to_a_request_whose_body_nobody_read_says_that_the_connection_ends() {
+    let listener = Listener::plain(PATIENT);
+    // The body never comes, so the answer cannot wait for it, and nothing can follow it.
+    let answer = listener.client("POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n").until_closed();
+    assert!(answer.starts_with("HTTP/1.1 404 ") && answer.contains("connection: close\r\n"), "{answer}");
+    // Where there is no body, or it was read, the connection goes on.
+    let read = "POST /read HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nabcde";
+    let mut client = listener.client(&["GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n", read, ASK_SMALL].concat());
+    let answers = client.small_answer();
+    assert_eq!((answers.matches("HTTP/1.1 ").count(), answers.contains("connection: close")), (3, false), "{answers}");
+    listener.stop();
+}
 
 #[test]
 fn whoever_does_not_finish_a_request_head_is_cut_off() {
