@@ -91,6 +91,8 @@ fn below(serial: u64, room: u64) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
@@ -108,12 +110,14 @@ mod tests {
     #[test]
     fn serials_expire_at_different_times_within_the_stated_parts() {
         let settings = OcspSettings::new(300, 28_800).unwrap();
-        let mut seen = std::collections::HashSet::new();
+        let (mut validities, mut ages) = (HashSet::new(), HashSet::new());
         for serial in 1..=1_000 {
             let (validity, max_age) = (settings.validity_seconds(serial), settings.max_age_seconds(serial));
             assert!((28_800..=30_600).contains(&validity) && (270..=300).contains(&max_age), "{serial}");
-            seen.insert(validity);
+            validities.insert(validity);
+            ages.insert(max_age);
         }
-        assert!(seen.len() > 500, "{} different ones", seen.len());
+        assert!(validities.len() > 500, "{} different ones", validities.len());
+        assert_eq!(ages.len(), 31, "every second of the tenth");
     }
 }

@@ -8,7 +8,7 @@ use der07::{Decode, Encode};
 use ocsp_responder::{Answer, OcspSigner, Responder, SignFailure, SignedAnswer};
 use pki::algorithm::Digest;
 use pki::identity::Ca;
-use pki::ocsp::{ErrorStatus, RequestWriter};
+use pki::ocsp::{ErrorStatus, RequestWriter, write_cert_id};
 use pki::time::UnixTime;
 use proptest::prelude::*;
 use support::*;
@@ -104,6 +104,19 @@ fn other_paths_other_keys_and_two_keys_at_once_are_unauthorized() {
 }
 
 #[test]
+fn a_key_under_another_name_names_nobody() {
+    let key = issuer(Ca::Sign, 1);
+    let ask = |named: Ca| {
+        let public_key = ca_key(key).public_key();
+        let name_der = name(named).to_der();
+        let cert_id = write_cert_id(Digest::Sha256, &name_der, public_key.key_octets(), serial(GOOD));
+        responder().answer(Ca::Sign, &RequestWriter::new().cert_id(&cert_id).finish(), NOW)
+    };
+    signed(ask(Ca::Sign));
+    assert_eq!(refused(&ask(Ca::Auth)), ErrorStatus::Unauthorized);
+}
+
+#[test]
 fn one_request_may_mix_digests_and_every_cert_id_comes_back_as_it_was() {
     let key = issuer(Ca::Sign, 1);
     let cert_ids = Digest::ALL.map(|digest| cert_id(key, digest, GOOD));
@@ -125,6 +138,8 @@ fn nonces_of_16_to_32_octets_are_echoed_and_others_left_out() {
         let (_, basic) = signed(responder().answer(Ca::Sign, &request, NOW));
         let echoed = basic.nonce().map(|nonce| nonce.0.as_bytes().to_vec());
         assert_eq!(echoed, (16..=32).contains(&octets).then_some(nonce), "{octets}");
+        let extensions = basic.tbs_response_data.response_extensions.unwrap_or_default();
+        assert!(extensions.iter().all(|extension| !extension.critical), "R11: nothing that we set is critical");
     }
     for octets in [0, 129] {
         let request = RequestWriter::new().cert_id(&cert_id).nonce(&vec![1; octets]).finish();

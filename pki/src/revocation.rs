@@ -106,3 +106,19 @@ pub enum CertificateStatus {
     /// Held or revoked.
     Withdrawn(Withdrawal),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_that_no_full_crl_has_are_none() {
+        for reason in RevocationReason::ALL {
+            assert_eq!(RevocationReason::from_code(reason.code()), Some(reason));
+        }
+        // C14: 6 is a hold, 7 is nobody's, 8 belongs in delta CRLs, 9 and 10 are not JPKI's.
+        for code in 6..=u8::MAX {
+            assert_eq!(RevocationReason::from_code(code), None, "{code}");
+        }
+    }
+}

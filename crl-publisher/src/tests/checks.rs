@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use pki::crl::CrlScope;
 use pki::identity::Ca;
+use pki::revocation::{RevocationReason, Withdrawal};
 
 use super::fakes::*;
 use crate::build::build;
 use crate::check::{CheckFailure, Demand, check};
 use crate::generation::{Generation, SEGMENT_FILE};
-use crate::ledger::CutLedger as _;
+use crate::ledger::{CutLedger as _, FrozenState, WithdrawnCertificate};
 use crate::plan::{CutFrame, PublishPlan};
 use crate::publish::{PublishError, Publisher};
 use crate::signing::{CrlSigner, ManifestSigner as _};
@@ -221,11 +222,22 @@ fn a_file_with_a_flipped_bit_is_refused() {
 
 /// Builds a cut with its own idea of what may leave, and judges it with a frame.
 fn judge(world: &World, served: &Generation, planned: CutFrame, judged: CutFrame) -> Result<(), CheckFailure> {
+    let frozen = world.ledger.freeze().unwrap();
+    judge_plan(world, served, (planned, frozen.as_ref()), judged)
+}
+
+/// Builds a cut from its own idea of frame and ledger, and judges it with a frame and the ledger as it is.
+fn judge_plan(
+    world: &World,
+    served: &Generation,
+    (planned, told): (CutFrame, &dyn FrozenState),
+    judged: CutFrame,
+) -> Result<(), CheckFailure> {
     let folder = tempfile::tempdir().unwrap();
     let frozen = world.ledger.freeze().unwrap();
     let signers: Vec<_> = world.signers.iter().map(|signer| Arc::clone(signer) as Arc<dyn CrlSigner>).collect();
     let issuers: Vec<_> = signers.iter().map(|signer| signer.issuer()).collect();
-    let plan = PublishPlan::new(planned, frozen.as_ref(), &issuers, &world.layout).unwrap();
+    let plan = PublishPlan::new(planned, told, &issuers, &world.layout).unwrap();
     build(folder.path(), &plan, &world.layout, &signers, world.manifest_signer.as_ref(), 2).unwrap();
     let demand = Demand {
         frame: &judged,
@@ -241,20 +253,77 @@ fn judge(world: &World, served: &Generation, planned: CutFrame, judged: CutFrame
     check(&Generation::open(folder.path()).unwrap(), &demand)
 }
 
+/// What cut 2 must be, at the time that it is.
+fn second_frame(world: &World, served: &Generation) -> CutFrame {
+    let frozen = world.ledger.freeze().unwrap();
+    CutFrame {
+        cut_number: 2,
+        log_position: frozen.log_position(),
+        tree_head: frozen.tree_head(),
+        this_update: frozen.frozen_at(),
+        next_update: frozen.frozen_at().plus_seconds(48 * 3_600),
+        carried_at: Some(served.cut().this_update),
+    }
+}
+
+/// Cut 2, planned from a ledger that tells serial 6, a revocation in Yokohama, in another way than the ledger has it.
+fn told_otherwise(tell: impl FnOnce(&mut WithdrawnCertificate)) -> String {
+    let (world, publisher) = published();
+    let served = publisher.published().load().current.clone().unwrap();
+    world.clock.set(jst("2026-11-23", 6, 55, 0));
+    let right = second_frame(&world, &served);
+    let mut state = world.ledger.state().clone();
+    tell(state.withdrawn[Ca::Sign.index()].get_mut(&serial(6)).unwrap());
+    let told = Frozen { state, at: right.this_update };
+    judge_plan(&world, &served, (right, &told), right).unwrap_err().to_string()
+}
+
+#[test]
+fn an_entry_missing_from_its_municipalitys_list_alone_is_refused() {
+    let refused = told_otherwise(|certificate| certificate.municipality = None);
+    assert_eq!(refused, "sign/1/14100: entries: 0 stand in it, 1 are demanded");
+}
+
+#[test]
+fn an_entry_missing_from_the_full_list_alone_is_refused() {
+    let (world, publisher) = published();
+    let served = publisher.published().load().current.clone().unwrap();
+    world.clock.set(jst("2026-11-23", 6, 55, 0));
+    let right = second_frame(&world, &served);
+    let mut state = world.ledger.state().clone();
+    state.withdrawn[Ca::Sign.index()].remove(&serial(6));
+    // Everything but the full list is right: that one is of a ledger which forgot an entry.
+    judge_plan(&world, &served, (right, &Frozen { state, at: right.this_update }), right).unwrap_err();
+    let full = CrlScope::Full.to_issuing_distribution_point();
+    world.signers[0].misbehave(Mischief::ReplaysInItsPlace(world.signers[0].asked(&full)));
+    let refused = judge(&world, &served, right, right).unwrap_err().to_string();
+    assert_eq!(refused, "sign/1/full: entries: 1 stand in it, 2 are demanded");
+}
+
+#[test]
+fn an_entry_with_another_reason_or_date_than_the_ledgers_is_refused() {
+    let changes: [fn(&mut Withdrawal); 2] = [
+        |withdrawal| {
+            *withdrawal = Withdrawal::Revoked { since: withdrawal.since(), reason: RevocationReason::Superseded };
+        },
+        |withdrawal| {
+            let since = withdrawal.since().plus_seconds(-1);
+            *withdrawal = Withdrawal::Revoked { since, reason: RevocationReason::AffiliationChanged };
+        },
+    ];
+    for change in changes {
+        let refused = told_otherwise(|certificate| change(&mut certificate.withdrawal));
+        let counts = "sign/1/14100: entries: 1 stand in it, 1 are demanded";
+        assert_eq!(refused, format!("{counts}; the counts agree, the entries do not"));
+    }
+}
+
 #[test]
 fn an_early_removal_is_refused_by_the_demand_and_again_by_the_departures() {
     let (world, publisher) = published();
     let served = publisher.published().load().current.clone().unwrap();
     world.clock.set(jst("2026-11-23", 6, 55, 0));
-    let frozen = world.ledger.freeze().unwrap();
-    let right = CutFrame {
-        cut_number: 2,
-        log_position: frozen.log_position(),
-        tree_head: frozen.tree_head(),
-        this_update: frozen.frozen_at(),
-        next_update: jst("2026-11-25", 6, 55, 0),
-        carried_at: Some(served.cut().this_update),
-    };
+    let right = second_frame(&world, &served);
     judge(&world, &served, right, right).unwrap();
     // The accident of 2025: the lookback looks forward.
     let wrong = CutFrame { carried_at: Some(jst("2031-01-01", 6, 55, 0)), ..right };

@@ -2,8 +2,12 @@
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use pki::crl::CrlReader;
+use pki::algorithm::Algorithm;
+use pki::certificate::{Layout, Profile, ProfileSettings};
+use pki::crl::{CrlReader, CrlScope};
 use pki::identity::Ca;
+use pki::municipality;
+use pki::oid::Oid;
 use pki::revocation::{RevocationReason, Withdrawal};
 
 use super::fakes::*;
@@ -173,6 +177,29 @@ fn the_national_layout_makes_a_cut_with_every_municipality() {
     let generation = generations.current.as_ref().unwrap();
     assert!(generation.crls().len() > 1_741, "the municipalities and the full CRL");
     assert_eq!(serials(generation, slot(Ca::Sign, 1, Some(KIYOSE))), [5]);
+}
+
+/// The publisher and the profile of certificates make these names in two places (C11, B07).
+#[test]
+fn every_municipalitys_crl_is_named_with_the_octets_that_its_certificates_have() {
+    let base_url = "http://127.0.0.1:8080".to_owned();
+    for (layout, crl_base_url) in [(Layout::Default, Some(base_url.clone())), (Layout::JpkiExact, None)] {
+        let profile = Profile::new(ProfileSettings {
+            layout,
+            organization: "JPKI-TEST".to_owned(),
+            cps_uri: "http://example.test/cps.html".to_owned(),
+            sign_policy: Oid::from_dotted("1.2.3.20").unwrap(),
+            auth_policy: Oid::from_dotted("1.2.3.30").unwrap(),
+            public_base_url: base_url.clone(),
+            algorithm: Algorithm::Rsa2048Sha256,
+        });
+        let (profile, crls) = (profile.unwrap(), CrlLayout::national("JPKI-TEST".to_owned(), crl_base_url));
+        for (ca, municipality) in Ca::ALL.iter().flat_map(|ca| municipality::all().iter().map(move |row| (*ca, row))) {
+            let slot = slot(ca, 2, Some(municipality.code.get()));
+            let Some(CrlScope::Partition(of_crl)) = crls.scope(slot) else { panic!("{slot} is not in the layout") };
+            assert_eq!(of_crl, profile.distribution_point(slot.issuer, municipality), "{slot}");
+        }
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use pki::time::{CivilDate, UnixTime};
 
 pub(super) use self::clock::FakeClock;
 pub(super) use self::keys::{Mischief, TestManifestSigner, TestSigner};
-pub(super) use self::ledger::FakeLedger;
+pub(super) use self::ledger::{FakeLedger, Frozen};
 use crate::generation::Generation;
 use crate::ledger::{CutCause, CutLedger, PublishedCut};
 use crate::publish::{PublishError, Publisher, PublisherParts, StepHook};

@@ -140,6 +140,17 @@ async fn a_clock_that_steps_back_raises_the_alarm_and_publishes_nothing() {
     assert_eq!(running.metric("akashi_crl_clock_behind"), Some(0.0));
 }
 
+#[test]
+fn a_loop_that_would_leave_readers_without_a_valid_crl_is_not_made() {
+    let world = World { validity_seconds: 24 * 3_600, ..World::new() };
+    let (publisher, registry, clock) = (Arc::new(world.open()), Registry::new(), Arc::clone(&world.clock));
+    let clock = clock as Arc<dyn Clock>;
+    let metrics = PublisherMetrics::register(&registry, Arc::clone(publisher.published()), Arc::clone(&clock)).unwrap();
+    let schedule = Arc::new(Schedule::parse("0 0 7 * * *", "Asia/Tokyo").unwrap());
+    let refused = PublisherLoop::new(publisher, schedule, 300, clock, metrics).err().expect("refused");
+    assert_eq!((refused.next_update, refused.promised), (jst("2026-11-23", 6, 55, 0), jst("2026-11-23", 7, 0, 0)));
+}
+
 #[tokio::test]
 async fn it_stops_when_nobody_can_ask_any_more() {
     let Running { handle, task, world: _world, .. } = Running::start(World::new()).await;

@@ -21,6 +21,8 @@ pub(crate) enum Mischief {
     OtherKey,
     /// Whatever it is asked to sign, it signs that.
     Replays(CrlToBeSigned),
+    /// Asked to sign something else for the same distribution point, it signs that.
+    ReplaysInItsPlace(CrlToBeSigned),
     /// Fails that many times.
     Fails(u32),
 }
@@ -70,6 +72,12 @@ fn random() -> aws_lc_rs::rand::SystemRandom {
     aws_lc_rs::rand::SystemRandom::new()
 }
 
+/// Its distribution point.
+fn place_of(to_be_signed: &CrlToBeSigned) -> Vec<u8> {
+    let unsigned = to_be_signed.clone().assemble(&[0]);
+    CrlReader::new(unsigned.der()).unwrap().issuing_distribution_point().to_vec()
+}
+
 impl CrlSigner for TestSigner {
     fn issuer(&self) -> IssuerKey {
         self.issuer
@@ -84,14 +92,14 @@ impl CrlSigner for TestSigner {
     }
 
     fn sign(&self, to_be_signed: CrlToBeSigned) -> Result<SignedCrl, (CrlToBeSigned, SignFailure)> {
-        let unsigned = to_be_signed.clone().assemble(&[0]);
-        let place = CrlReader::new(unsigned.der()).unwrap().issuing_distribution_point().to_vec();
-        self.last_asked.lock().unwrap().insert(place, to_be_signed.clone());
+        let place = place_of(&to_be_signed);
+        self.last_asked.lock().unwrap().insert(place.clone(), to_be_signed.clone());
         let mut mischief = self.mischief.lock().unwrap();
         let (key, to_be_signed) = match mischief.as_mut() {
-            None | Some(Mischief::Fails(0)) => (&self.key, to_be_signed),
             Some(Mischief::OtherKey) => (&self.other, to_be_signed),
             Some(Mischief::Replays(other)) => (&self.key, other.clone()),
+            Some(Mischief::ReplaysInItsPlace(other)) if place_of(other) == place => (&self.key, other.clone()),
+            None | Some(Mischief::Fails(0) | Mischief::ReplaysInItsPlace(_)) => (&self.key, to_be_signed),
             Some(Mischief::Fails(left)) => {
                 *left -= 1;
                 return Err((to_be_signed, SignFailure { reason: "the token is locked".to_owned() }));
