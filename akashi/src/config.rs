@@ -271,6 +271,14 @@ mod tests {
     }
 
     #[test]
+    fn an_algorithm_that_is_not_set_is_the_one_that_every_ocsp_client_verifies() {
+        assert!(EXAMPLE.contains("\nalgorithm = "));
+        let without = config(|text| text.replace("\nalgorithm = ", "\n# ")).unwrap();
+        // R17: sha256WithRSAEncryption.
+        assert_eq!(without.profile.algorithm(), Algorithm::Rsa2048Sha256);
+    }
+
+    #[test]
     fn what_is_wrong_is_named_with_what_is_right() {
         assert!(refusal("data_dir =", "datadir =").contains("unknown field `datadir`"));
         assert!(refusal("organization = \"JPKI-TEST\"\n", "").contains("missing field `organization`"));

@@ -149,6 +149,23 @@ fn the_loss_line_holds_and_a_later_revocation_keeps_the_date_of_the_hold() {
     town.akashi.audit();
 }
 
+/// The index is in memory alone, and made from the registry at each start (I20).
+#[test]
+fn after_a_restart_ocsp_says_what_it_said_before() {
+    let mut town = Town::new();
+    let held = issue(&town.desk, "held", Resident::HANAKO, "auth");
+    let revoked = issue(&town.desk, "revoked", Resident::MIKIYA, "sign");
+    let good = issue(&town.desk, "good", Resident::MIKIYA, "auth");
+    let loss = json!({ "resident_code": Resident::HANAKO.resident_code });
+    town.hotline.post("/hotline/v1/holds", "loss", &loss).expect(200);
+    town.report("move", Resident::MIKIYA, "moved");
+    let before = [&held, &revoked, &good].map(|certificate| town.status(certificate));
+    assert_eq!(before.each_ref().map(|told| told.status.as_str()), ["revoked", "revoked", "good"]);
+    town.akashi.stop();
+    town.akashi.start();
+    assert_eq!([&held, &revoked, &good].map(|certificate| town.status(certificate)), before);
+}
+
 #[test]
 fn the_loss_line_may_hold_one_certificate_by_its_serial() {
     let town = Town::new();

@@ -40,9 +40,6 @@ const TOP: [&str; 12] = [
     "registry",
     "status",
 ];
-/// How many rules each letter has, and how wide their numbers are written.
-const RULES: [(char, usize, usize); 6] =
-    [('R', 22, 2), ('L', 15, 2), ('N', 5, 2), ('B', 7, 2), ('C', 17, 2), ('I', 25, 1)];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the repository").to_owned()
@@ -114,57 +111,6 @@ fn every_link_between_pages_leads_somewhere() {
             assert!(folder.join(target).exists(), "{page} links to {target}, which does not exist");
         }
     }
-}
-
-#[test]
-fn every_rule_has_one_row_and_a_kept_one_has_code_and_a_test() {
-    let page = read("docs/CONFORMANCE.md");
-    let rows: Vec<Vec<&str>> = page
-        .lines()
-        .filter(|line| line.starts_with("| ") && line.matches('|').count() == 6)
-        .map(|line| line.split('|').map(str::trim).collect())
-        .collect();
-    for (letter, count, width) in RULES {
-        for number in 1..=count {
-            let rule = format!("{letter}{number:0width$}");
-            let of_rule: Vec<_> = rows.iter().filter(|row| row[1] == rule).collect();
-            let [row] = of_rule[..] else { panic!("{rule} has {} rows", of_rule.len()) };
-            check_row(&rule, row);
-        }
-    }
-}
-
-fn check_row(rule: &str, row: &[&str]) {
-    let [_, _, _, code, test, state, _] = row else { panic!("{rule}: a row has five fields") };
-    let word = state.split([':', ',']).next().expect("split gives one part at least");
-    let (needs_code, needs_test) = match word {
-        "kept" => (true, true),
-        "**part**" | "by type" | "untested" => (true, false),
-        "unused" | "**open**" => (false, false),
-        _ => panic!("{rule}: {word} is no state"),
-    };
-    assert!(word == "kept" || word == "by type" || state.len() > word.len(), "{rule}: {word}, but why?");
-    assert!(!needs_code || !code.is_empty(), "{rule} names no code");
-    assert!(!needs_test || !test.is_empty(), "{rule} names no test");
-    for word in quoted(test) {
-        let (path, name) = link(&word).unwrap_or_else(|| panic!("{rule}: {word} is no link"));
-        let name = name.unwrap_or_else(|| panic!("{rule}: {word} names no test"));
-        assert!(is_test(&read(path), path, name), "{rule}: {word} is no test");
-    }
-}
-
-/// A test function of Rust; of the story and the judges, any function.
-fn is_test(text: &str, path: &str, name: &str) -> bool {
-    if path.starts_with("ops/") {
-        return text.contains(&format!("def {name}("));
-    }
-    let lines: Vec<_> = text.lines().map(str::trim).collect();
-    let definition = format!("fn {name}(");
-    lines.iter().enumerate().any(|(at, line)| {
-        let mut attributes = lines[..at].iter().rev().take_while(|line| line.starts_with("#["));
-        line.contains(&definition)
-            && attributes.any(|line| line.starts_with("#[test]") || line.starts_with("#[tokio::test"))
-    })
 }
 
 #[test]

@@ -100,6 +100,32 @@ fn a_first_start_publishes_valid_lists_for_every_municipality_before_anybody_ask
 }
 
 #[test]
+fn every_url_in_a_certificate_answers() {
+    let akashi = Akashi::started();
+    akashi.settle();
+    let desk = akashi.desk("13221", "003A");
+    for ca in ["sign", "auth"] {
+        let application = Resident::MIKIYA.application(ca, &CardKey::generate());
+        let certificate = desk.request_certificate(ca, &application).expect(201);
+        let file = akashi.path_text(&format!("{ca}.pem"));
+        std::fs::write(&file, certificate["certificate"].as_str().unwrap()).unwrap();
+        let text = openssl(&["x509", "-in", &file, "-noout", "-ext", "crlDistributionPoints,authorityInfoAccess"]);
+        let urls: Vec<_> = text.split("URI:").skip(1).filter_map(|rest| rest.split_whitespace().next()).collect();
+        let types = urls.iter().map(|url| {
+            let answer = get(url, &[]);
+            (answer.status, answer.header("content-type").unwrap_or_default().to_owned())
+        });
+        let expected = ["application/pkix-crl", "application/ocsp-response", "application/pkix-cert"];
+        assert_eq!(types.collect::<Vec<_>>(), expected.map(|media_type| (200, media_type.to_owned())), "{urls:?}");
+        // The certificate at the last of them is the issuer's.
+        let issuer = akashi.path_text(&format!("{ca}-issuer.pem"));
+        let converted = openssl_with(&["x509", "-inform", "DER", "-out", &issuer], &get(urls[2], &[]).body);
+        assert!(converted.status.success());
+        openssl(&["verify", "-CAfile", &issuer, &file]);
+    }
+}
+
+#[test]
 fn with_the_lists_of_a_cut_openssl_refuses_the_revoked_certificate_and_accepts_the_others() {
     let akashi = Akashi::started();
     let (kiyose, yokohama) = (akashi.desk("13221", "003A"), akashi.desk("14100", "0001"));

@@ -7,7 +7,9 @@ use pki::identity::{Ca, KeyNumber, Serial};
 use pki::revocation::RevocationReason;
 use pki::time::{CivilDate, UnixTime};
 use registry::audit::{Finding, verify};
-use registry::event::{Actor, Cause, Door, Event, FixedSettings, PartyId, RequestId, Role, StoredWithdrawal};
+use registry::event::{
+    Actor, Cause, Door, Event, FixedSettings, PartyId, PublishedCut, RequestId, Role, StoredWithdrawal,
+};
 use registry::state::{RequestOutcome, StateReads};
 use registry::store::Reads;
 use registry::transaction::Committed;
@@ -150,6 +152,11 @@ fn events_that_do_not_fit_the_state_are_refused() {
         |events| assert!(matches!(append(&registry, Actor::Party(DESK), events), Err(RegistryError::Illegal(_))));
     refused(vec![initialised()]);
     refused(vec![reserved(SERIAL)]);
+    // Another request for another key, and a serial that is taken.
+    let mut again = reserved(Serial::new(2).unwrap());
+    let Event::Reserved { serial, .. } = &mut again else { unreachable!("it is a reservation") };
+    *serial = SERIAL;
+    refused(vec![again]);
     refused(vec![reserved(Serial::new(3).unwrap())]);
     refused(vec![Event::Issued { ca: Ca::Sign, serial: SERIAL }]);
     refused(vec![withdrawn(held)]);
@@ -162,6 +169,34 @@ fn events_that_do_not_fit_the_state_are_refused() {
     append(&registry, Actor::System, vec![withdrawn(revoked(since))]).unwrap();
     refused(vec![withdrawn(held)]);
     refused(vec![withdrawn(revoked(since))]);
+}
+
+#[test]
+fn a_published_cut_has_a_reserved_number_above_the_last_published_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (registry, _, _) = open_at(folder.path(), NOON);
+    begin(&registry);
+    let publish = |cut_number| {
+        let this_update = UnixTime::from_seconds(NOON);
+        let cut = PublishedCut {
+            cut_number,
+            log_position: 2,
+            tree_head: [0; 32],
+            this_update,
+            next_update: this_update.plus_seconds(86_400),
+            manifest_sha256: [0; 32],
+        };
+        append(&registry, Actor::System, vec![Event::CutPublished(cut)]).map(drop)
+    };
+    let reserve = |cut_number| {
+        append(&registry, Actor::System, vec![Event::CutReserved { cut_number, because: String::new() }]).unwrap();
+    };
+    let refused = Err(RegistryError::Illegal("a published cut has a reserved number above the last published one"));
+    assert_eq!(publish(1), refused, "nobody reserved it");
+    (1..=3).for_each(reserve);
+    assert_eq!(publish(2), Ok(()));
+    assert_eq!((publish(1), publish(2), publish(4)), (refused.clone(), refused.clone(), refused));
+    assert_eq!(publish(3), Ok(()));
 }
 
 #[test]
