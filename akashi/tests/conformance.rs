@@ -1,5 +1,5 @@
 //! docs/CONFORMANCE.md, the list of ways to break its rules (`ops/mutants.toml`) and the code, against each other. That the
-//! linked tests fail when the code is broken in these ways is for `ops/conformance` to show, which takes an hour.
+//! linked tests fail when the code is broken in these ways is for `ops/conformance` to show, which takes its time.
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
