@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::feed::{Applier, load};
 use crate::folder::Folder;
+use crate::output::print;
 
 /// Verifies, and says what was verified.
 pub fn audit(config: &Config) -> Result<(), Failure> {
@@ -19,8 +20,7 @@ pub fn audit(config: &Config) -> Result<(), Failure> {
     folder.require_initialised()?;
     let store = Store::open_read_only(&folder.registry())?;
     let Verified { rows, tree_head } = verify_all(&store)?;
-    println!("log verified rows={rows} tree_head={}", hex(&tree_head));
-    Ok(())
+    Ok(print(&format!("log verified rows={rows} tree_head={}\n", hex(&tree_head)))?)
 }
 
 /// The log verifies, no serial was taken twice, and an index made from the state is the one made from the log, and so

@@ -96,6 +96,7 @@ pub enum DoorArgument {
     /// The resident register.
     Residents,
     /// Platform operators.
+    #[value(alias = "operator")]
     Operators,
     /// The CA's staff.
     Admin,
@@ -150,7 +151,7 @@ pub struct SandboxArguments {
     #[arg(long, default_value = "default", value_parser = layout)]
     pub layout: Layout,
     /// Listen on this port of 127.0.0.1 and the two after it, instead of any that are free.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=65_533))]
     pub port_base: Option<u16>,
     /// Then serve it, until Ctrl-C.
     #[arg(long)]

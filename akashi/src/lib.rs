@@ -2,7 +2,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`cli`], [`config`], [`folder`], [`failure`] | the command line; the configuration; the data folder; what ends the process |
+//! | [`cli`], [`config`], [`folder`], [`failure`] | the command line; the configuration; the data folder; what ends the process; [`output`] what a command prints |
 //! | [`init`], [`serve`], [`audit`], [`openapi`], [`sandbox`] | the commands |
 //! | [`clock`], [`keys`], [`delegation`] | the real time and randomness; keys as handles; OCSP keys renewed |
 //! | [`feed`], [`ledger`] | the log's followers: the status index, the publisher's view |
@@ -26,6 +26,7 @@ pub mod listen;
 pub mod mark;
 pub mod observe;
 pub mod openapi;
+pub mod output;
 pub mod sandbox;
 pub mod serve;
 pub mod steps;
@@ -38,20 +39,21 @@ use clock::SystemClock;
 use config::Config;
 use failure::Failure;
 use init::Kind;
+use output::print;
 use sandbox::Wanted;
 
 /// Carries a command out. Client commands have exit codes of their own.
 pub fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
-        Command::Config => print!("{}", config::EXAMPLE),
+        Command::Config => print(config::EXAMPLE)?,
         Command::Init(arguments) => {
             let config = Config::load(&arguments.config.config)?;
             let clock = arguments.clock_starts_at.map_or(SystemClock::REAL, SystemClock::starting_at);
             init::init(&config, if arguments.sandbox { Kind::Sandbox(clock) } else { Kind::Lasting })?;
-            println!("initialised {}", config.data_dir.display());
+            print(&format!("initialised {}\n", config.data_dir.display()))?;
         }
         Command::Serve(arguments) => serve::serve(&Config::load(&arguments.config.config)?, arguments.clock_starts_at)?,
-        Command::Openapi { door } => print!("{}", openapi::document(door)),
+        Command::Openapi { door } => print(&openapi::document(door))?,
         Command::Sandbox(arguments) => {
             let SandboxArguments { out, people, revoked, layout, port_base, serve } = arguments;
             sandbox::sandbox(&out, Wanted { people, revoked, layout, port_base }, serve)?;

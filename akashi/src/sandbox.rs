@@ -32,10 +32,15 @@ use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::init::{Kind, init};
+use crate::output::print;
 use crate::serve::{serve, serve_while};
 use fates::Fate;
 use people::Person;
 use place::Place;
+
+/// A country's CRLs take a second or two; whoever waits so long waits for something that will not come.
+const FIRST_CUT_WITHIN: Duration = Duration::from_mins(5);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// How much of everything.
 #[derive(Clone, Copy, Debug)]
@@ -61,8 +66,8 @@ pub fn sandbox(out: &Path, wanted: Wanted, and_serve: bool) -> Result<(), Failur
         return serve(&config, None);
     }
     let shown = out.display();
-    println!("made {shown}/{}; serve it with: akashi serve --config {shown}/{}", place::DESCRIPTION, place::CONFIG);
-    Ok(())
+    let (description, config) = (place::DESCRIPTION, place::CONFIG);
+    Ok(print(&format!("made {shown}/{description}; serve it with: akashi serve --config {shown}/{config}\n"))?)
 }
 
 fn make(place: &Place, config: &Config, wanted: Wanted) -> Result<(), Failure> {
@@ -78,15 +83,19 @@ fn make(place: &Place, config: &Config, wanted: Wanted) -> Result<(), Failure> {
     let mut past = serve_while(config, clock, async |_| {
         let past = past::live(place, &api_url, &people, &mut cards, clock).await?;
         // The first cut is made by the publisher's loop meanwhile. To stop in the midst of it would keep the registry open.
-        while !place.path("data/crl/current").exists() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let is_published = async {
+            while !place.path("data/crl/current").exists() {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        let late = |_| Failure::Sandbox("the first cut was not published; what is logged above says why".to_owned());
+        tokio::time::timeout(FIRST_CUT_WITHIN, is_published).await.map_err(late)?;
         Ok(past)
     })?;
     let cut_number = serve_while(config, SystemClock::REAL, async |_| {
         today::live(place, &api_url, &people, &mut cards, &mut past).await
     })?;
-    let description = description::describe(config, &people, &past, cut_number, SystemClock::REAL.now());
+    let description = description::describe(config, &people, &past, cut_number, SystemClock::REAL.now())?;
     let text = serde_json::to_string_pretty(&description).expect("a value without maps of other keys than text");
     place.write_at_once(place::DESCRIPTION, text.as_bytes())
 }

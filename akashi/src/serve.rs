@@ -25,6 +25,7 @@ use crate::folder::Folder;
 use crate::listen::descriptors::{connections_each, raise_limit};
 use crate::listen::{Limits, Security, serve as listen};
 use crate::observe::{metrics_routes, public_routes};
+use crate::output::print;
 use parts::Parts;
 use tasks::Tasks;
 
@@ -74,7 +75,7 @@ pub struct Addresses {
 async fn until_told_to_stop(Addresses { public, api, metrics }: Addresses) -> Result<(), Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    println!("ready public=http://{public} api=https://{api} metrics=http://{metrics}");
+    print(&format!("ready public=http://{public} api=https://{api} metrics=http://{metrics}\n"))?;
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

@@ -93,7 +93,8 @@ fn a_sandbox_takes_no_folder_that_holds_anything_and_no_port_that_is_taken() {
     let port = taken.local_addr().unwrap().port();
     let said = refusal(sandbox(&out).args(["--port-base", &port.to_string()]));
     assert!(said.contains(&format!("has port {port}")) && said.contains("another base"), "{said}");
-    for arguments in [["--people", "9"], ["--revoked", "41"], ["--layout", "exact"]] {
+    let ports = [["--port-base", "0"], ["--port-base", "65534"]];
+    for arguments in [["--people", "9"], ["--revoked", "41"], ["--layout", "exact"]].into_iter().chain(ports) {
         let status = Command::new(BINARY).args(["sandbox", "--out"]).arg(&out).args(arguments).output().unwrap().status;
         assert_eq!(status.code(), Some(2), "{arguments:?}");
     }

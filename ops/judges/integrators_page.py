@@ -21,7 +21,9 @@ def run(script: str, folder: Path, akashi: Path) -> tuple[int, str]:
     """Exit status and output. Whatever the page leaves running is stopped."""
     (folder / "bin").mkdir()
     (folder / "bin" / "akashi").symlink_to(akashi)
+    # As behind a company's proxy, which is not there: the page has to keep loopback traffic from it.
     environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    environment |= {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
     environment["PATH"] = f"{folder / 'bin'}:{environment['PATH']}"
     # Output goes to a file: what the page leaves running would keep a pipe open.
     with open(folder / "output", "w+b") as output:

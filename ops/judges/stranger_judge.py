@@ -76,8 +76,9 @@ class Stranger:
         pairs = [(item["path"], item["key_path"]) for item in self.certificates]
         pairs += [(item["cert"], item["key"]) for item in (*self.sandbox["clients"].values(), *self.sandbox["parties"])]
         for path in (self.sandbox["ca_bundle"], *(item["path"] for items in self.sandbox["issuers"].values() for item in items)):
-            self.expect((self.folder / path).is_file(), path, "is missing")
+            self.expect(not Path(path).is_absolute() and (self.folder / path).is_file(), path, "is missing, or absolute")
         for certificate, key in pairs:
+            self.expect(not Path(certificate).is_absolute() and not Path(key).is_absolute(), certificate, "is not relative")
             _, of_certificate = openssl("x509", "-in", self.folder / certificate, "-noout", "-pubkey")
             status, of_key = openssl("pkey", "-in", self.folder / key, "-pubout")
             self.expect(status == 0 and of_key == of_certificate, key, f"is not the key of {certificate}")
@@ -114,7 +115,7 @@ class Stranger:
                 self.expect("unauthorized" in output or ": unknown" in output, f"{ca} {serial}", output)
 
     def crls(self) -> None:
-        """Every CRL answers; each lists what it must and omits the rest; those that list something verify."""
+        """Every CRL answers; each lists what it must and omits the rest; those of municipalities with certificates verify."""
         where = urlsplit(self.sandbox["public_url"])
         public = http.client.HTTPConnection(where.hostname, where.port, timeout=60)
         for ca, keys in self.sandbox["crl"].items():

@@ -35,7 +35,7 @@ pub enum AdminCommand {
     Reinstate(PartyState),
     /// Register a service provider of a platform operator.
     #[command(
-        after_help = "Example:\n  akashi admin register-provider --sandbox sandbox --operator 7 --name 'Hinode Bank'"
+        after_help = "Example:\n  akashi admin register-provider --sandbox sandbox --operator 14 --name 'Hinode Bank'"
     )]
     RegisterProvider {
         /// The operator's number as a party.

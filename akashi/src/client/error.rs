@@ -39,7 +39,7 @@ pub enum ClientError {
     },
     /// Certificate and key do not go together, or are of an algorithm that TLS 1.3 does not sign with.
     #[error(
-        "the client certificate and its private key cannot be used together; give the key that the certificate was made for"
+        "the client certificate and its private key cannot be used for TLS: give a party's client certificate, not a person's, and the key that it was made for"
     )]
     Identity,
     /// A path or idempotency key that cannot stand in an HTTP request.

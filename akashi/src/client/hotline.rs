@@ -2,6 +2,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use pki::identity::{Ca, IdentityError, Serial};
 use serde_json::{Value, json};
 
 use super::call::{Ask, Call, Deed, DoorCommand, Retry, Role};
@@ -42,7 +43,9 @@ pub struct Held {
 impl Held {
     fn body(&self) -> Result<Value, CannotAsk> {
         if let Some([ca, serial]) = self.certificate.as_deref() {
-            return Ok(json!({ "ca": ca, "serial": serial }));
+            let usage = |error: IdentityError| CannotAsk::Usage(error.to_string());
+            let (ca, serial): (Ca, Serial) = (ca.parse().map_err(usage)?, serial.parse().map_err(usage)?);
+            return Ok(json!({ "ca": ca.word(), "serial": serial.to_string() }));
         }
         let code = self.resident_code_file.as_deref().map(input::resident_code).transpose()?;
         Ok(json!({ "resident_code": code }))

@@ -71,6 +71,9 @@ pub enum CannotAsk {
     /// An answer that is neither done nor refused.
     #[error("the answer has status {0}, which no call's has. Check the address")]
     UnknownStatus(u16),
+    /// Nothing to write into the file.
+    #[error("the answer holds no certificate to write. Check the address")]
+    NoCertificate,
     /// The certificate is there, the file is not.
     #[error("the call is done, but the certificate could not be written to {}: {source}. Ask again with the same idempotency key", .path.display())]
     CertificateNotWritten {

@@ -1,7 +1,7 @@
 //! How an answer is told, and with which exit code the command ends.
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{OpenOptions, Permissions};
+use std::io::Write;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -103,13 +103,9 @@ impl Output {
     }
 }
 
-/// Writes to standard output. A reader that has gone away has read enough.
+/// Writes to standard output.
 pub(super) fn print(text: &str) -> Result<(), CannotAsk> {
-    let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(CannotAsk::System(error)),
-        Ok(()) | Err(_) => Ok(()),
-    }
+    crate::output::print(text).map_err(CannotAsk::System)
 }
 
 fn ending(reply: &Reply) -> Result<Ending, CannotAsk> {
@@ -177,12 +173,20 @@ fn problem(Reply { status, body, .. }: &Reply) {
     }
 }
 
+/// Permissions of a file.
+const OWNER_ALONE: u32 = 0o600;
+
 /// The answer holds a certificate, which may hold a person's data: the file is its owner's alone.
 fn write_certificate(path: &Path, body: &Value) -> Result<(), CannotAsk> {
-    let octets = body["certificate"].as_str().unwrap_or_default().as_bytes();
-    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
-    let written = file.and_then(|mut file| file.write_all(octets).and_then(|()| file.sync_all()));
-    written.map_err(|source| CannotAsk::CertificateNotWritten { path: path.to_owned(), source })
+    let octets = body["certificate"].as_str().ok_or(CannotAsk::NoCertificate)?.as_bytes();
+    let write = || {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(OWNER_ALONE).open(path)?;
+        // Of a file that was there before, too.
+        file.set_permissions(Permissions::from_mode(OWNER_ALONE))?;
+        file.write_all(octets)?;
+        file.sync_all()
+    };
+    write().map_err(|source| CannotAsk::CertificateNotWritten { path: path.to_owned(), source })
 }
 
 /// How to ask the same again.
@@ -203,6 +207,7 @@ pub(super) fn cannot_ask(error: &CannotAsk) -> Ending {
         | CannotAsk::NoSuchClient { .. }
         | CannotAsk::Client(_)
         | CannotAsk::UnknownStatus(_)
+        | CannotAsk::NoCertificate
         | CannotAsk::CertificateNotWritten { .. }
         | CannotAsk::Randomness
         | CannotAsk::System(_) => Ending::CouldNotAsk,

@@ -46,6 +46,20 @@ impl Call {
     }
 }
 
+/// A text that a door's answer must have.
+pub fn text<'a>(answer: &'a Value, field: &str) -> Result<&'a str, Failure> {
+    answer[field].as_str().ok_or_else(|| lacks(field))
+}
+
+/// A number that a door's answer must have.
+pub fn number(answer: &Value, field: &str) -> Result<u64, Failure> {
+    answer[field].as_u64().ok_or_else(|| lacks(field))
+}
+
+fn lacks(field: &str) -> Failure {
+    Failure::Sandbox(format!("a door's answer lacks the field {field}"))
+}
+
 /// Calls of one party about one thing, made in their order on one connection.
 pub struct Chain {
     /// Who calls.

@@ -6,7 +6,7 @@ use rcgen::{CertificateParams, KeyPair};
 use rustls_pki_types::PrivatePkcs8KeyDer;
 use serde_json::{Value, json};
 
-use super::calls::{Call, Chain};
+use super::calls::{Call, Chain, text};
 use super::keys::Primes;
 use super::parties::Parties;
 use super::people::{Person, TOWNS};
@@ -126,8 +126,7 @@ fn application(name: &str, Applicant { person, ca, card_expires_on, card }: &App
 }
 
 fn keep(place: &Place, Applicant { person, ca, card, .. }: Applicant, mut answered: Value) -> Result<Held, Failure> {
-    let text = |answered: &Value, name: &str| answered[name].as_str().unwrap_or_default().to_owned();
-    let (serial, certificate) = (text(&answered, "serial"), text(&answered, "certificate"));
+    let (serial, certificate) = (text(&answered, "serial")?.to_owned(), text(&answered, "certificate")?.to_owned());
     let path = format!("certificates/{ca}-{serial}.pem");
     let key_path = format!("certificates/{ca}-{serial}.key");
     place.write(&path, certificate.as_bytes())?;

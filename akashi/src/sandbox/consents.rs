@@ -7,7 +7,7 @@ use pki::time::UnixTime;
 use registry::Clock;
 use serde_json::{Value, json};
 
-use super::calls::{Call, Chain, make_all};
+use super::calls::{Call, Chain, make_all, text};
 use super::cards::Held;
 use super::fates::Fate;
 use super::parties::{Parties, administrator};
@@ -92,8 +92,8 @@ impl Consents {
         let mut chains = Vec::new();
         for (turn, (person, service)) in given.iter().enumerate() {
             let wish = Wish::Give(ITEMS[turn % ITEMS.len()]);
-            let text =
-                application(&wish, &services.services[*service], &format!("{person:08}-{service:07}"), clock.now());
+            let number = format!("{person:08}-{service:07}");
+            let text = application(&wish, &services.services[*service], &number, clock.now())?;
             let key = format!("consent-{person}-{service}");
             chains.push(signed(parties, "/operators/v1/consents", key, &text, latest(held, *person))?);
         }
@@ -119,7 +119,7 @@ impl Consents {
         let mut chains = Vec::new();
         for Consent { person, service, .. } in self.0.iter().filter(withdraws) {
             let number = format!("{person:08}-{service:07}-withdrawal");
-            let text = application(&Wish::TakeBack, &services.services[*service], &number, SystemClock::REAL.now());
+            let text = application(&Wish::TakeBack, &services.services[*service], &number, SystemClock::REAL.now())?;
             let key = format!("withdrawal-{person}-{service}");
             chains.push(signed(parties, "/operators/v1/consent-withdrawals", key, &text, latest(held, *person))?);
         }
@@ -159,19 +159,19 @@ fn latest(held: &[Held], person: usize) -> &Held {
 }
 
 /// An application in the form of docs/api.md.
-fn application(wish: &Wish, service: &Value, number: &str, now: UnixTime) -> String {
+fn application(wish: &Wish, service: &Value, number: &str, now: UnixTime) -> Result<String, Failure> {
     let (root, items) = match wish {
         Wish::Give(items) => ("利用者同意申請情報", *items),
         Wish::TakeBack => ("利用者同意取消申請情報", &[][..]),
     };
     let items = items.iter().fold(String::new(), |all, item| all + "  <提供項目>" + item + "</提供項目>\n");
-    let name = service["name"].as_str().unwrap_or_default();
-    format!(
+    let name = text(service, "name")?;
+    Ok(format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{root} xmlns=\"urn:akashi:consent:1\">\n  \
          <サービス番号>{}</サービス番号>\n  <サービス名>{name}</サービス名>\n{items}  \
          <申請番号>{number}</申請番号>\n  <申請日時>{now}</申請日時>\n</{root}>\n",
         service["service"]
-    )
+    ))
 }
 
 /// The operator sends it with the person's signature over its octets.

@@ -3,6 +3,7 @@ use pki::identity::{Ca, IssuerKey, KeyNumber};
 use pki::time::UnixTime;
 use serde_json::{Map, Value, json};
 
+use super::calls::text;
 use super::cards::Held;
 use super::fates::Fate;
 use super::keys::NOTICE;
@@ -10,14 +11,22 @@ use super::parties::CA_BUNDLE;
 use super::past::Past;
 use super::people::{Person, TOWNS};
 use crate::config::Config;
+use crate::failure::Failure;
 
 /// Added to the last serials, so that what is issued by hand later does not reach it soon.
 const BEYOND: u64 = 1_000_000;
 
 /// The whole description, at that instant.
-pub fn describe(config: &Config, people: &[(Person, Fate)], past: &Past, cut_number: u64, now: UnixTime) -> Value {
+pub fn describe(
+    config: &Config,
+    people: &[(Person, Fate)],
+    past: &Past,
+    cut_number: u64,
+    now: UnixTime,
+) -> Result<Value, Failure> {
     let public = &config.profile.settings().public_base_url;
-    json!({
+    let certificates: Vec<_> = past.held.iter().map(|held| certificate(held, now)).collect::<Result<_, _>>()?;
+    Ok(json!({
         "notice": "A sandbox of Akashi: invented people, throw-away keys. Nothing of it may be relied on.",
         "keys": NOTICE,
         "made_at": now.to_string(),
@@ -31,7 +40,7 @@ pub fn describe(config: &Config, people: &[(Person, Fate)], past: &Past, cut_num
         "crl": by_ca(|ca| crls(public, ca)),
         "manifest_url": format!("{public}/crl/manifest.json"),
         "cut_number": cut_number,
-        "certificates": past.held.iter().map(|held| certificate(held, now)).collect::<Vec<_>>(),
+        "certificates": certificates,
         "unissued_serials": by_ca(|ca| unissued(&past.held, ca)),
         "people": people.iter().map(|(one, fate)| person(one, *fate)).collect::<Vec<_>>(),
         "parties": past.parties.described(),
@@ -39,7 +48,7 @@ pub fn describe(config: &Config, people: &[(Person, Fate)], past: &Past, cut_num
         "services": past.services.services,
         "consents": past.consents.described(),
         "clients": past.parties.clients(),
-    })
+    }))
 }
 
 fn by_ca(describe: impl Fn(Ca) -> Value) -> Value {
@@ -54,14 +63,15 @@ fn crls(public: &str, ca: Ca) -> Value {
     json!({ KeyNumber::FIRST.to_string(): { "full": url("full"), "partition": partitions } })
 }
 
-fn certificate(held: &Held, now: UnixTime) -> Value {
+fn certificate(held: &Held, now: UnixTime) -> Result<Value, Failure> {
     let answered = &held.answered;
-    let has_ended = answered["not_after"].as_str().and_then(|text| text.parse().ok()) < Some(now);
+    let not_after: UnixTime = text(answered, "not_after")?
+        .parse()
+        .map_err(|_| Failure::Sandbox("a door's answer has a not_after that is no time".to_owned()))?;
     // What was revoked stays so when it ends; an ended certificate is still good to OCSP.
-    let status = match answered["status"].as_str() {
-        Some("good") if has_ended => "expired",
-        Some(status) => status,
-        None => "good",
+    let status = match text(answered, "status")? {
+        "good" if not_after < now => "expired",
+        status => status,
     };
     let mut described = json!({
         "path": held.path,
@@ -80,7 +90,7 @@ fn certificate(held: &Held, now: UnixTime) -> Value {
             described[name] = answered[name].clone();
         }
     }
-    described
+    Ok(described)
 }
 
 fn unissued(held: &[Held], ca: Ca) -> Value {

@@ -2,7 +2,7 @@
 use rcgen::{CertificateParams, KeyPair};
 use serde_json::{Value, json};
 
-use super::calls::Call;
+use super::calls::{Call, number, text};
 use super::people::TOWNS;
 use super::place::Place;
 use crate::client::http::{Client, ClientFiles};
@@ -11,12 +11,8 @@ use crate::failure::Failure;
 /// The four characters of every desk here; with the municipality they are its sign (facts 1.3).
 const DESK_SIGN: &str = "001A";
 /// Who is registered besides the desks: role and name.
-const OTHERS: [(&str, &str); 4] = [
-    ("hotline", "The loss line"),
-    ("residents", "The resident register"),
-    ("operator", "Hinode Platform"),
-    ("auditor", "The auditors"),
-];
+const OTHERS: [(&str, &str); 3] =
+    [("hotline", "The loss line"), ("residents", "The resident register"), ("operator", "Hinode Platform")];
 
 /// A party with its client certificate.
 pub struct Party {
@@ -68,12 +64,11 @@ impl Parties {
             body["csr"] = json!(CertificateParams::default().serialize_request(&pair)?.pem()?);
             let mut registered =
                 Call::post("/admin/v1/parties", format!("register-{label}"), body).make(&mut admin).await?;
-            let pem = registered["certificate"].take();
-            place.write(&certificate, pem.as_str().unwrap_or_default().as_bytes())?;
+            place.write(&certificate, text(&registered, "certificate")?.as_bytes())?;
             place.write(&key, pair.serialize_pem().as_bytes())?;
             let client = client(place, api_url, [&certificate, &key])?;
-            let number = registered["party"].as_u64().unwrap_or_default();
-            let role = registered["role"].as_str().unwrap_or_default().to_owned();
+            let number = number(&registered, "party")?;
+            let role = text(&registered, "role")?.to_owned();
             if let Value::Object(fields) = &mut registered {
                 fields.remove("certificate");
                 fields.extend([("cert".to_owned(), json!(certificate)), ("key".to_owned(), json!(key))]);

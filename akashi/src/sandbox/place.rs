@@ -20,7 +20,6 @@ const PORTS: std::ops::Range<u16> = 10_240..32_000;
 const PIN_OCTETS: usize = 16;
 
 /// The folder.
-#[derive(Clone)]
 pub struct Place(PathBuf);
 
 impl Place {
@@ -56,11 +55,6 @@ impl Place {
     /// A path in it.
     pub fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
-    }
-
-    /// The folder itself.
-    pub fn folder(&self) -> &Path {
-        &self.0
     }
 
     /// Reads a file of it.
@@ -116,7 +110,7 @@ fn failed(path: &Path, error: &std::io::Error) -> Failure {
 pub fn free_ports(base: Option<u16>) -> Result<[u16; 3], Failure> {
     let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
     if let Some(base) = base {
-        let ports = [base, base.saturating_add(1), base.saturating_add(2)];
+        let ports = [base, base + 1, base + 2];
         return match ports.iter().find(|port| !is_free(port)) {
             None => Ok(ports),
             Some(port) => Err(Failure::Sandbox(format!(

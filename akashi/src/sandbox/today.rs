@@ -6,7 +6,7 @@ use pki::time::CivilDate;
 use registry::Clock;
 use serde_json::{Value, json};
 
-use super::calls::{Call, Chain, make_all};
+use super::calls::{Call, Chain, make_all, number};
 use super::cards::{Applicant, Card, Held, issue};
 use super::fates::Fate;
 use super::parties::{Parties, administrator};
@@ -41,33 +41,35 @@ pub async fn live(
     let body = json!({ "because": "everything of this sandbox" });
     let mut admin = administrator(place, api_url)?;
     let cut = Call::post("/admin/v1/cuts", "sandbox-cut".to_owned(), body).make(&mut admin).await?;
-    Ok(cut["cut_number"].as_u64().unwrap_or_default())
+    number(&cut, "cut_number")
 }
 
 /// What is told to whom about this person's certificates, if anything.
 fn befalls(person: &Person, fate: Fate, held: &[Held], parties: &Parties, today: CivilDate) -> Option<Chain> {
-    let number = person.number;
     let serial = |ca| {
-        let found = held.iter().find(|held| held.person == number && held.ca == ca);
+        let found = held.iter().find(|held| held.person == person.number && held.ca == ca);
         found.expect("grown people have both").serial.clone()
     };
     // Which of the two it is goes by turns.
-    let ca = if number.is_multiple_of(2) { Ca::Auth } else { Ca::Sign };
+    let ca = if person.number.is_multiple_of(2) { Ca::Auth } else { Ca::Sign };
     let ((client, party), call) = match fate {
         Fate::Nothing | Fate::Child | Fate::Expires | Fate::Consents | Fate::Withdraws => return None,
         Fate::Moves => (parties.only("residents"), change(person, "moved", today)),
         Fate::IsReported(word) => (parties.only("residents"), change(person, word, today)),
         Fate::LosesCard => {
             let body = json!({ "resident_code": person.resident_code });
-            (parties.only("hotline"), Call::post("/hotline/v1/holds", format!("hold-{number}"), body))
+            (parties.only("hotline"), Call::post("/hotline/v1/holds", format!("hold-{}", person.number), body))
         }
         Fate::IsHeldOnce => {
             let body = json!({ "ca": ca.to_string(), "serial": serial(ca) });
-            (parties.only("hotline"), Call::post("/hotline/v1/holds", format!("hold-{number}"), body))
+            (parties.only("hotline"), Call::post("/hotline/v1/holds", format!("hold-{}", person.number), body))
         }
         Fate::TellsDesk(cause) => {
             let path = format!("/desk/v1/certificates/{ca}/{}/revocation", serial(ca));
-            (parties.desk(person.town), Call::post(path, format!("revoke-{number}"), json!({ "cause": cause })))
+            (
+                parties.desk(person.town),
+                Call::post(path, format!("revoke-{}", person.number), json!({ "cause": cause })),
+            )
         }
     };
     Some(Chain { client, party, calls: vec![call] })

@@ -37,7 +37,7 @@ fn what_cannot_be_asked_ends_with_1_and_names_the_file_but_not_its_content() {
         (&["--cert", &admin_certificate, "--key", &junk][..], "the client's private key"),
         (&["--cert", &junk, "--key", &junk], "the client certificate"),
         (&["--ca-bundle", &junk], "the CA bundle"),
-        (&["--cert", &admin_certificate, "--key", &scene.path("desk.key")], "cannot be used together"),
+        (&["--cert", &admin_certificate, "--key", &scene.path("desk.key")], "cannot be used for TLS"),
         (&["--ca-bundle", &scene.path("nowhere.pem")], "nowhere.pem"),
         (&["--api", "http://127.0.0.1:1"], "https://HOST:PORT"),
         (&["--ca-bundle", &scene.path("data/ca/sign-1.pem")], "the server's certificate is not trusted"),
@@ -105,4 +105,5 @@ fn wrong_usage_ends_with_2_before_anybody_is_asked() {
     let scene = Scene::new();
     let twice = scene.run(&["desk", "request", "--request", "-", "--csr", "-"]).ends_with(2);
     assert!(twice.err.contains("standard input"), "{}", twice.err);
+    scene.run(&["hotline", "hold", "--certificate", "card", "3"]).ends_with(2);
 }

@@ -74,31 +74,10 @@ fn every_example_in_help_and_page_parses_and_every_command_has_one_in_both() {
     }
 }
 
-/// Method and path of each call that the doors' source routes.
+/// Method and path of each call that the committed OpenAPI documents describe.
 fn calls_of_the_doors() -> BTreeSet<(&'static str, String)> {
-    let doors = fs::read_dir(root().join("ca/src/doors")).expect("readable");
-    let mut sources: Vec<_> = doors.map(|entry| entry.expect("readable").path()).collect();
-    sources.push(root().join("akashi/src/serve/cuts.rs"));
     let mut calls = BTreeSet::new();
-    for source in sources.iter().filter(|path| path.extension().is_some_and(|extension| extension == "rs")) {
-        for route in read(source).split(".route(").skip(1) {
-            let path = route.split('"').nth(1).expect("a route's path is a text").to_owned();
-            let methods = route.split("\n}").next().unwrap_or(route);
-            let found = [("GET", "get("), ("POST", "post(")].into_iter().filter(|(_, word)| methods.contains(word));
-            let before = calls.len();
-            calls.extend(found.map(|(method, _)| (method, path.clone())));
-            assert!(calls.len() > before, "{path} of {} has no method that was recognised", source.display());
-        }
-    }
-    calls.extend(described_calls());
-    assert!(calls.len() > 9, "only {calls:?} were recognised");
-    calls
-}
-
-/// The same of the committed OpenAPI documents: calls that are not routed by hand are described there.
-fn described_calls() -> BTreeSet<(&'static str, String)> {
-    let mut calls = BTreeSet::new();
-    let documents = fs::read_dir(root().join("docs/openapi")).into_iter().flatten();
+    let documents = fs::read_dir(root().join("docs/openapi")).expect("readable");
     for document in documents.map(|entry| entry.expect("readable").path()) {
         let document: serde_json::Value = serde_json::from_str(&read(&document)).expect("JSON");
         for (path, methods) in document["paths"].as_object().expect("a document has paths") {
@@ -106,6 +85,7 @@ fn described_calls() -> BTreeSet<(&'static str, String)> {
             calls.extend(found.map(|(method, _)| (method, path.clone())));
         }
     }
+    assert!(calls.len() > 9, "only {calls:?} are described");
     calls
 }
 
