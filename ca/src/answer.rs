@@ -28,6 +28,11 @@ impl Answer {
         Self { status: 200, body: json(body), location: None }
     }
 
+    /// 201 for what is only ever listed.
+    pub fn registered(body: impl Serialize) -> Self {
+        Self { status: 201, body: json(body), location: None }
+    }
+
     /// 201, with the path of what was made.
     pub fn created(body: impl Serialize, location: String) -> Self {
         Self { status: 201, body: json(body), location: Some(location) }

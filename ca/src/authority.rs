@@ -38,7 +38,8 @@ pub struct Surroundings {
     pub randomness: Arc<dyn SecureRandom + Send + Sync>,
     /// Told after each durable step.
     pub step: StepHook,
-    /// Refused requests that one party gets recorded in a minute; after them it is refused unrecorded.
+    /// Mistakes that one party may make in a minute; after them it is refused unrecorded.
+    /// What is said of people is no mistake ([`ProblemKind::is_callers_mistake`]).
     pub refusals_per_minute_max: u32,
 }
 
@@ -49,7 +50,7 @@ pub struct Authority {
     refusals: Mutex<Refusals>,
 }
 
-/// How many refusals of each actor were recorded in the present minute.
+/// How many mistakes of each actor were recorded in the present minute.
 #[derive(Default)]
 struct Refusals {
     minute: i64,
@@ -164,8 +165,7 @@ impl Authority {
                 None
             }
         };
-        let other = || Problem::new(ProblemKind::IdempotencyKeyReused, "the key was used for another kind of request");
-        let (status, body, location) = answer.ok_or_else(other)?;
+        let (status, body, location) = answer.ok_or_else(other_kind)?;
         Ok(Some(Answer { status, body, location }))
     }
 
@@ -194,12 +194,15 @@ impl Authority {
         *count
     }
 
-    /// Records that a request was refused. Should even that fail, the refusal still stands.
+    /// Records that a request was refused, and counts it if the caller could have known. Should even that fail, the refusal
+    /// still stands.
     pub fn record_refusal(&self, actor: Actor, door: Door, problem: &Problem) {
         if problem.kind() == ProblemKind::TooManyRefusals {
             return;
         }
-        self.count_refusal(actor, 1);
+        if problem.kind().is_callers_mistake() {
+            self.count_refusal(actor, 1);
+        }
         let event = Event::Refused { problem: problem.kind().slug().to_owned() };
         let recorded: Result<u64, registry::RegistryError> =
             self.outside.registry.transact(actor, door, move |transaction| transaction.append(event, None));
@@ -226,6 +229,11 @@ pub struct Asked<'a> {
     pub idempotency_key: &'a str,
     /// The body.
     pub body: &'a [u8],
+}
+
+/// The same key and body as an earlier request, of another call.
+pub(crate) fn other_kind() -> Problem {
+    Problem::new(ProblemKind::IdempotencyKeyReused, "the key was used for another kind of request")
 }
 
 /// A move reported while an issue was under way has ended it, for one.

@@ -3,10 +3,11 @@ mod application;
 mod signed;
 
 use pki::time::{CivilDate, UnixTime};
+use registry::Transaction;
 use registry::consent::{ConsentId, ServiceId};
 use registry::event::Event;
 use registry::seal::RetentionYear;
-use registry::state::{ConsentRecord, Counter, StateReads};
+use registry::state::{ConsentRecord, ConsentStanding, Counter, StateReads, StoredTime};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -19,7 +20,7 @@ pub use application::APPLICATION_OCTETS_MAX;
 use application::Purpose;
 pub use signed::ApplicationRecord;
 pub(crate) use signed::SignedBody;
-use signed::{Signed, application_place};
+use signed::{CLOCK_AHEAD_SECONDS_MAX, Signed, Standing, application_place};
 
 /// How long a consent is in force, from the day after its receipt (facts 4.2).
 const CONSENT_YEARS: u32 = 10;
@@ -68,30 +69,35 @@ enum ConsentState {
     Expired,
 }
 
+impl From<ConsentStanding> for ConsentState {
+    fn from(standing: ConsentStanding) -> Self {
+        match standing {
+            ConsentStanding::NotYetInForce => Self::NotYetInForce,
+            ConsentStanding::InForce => Self::InForce,
+            ConsentStanding::Withdrawn => Self::Withdrawn,
+            ConsentStanding::Expired => Self::Expired,
+        }
+    }
+}
+
 /// What a withdrawal ended.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct WithdrawalAnswer {
     service: u32,
-    /// The consents' numbers.
+    /// The consents' numbers; none, if none stood.
     withdrawn: Vec<u64>,
     withdrawn_at: Time,
 }
 
 fn consent_answer(consent: ConsentId, service: ServiceId, record: &ConsentRecord, now: UnixTime) -> ConsentAnswer {
-    let state = match record.withdrawal {
-        Some(_) => ConsentState::Withdrawn,
-        None if now < record.in_force_from => ConsentState::NotYetInForce,
-        None if now > record.in_force_until => ConsentState::Expired,
-        None => ConsentState::InForce,
-    };
     ConsentAnswer {
         consent: consent.0,
         service: service.0,
         items: record.items.iter().map(|item| ItemWord(item.word().to_owned())).collect(),
         in_force_from: Time(record.in_force_from.to_string()),
         in_force_until: Time(record.in_force_until.to_string()),
-        state,
-        withdrawn_at: record.withdrawal.map(|withdrawal| Time(withdrawal.at.to_string())),
+        state: record.standing(now).into(),
+        withdrawn_at: record.withdrawn_at.map(|StoredTime(at)| Time(at.to_string())),
     }
 }
 
@@ -103,21 +109,43 @@ pub(crate) fn effective_consent(
     at: UnixTime,
 ) -> Result<(ConsentId, ConsentRecord), Problem> {
     let consents = reads.consents_of(service, resident)?;
-    if let Some(effective) = consents.iter().rev().find(|(_, record)| record.is_effective(at)) {
+    let in_force = |(_, record): &&(_, ConsentRecord)| record.standing(at) == ConsentStanding::InForce;
+    if let Some(effective) = consents.iter().rev().find(in_force) {
         return Ok(*effective);
     }
-    let newest = consents.last().map(|(_, record)| record);
-    let (kind, detail) = match newest {
-        None => (ProblemKind::ConsentMissing, "the person gave no consent for this service"),
-        Some(ConsentRecord { withdrawal: Some(_), .. }) => {
-            (ProblemKind::ConsentWithdrawn, "the person withdrew every consent for this service")
-        }
-        Some(record) if at < record.in_force_from => {
+    match consents.last() {
+        None => Err(Problem::new(ProblemKind::ConsentMissing, "the person gave no consent for this service")),
+        Some((consent, record)) => require_in_force(record, at).map(|()| (*consent, *record)),
+    }
+}
+
+/// That consent lets something be told at that second.
+pub(crate) fn require_in_force(record: &ConsentRecord, at: UnixTime) -> Result<(), Problem> {
+    let (kind, detail) = match record.standing(at) {
+        ConsentStanding::InForce => return Ok(()),
+        ConsentStanding::NotYetInForce => {
             (ProblemKind::ConsentNotInForce, "a consent is in force from the day after its receipt")
         }
-        Some(_) => (ProblemKind::ConsentExpired, "a consent is in force for ten years"),
+        ConsentStanding::Withdrawn => (ProblemKind::ConsentWithdrawn, "the person withdrew the consent"),
+        ConsentStanding::Expired => (ProblemKind::ConsentExpired, "a consent is in force for ten years"),
     };
     Err(Problem::new(kind, detail))
+}
+
+/// A consent counts as given after a withdrawal only if it cannot have been signed before it. Both are dated by whoever
+/// sends them, so the second at which we recorded the withdrawal counts, and as much as an application may be ahead.
+fn require_after_withdrawal(
+    transaction: &Transaction<'_>,
+    service: ServiceId,
+    standing: &Standing,
+) -> Result<(), Problem> {
+    let withdrawn_at = transaction.last_consent_withdrawal(service, &standing.resident)?;
+    if withdrawn_at.is_none_or(|at| standing.applied_at.seconds_since(at) > CLOCK_AHEAD_SECONDS_MAX) {
+        return Ok(());
+    }
+    let detail = "it may have been signed before the person's last withdrawal: whoever consents anew signs a new \
+                  application more than 5 minutes after the withdrawal";
+    Err(Problem::of_field(ProblemKind::ApplicationStale, "application", detail))
 }
 
 impl Authority {
@@ -136,14 +164,8 @@ impl Authority {
         (self.outside.step)("consent.1-judged");
         let answer = self.registry().transact::<_, Problem>(caller.actor(), caller.door, move |transaction| {
             standing.require_still(transaction)?;
-            let resident = standing.resident;
-            let withdrawals = transaction.consents_of(service, &resident)?;
-            let mut withdrawals = withdrawals.iter().filter_map(|(_, record)| record.withdrawal);
-            if withdrawals.any(|withdrawal| standing.applied_at < withdrawal.applied_at) {
-                let detail = "the person has withdrawn since they signed this application";
-                return Err(Problem::of_field(ProblemKind::ApplicationStale, "application", detail));
-            }
-            let now = transaction.now();
+            require_after_withdrawal(transaction, service, &standing)?;
+            let (resident, now) = (standing.resident, transaction.now());
             if kept_until(now.jst_date()) != year {
                 return Err(year_changed());
             }
@@ -160,7 +182,7 @@ impl Authority {
                 application_hash,
             };
             transaction.append(event, Some(sealed))?;
-            let record = ConsentRecord { items, in_force_from, in_force_until, withdrawal: None };
+            let record = ConsentRecord { items, in_force_from, in_force_until, withdrawn_at: None };
             let body = consent_answer(consent, service, &record, now);
             let answer = Answer::created(body, format!("/operators/v1/consents/{}", consent.0));
             keep(transaction, request, &answer)?;
@@ -174,13 +196,14 @@ impl Authority {
     pub fn look_up_consent(&self, caller: &Caller, consent: ConsentId) -> Ruling {
         let unknown =
             || Problem::new(ProblemKind::UnknownConsent, "no consent for this operator's services has this number");
-        let (service, record) = self.registry().store().consent(consent)?.ok_or_else(unknown)?;
+        let (service, _, record) = self.registry().store().consent(consent)?.ok_or_else(unknown)?;
         self.own_service(caller, service)
             .map_err(|problem| if problem.kind() == ProblemKind::NotYourService { unknown() } else { problem })?;
         Ok(Answer::ok(consent_answer(consent, service, &record, self.outside.clock.now())))
     }
 
-    /// `POST /operators/v1/consent-withdrawals`
+    /// `POST /operators/v1/consent-withdrawals`. One that finds nothing to withdraw is recorded all the same: a consent that
+    /// was signed before it may still arrive.
     pub fn withdraw_consent(&self, caller: &Caller, asked: &Asked<'_>) -> Ruling {
         let request = self.request_id(caller, asked)?;
         let _turn = self.turn(&request);
@@ -197,21 +220,12 @@ impl Authority {
             standing.require_still(transaction)?;
             let (resident, now) = (standing.resident, transaction.now());
             let given = transaction.consents_of(service, &resident)?;
-            if given.is_empty() {
-                let detail = "the person gave no consent for this service";
-                return Err(Problem::new(ProblemKind::ConsentMissing, detail));
-            }
-            let given: Vec<_> = given.iter().filter(|(_, record)| record.withdrawal.is_none()).collect();
-            if given.is_empty() {
-                let detail = "the person withdrew every consent for this service before";
-                return Err(Problem::new(ProblemKind::ConsentWithdrawn, detail));
-            }
+            let standing_ones = given.iter().filter(|(_, record)| record.withdrawn_at.is_none());
+            let withdrawn = standing_ones.map(|(consent, _)| consent.0).collect();
             if kept_until(now.jst_date()) != year {
                 return Err(year_changed());
             }
-            let withdrawn: Vec<_> = given.iter().map(|(consent, _)| consent.0).collect();
-            let (application_hash, applied_at) = (standing.application_hash, standing.applied_at);
-            let event = Event::ConsentWithdrawn { service, resident, application_hash, applied_at };
+            let event = Event::ConsentWithdrawn { service, resident, application_hash: standing.application_hash };
             transaction.append(event, Some(sealed))?;
             let withdrawn_at = Time(now.to_string());
             let body = WithdrawalAnswer { service: service.0, withdrawn, withdrawn_at };

@@ -17,8 +17,8 @@ use utoipa::ToSchema;
 use zeroize::Zeroize;
 
 use crate::answer::{Answer, json};
-use crate::authority::{Asked, Authority, Caller, Ruling};
-use crate::consent::{effective_consent, year_changed};
+use crate::authority::{Asked, Authority, Caller, Ruling, other_kind};
+use crate::consent::{effective_consent, require_in_force, year_changed};
 use crate::doors::forms::{CaWord, SerialWord, SexWord};
 use crate::doors::read_body;
 use crate::problem::{Problem, ProblemKind};
@@ -192,8 +192,7 @@ impl Authority {
             None => {}
             Some(RequestOutcome::Disclosure { row }) => return self.disclosed_before(row),
             Some(RequestOutcome::Answer(_) | RequestOutcome::Certificate { .. } | RequestOutcome::Ended) => {
-                let detail = "the key was used for another kind of request";
-                return Err(Problem::new(ProblemKind::IdempotencyKeyReused, detail));
+                return Err(other_kind());
             }
         }
         for _ in 0..ATTEMPTS_MAX {
@@ -251,23 +250,39 @@ impl Authority {
         })
     }
 
-    /// The same request gets the same answer, as long as the person's consent covers it.
+    /// The same request gets the same answer, as long as the consent under which it was told is in force, and no newer one
+    /// covers less. The consent is looked at last: the token may be slow, and a withdrawal counts once it is acknowledged.
     fn disclosed_before(&self, row: u64) -> Ruling {
         let damaged = || Problem::new(ProblemKind::Internal, "a disclosure that the state names is not in the log");
         let store = self.registry().store();
         let open = store.row(row)?.ok_or_else(damaged)?.decode().map_err(|_| damaged())?;
-        let Event::Disclosed { disclosure, request, service, asked, items, .. } = open.event else {
+        let Event::Disclosed { disclosure, request, consent, service, items, .. } = open.event else {
             return Err(damaged());
         };
-        let resident = store.certificate(asked.ca, asked.serial)?.ok_or_else(damaged)?.resident;
-        let (_, consent) = effective_consent(&**store, service, &resident, self.outside.clock.now())?;
-        if items.is_some_and(|items| !consent.items.covers(items.0)) {
+        let record: DisclosureRecord =
+            self.open_row(Some(row), &disclosure_place(&request)).map_err(forgotten_disclosure)?;
+        let answer = serde_json::from_slice(&record.answer).map_err(|_| damaged())?;
+        let now = self.outside.clock.now();
+        let (_, resident, told_under) = store.consent(consent)?.ok_or_else(damaged)?;
+        require_in_force(&told_under, now)?;
+        let (_, newest) = effective_consent(&**store, service, &resident, now)?;
+        if items.is_some_and(|items| !newest.items.covers(items.0)) {
             let detail = "the person has since consented to less than was answered then";
             return Err(Problem::new(ProblemKind::ConsentNarrowed, detail));
         }
-        let record: DisclosureRecord = self.open_row(Some(row), &disclosure_place(&request))?;
-        let answer = serde_json::from_slice(&record.answer).map_err(|_| damaged())?;
         Ok(Answer::ok(numbered(answer, disclosure)))
+    }
+}
+
+/// An answer is kept for longer than the consent under which it was told can be in force.
+fn forgotten_disclosure(problem: Problem) -> Problem {
+    if problem.kind() == ProblemKind::UnknownCertificate {
+        Problem::new(
+            ProblemKind::ConsentExpired,
+            "a consent is in force for ten years, and this answer is kept no more",
+        )
+    } else {
+        problem
     }
 }
 

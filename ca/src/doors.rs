@@ -29,7 +29,8 @@ pub use admin::administrators_call;
 pub use describe::{described, document};
 pub use routes::{calls, routes};
 
-/// A request with an RSA-3072 key, a long address and every field takes about 6 KiB.
+/// An application to consent of 8 KiB with a CMS signature that brings certificates, in base64, takes about 20 KiB; a
+/// desk's request with an RSA-3072 key, a long address and every field about 6 KiB.
 pub const BODY_OCTETS_MAX: usize = 32 * 1_024;
 /// A few KiB take no longer on any line that a municipality has.
 const BODY_WITHIN: Duration = Duration::from_secs(30);

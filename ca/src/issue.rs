@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use crate::answer::Answer;
 use crate::application::Application;
-use crate::authority::{Asked, Authority, Caller, Ruling, ended};
+use crate::authority::{Asked, Authority, Caller, Ruling, ended, other_kind};
 use crate::doors::forms::{CertificatePem, MunicipalityWord, Time};
 use crate::problem::{Problem, ProblemKind, token_unavailable};
 use crate::record::{IssueRecord, PersonRecord, intent_place, issue_place};
@@ -80,8 +80,7 @@ impl Authority {
             RequestOutcome::Certificate { ca, serial } => (ca, serial),
             RequestOutcome::Ended => return Err(ended()),
             RequestOutcome::Answer(_) | RequestOutcome::Disclosure { .. } => {
-                let detail = "the key was used for another kind of request";
-                return Err(Problem::new(ProblemKind::IdempotencyKeyReused, detail));
+                return Err(other_kind());
             }
         };
         // Nobody else works on it: this request has its turn, and recovery ended before the doors opened.

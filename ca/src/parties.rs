@@ -11,14 +11,12 @@ use utoipa::ToSchema;
 
 use crate::answer::{Answer, json};
 use crate::application::csr_problem;
-use crate::authority::{Asked, Authority, Caller, Ruling};
+use crate::authority::{Asked, Authority, Caller, Ruling, other_kind};
 use crate::doors::forms::{Because, CertificatePem, DeskSign, MunicipalityWord, RequestPem, RoleWord};
 use crate::doors::read_body;
 use crate::problem::{Problem, ProblemKind, token_unavailable};
 use crate::seam::PartyCaError;
-
-/// Longer names than an office has.
-const NAME_CHARACTERS_MAX: usize = 100;
+use crate::services::require_name;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -117,10 +115,7 @@ impl Authority {
             Problem::of_field(ProblemKind::NotInForm, "role", format!("a role is one of: {}", words.join(", ")))
         })?;
         let desk = desk_of(role, &body)?;
-        if body.name.trim().is_empty() || body.name.chars().count() > NAME_CHARACTERS_MAX {
-            let detail = format!("a party's name has 1 to {NAME_CHARACTERS_MAX} characters");
-            return Err(Problem::of_field(ProblemKind::NotInForm, "name", detail));
-        }
+        require_name(&body.name)?;
         let request = self.request_id(caller, asked)?;
         let _turn = self.turn(&request);
         if let Some(outcome) = self.earlier(&request)? {
@@ -264,7 +259,7 @@ fn repeat_party(outcome: RequestOutcome) -> Ruling {
             Err(_) => Err(Problem::new(ProblemKind::Internal, "a stored answer does not read")),
         },
         RequestOutcome::Certificate { .. } | RequestOutcome::Ended | RequestOutcome::Disclosure { .. } => {
-            Err(Problem::new(ProblemKind::IdempotencyKeyReused, "the key was used for another kind of request"))
+            Err(other_kind())
         }
     }
 }

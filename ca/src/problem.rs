@@ -176,7 +176,7 @@ kinds! {
     /// The issue is not finished yet.
     IssueUnderWay = "issue-under-way", 409, "This certificate is still being issued",
         "Ask again in a moment, or send the same request with the same idempotency key again.";
-    /// More refused requests than an honest party sends.
+    /// More mistakes than an honest party makes.
     TooManyRefusals = "too-many-refusals", 429, "Too many of this party's requests were refused in the last minute",
         "Correct the requests before sending more; the next minute begins anew.";
     /// A cut that somebody asked for is under way.
@@ -194,6 +194,64 @@ kinds! {
     /// Our own fault.
     Internal = "internal", 500, "Something is wrong on our side",
         "Send the same request with the same idempotency key again; if it stays, tell the CA's staff.";
+}
+
+impl ProblemKind {
+    /// It counts towards the refusals after which a party is not heard for a minute. Answers about a person, and what is
+    /// our doing, do not: whoever asks after many people gets many, and must still be heard when one of them withdraws.
+    pub const fn is_callers_mistake(self) -> bool {
+        match self {
+            Self::MalformedBody
+            | Self::BodyTooLarge
+            | Self::IdempotencyKeyMissing
+            | Self::IdempotencyKeyReused
+            | Self::PartyUnregistered
+            | Self::PartySuspended
+            | Self::WrongRole
+            | Self::NoSuchCall
+            | Self::NotYourMunicipality
+            | Self::UnknownMunicipality
+            | Self::ImpossibleDate
+            | Self::CharacterNotAllowed
+            | Self::NotInForm
+            | Self::CsrMalformed
+            | Self::CsrSignature
+            | Self::KeyTooShort
+            | Self::KeyBadExponent
+            | Self::KeyAlgorithm
+            | Self::KeySeenBefore
+            | Self::NoTimeLeft
+            | Self::UnderFifteen
+            | Self::UnknownCertificate
+            | Self::UnknownRequest
+            | Self::UnknownParty
+            | Self::UnknownProvider
+            | Self::UnknownConsent
+            | Self::NotYourService
+            | Self::ApplicationMalformed
+            | Self::ApplicationStale
+            | Self::ApplicationUsed
+            | Self::NotASignatureCertificate
+            | Self::SignatureInvalid => true,
+            Self::ResidentChanged
+            | Self::ResidentGone
+            | Self::CertificateNotGood
+            | Self::ConsentMissing
+            | Self::ConsentNotInForce
+            | Self::ConsentWithdrawn
+            | Self::ConsentExpired
+            | Self::ConsentNarrowed
+            | Self::NoLatestInfo
+            | Self::DestroyedBeforeHandOver
+            | Self::IssueUnderWay
+            | Self::TooManyRefusals
+            | Self::CutUnderWay
+            | Self::CutFailed
+            | Self::TokenUnavailable
+            | Self::RegistryUnavailable
+            | Self::Internal => false,
+        }
+    }
 }
 
 /// A refusal. Its texts never hold personal data: they name fields, positions and code points.

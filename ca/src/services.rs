@@ -12,7 +12,7 @@ use crate::doors::forms::OfficeName;
 use crate::doors::read_body;
 use crate::problem::{Problem, ProblemKind};
 
-/// Longer names than a service has.
+/// Longer names than an office or a service has.
 const NAME_CHARACTERS_MAX: usize = 100;
 
 #[derive(Deserialize, ToSchema)]
@@ -60,15 +60,25 @@ pub(crate) struct ServiceList {
     services: Vec<ServiceAnswer>,
 }
 
-/// A name as it can stand in an application, character for character.
-fn name(OfficeName(text): OfficeName) -> Result<String, Problem> {
-    let fits = (1..=NAME_CHARACTERS_MAX).contains(&text.chars().count());
-    if fits && text.trim() == text && !text.chars().any(char::is_control) {
-        return Ok(text);
+/// A name as it can be read, and stand in an application, character for character.
+pub(crate) fn require_name(name: &str) -> Result<(), Problem> {
+    let fits = (1..=NAME_CHARACTERS_MAX).contains(&name.chars().count());
+    if fits && name.trim() == name && name.chars().all(is_seen) {
+        return Ok(());
     }
-    let detail =
-        format!("a name has 1 to {NAME_CHARACTERS_MAX} characters, no control characters, and no space at its ends");
+    let detail = format!(
+        "a name has 1 to {NAME_CHARACTERS_MAX} characters, none of them a control or invisible, and no space at its ends"
+    );
     Err(Problem::of_field(ProblemKind::NotInForm, "name", detail))
+}
+
+/// Neither a control, nor of zero width or turning the direction of what follows, nor outside XML's Char (XML 1.0 §2.2).
+fn is_seen(character: char) -> bool {
+    let hidden = matches!(
+        character,
+        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
+    );
+    !hidden && !character.is_control()
 }
 
 fn provider_answer(provider: ProviderId, record: &ProviderRecord) -> ProviderAnswer {
@@ -84,7 +94,8 @@ impl Authority {
     /// `POST /admin/v1/providers`
     pub fn register_provider(&self, caller: &Caller, asked: &Asked<'_>) -> Ruling {
         let body: ProviderBody = read_body(asked.body)?;
-        let record = ProviderRecord { operator: PartyId(body.operator), name: name(body.name)? };
+        require_name(&body.name.0)?;
+        let record = ProviderRecord { operator: PartyId(body.operator), name: body.name.0 };
         self.register_once(caller, asked, move |transaction| {
             let party = transaction.party(record.operator)?;
             let party = party.ok_or_else(|| Problem::new(ProblemKind::UnknownParty, "no party has this number"))?;
@@ -96,7 +107,7 @@ impl Authority {
             let body = provider_answer(provider, &record);
             let ProviderRecord { operator, name } = record;
             transaction.append(Event::ProviderRegistered { provider, operator, name }, None)?;
-            Ok(Answer::created(body, format!("/admin/v1/providers/{}", provider.0)))
+            Ok(Answer::registered(body))
         })
     }
 
@@ -110,7 +121,8 @@ impl Authority {
     /// `POST /admin/v1/services`
     pub fn register_service(&self, caller: &Caller, asked: &Asked<'_>) -> Ruling {
         let body: ServiceBody = read_body(asked.body)?;
-        let record = ServiceRecord { provider: ProviderId(body.provider), name: name(body.name)? };
+        require_name(&body.name.0)?;
+        let record = ServiceRecord { provider: ProviderId(body.provider), name: body.name.0 };
         self.register_once(caller, asked, move |transaction| {
             let unknown = || Problem::new(ProblemKind::UnknownProvider, "no provider has this number");
             let operator = transaction.provider(record.provider)?.ok_or_else(unknown)?.operator;
@@ -118,7 +130,7 @@ impl Authority {
             let body = service_answer(service, &record, operator);
             let ServiceRecord { provider, name } = record;
             transaction.append(Event::ServiceRegistered { service, provider, name }, None)?;
-            Ok(Answer::created(body, format!("/admin/v1/services/{}", service.0)))
+            Ok(Answer::registered(body))
         })
     }
 

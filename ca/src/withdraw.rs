@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::answer::{Answer, json};
-use crate::authority::{Asked, Authority, Caller, Ruling};
+use crate::authority::{Asked, Authority, Caller, Ruling, other_kind};
 use crate::cause::{Effect, effect};
 use crate::doors::forms::{CaWord, HOLD_WORD, ReasonWord, SerialWord, Time};
 use crate::problem::{Problem, ProblemKind};
@@ -199,7 +199,7 @@ impl Authority {
                 Ok(self.answer_when_visible(certificates, end.saturating_sub(1)))
             }
             RequestOutcome::Certificate { .. } | RequestOutcome::Ended | RequestOutcome::Disclosure { .. } => {
-                Err(Problem::new(ProblemKind::IdempotencyKeyReused, "the key was used for another kind of request"))
+                Err(other_kind())
             }
         }
     }

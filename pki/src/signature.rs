@@ -16,9 +16,6 @@ pub enum SignatureForm {
 }
 
 impl SignatureForm {
-    /// Every form.
-    pub const ALL: [Self; 2] = [Self::Raw, Self::Cms];
-
     /// The word for it in JSON and stored records.
     pub const fn word(self) -> &'static str {
         match self {

@@ -517,8 +517,8 @@ pub enum Event {
         #[cbor(n(6), with = "minicbor::bytes")]
         application_hash: [u8; 32],
     },
-    /// A person withdrew every consent for a service that was not withdrawn yet (application, signature and signer in the
-    /// sealed part).
+    /// A person withdrew every consent for a service that was not withdrawn yet, if there was one (application, signature
+    /// and signer in the sealed part).
     #[n(22)]
     ConsentWithdrawn {
         /// For which service.
@@ -530,9 +530,6 @@ pub enum Event {
         /// Keyed hash of the application's octets.
         #[cbor(n(2), with = "minicbor::bytes")]
         application_hash: [u8; 32],
-        /// 申請日時 of the application: a consent that was signed before it is void, whenever it arrives.
-        #[cbor(n(3), with = "codec::time")]
-        applied_at: UnixTime,
     },
     /// Somebody's latest 4 info were told, or that there is nothing newer (the answer in the sealed part).
     #[n(23)]

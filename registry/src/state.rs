@@ -9,8 +9,9 @@ pub use key::Counter;
 pub use key::{certificate_key, issuer_key, resident_prefix};
 pub use read::{StateReads, place_of};
 pub use record::{
-    CertificateRecord, ConsentRecord, ConsentWithdrawal, KeyClaim, OcspKeyRecord, PartyRecord, PartyState,
-    ProviderRecord, RequestOutcome, RequestRecord, ResidentRecord, ServiceRecord, StoredDate, WithdrawnRecord,
+    CertificateRecord, ConsentRecord, ConsentStanding, KeyClaim, OcspKeyRecord, PartyRecord, PartyState,
+    ProviderRecord, RequestOutcome, RequestRecord, ResidentRecord, ServiceRecord, StoredDate, StoredTime,
+    WithdrawnRecord,
 };
 
 use pki::identity::{Ca, KeyNumber, Serial};
@@ -101,18 +102,21 @@ pub(crate) fn apply(transaction: &mut Transaction<'_>, number: u64, event: &Even
         }
         Event::ConsentGiven { consent, service, resident, items, in_force_from, in_force_until, application_hash } => {
             let (in_force_from, in_force_until) = (*in_force_from, *in_force_until);
-            let record = ConsentRecord { items: *items, in_force_from, in_force_until, withdrawal: None };
+            let record = ConsentRecord { items: *items, in_force_from, in_force_until, withdrawn_at: None };
             consent::use_application(transaction, number, application_hash)?;
             consent::give(transaction, *consent, (*service, resident), &record)?;
         }
-        Event::ConsentWithdrawn { service, resident, application_hash, applied_at } => {
+        Event::ConsentWithdrawn { service, resident, application_hash } => {
             consent::use_application(transaction, number, application_hash)?;
-            consent::withdraw(transaction, (*service, resident), *applied_at)?;
+            consent::withdraw(transaction, *service, resident)?;
         }
         Event::Disclosed { disclosure, request, consent, service, asked, told, items } => {
             count(transaction, Counter::Disclosure, disclosure.0)?;
-            consent::require_effective(transaction, *consent, *service, items.map(|items| items.0))?;
-            consent::require_issued(transaction, *asked, *told, items.is_some())?;
+            let resident = consent::require_in_force(transaction, *consent, *service, items.map(|items| items.0))?;
+            consent::require_persons(transaction, &resident, *asked, *told)?;
+            if items.is_some() != (asked.serial < told.serial) {
+                return Err(illegal("something is told if and only if there is a newer certificate"));
+            }
             put_request(transaction, request, RequestOutcome::Disclosure { row: number })?;
         }
         Event::CutReserved { cut_number, because: _ } => count(transaction, Counter::Cut, *cut_number)?,

@@ -98,13 +98,15 @@ pub enum Family {
     Consents,
     /// Consent → its key in [`Family::Consents`].
     ConsentNumbers,
+    /// Service, resident → when the person's last withdrawal of consents for that service was recorded.
+    ConsentWithdrawals,
     /// Keyed hash of an application → the row that it became. Kept for ever: an application works once.
     Applications,
 }
 
 impl Family {
     /// Every family.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Log,
         Self::Meta,
         Self::Certificates,
@@ -123,6 +125,7 @@ impl Family {
         Self::Services,
         Self::Consents,
         Self::ConsentNumbers,
+        Self::ConsentWithdrawals,
         Self::Applications,
     ];
 
@@ -146,6 +149,7 @@ impl Family {
             Self::Services => "services",
             Self::Consents => "consents",
             Self::ConsentNumbers => "consent-numbers",
+            Self::ConsentWithdrawals => "consent-withdrawals",
             Self::Applications => "applications",
         }
     }

@@ -6,7 +6,7 @@ use pki::identity::{Ca, KeyNumber, Serial};
 use pki::time::{CivilDate, UnixTime};
 use registry::consent::{ConsentId, DisclosureId, Item, Items, ProviderId, ServiceId};
 use registry::event::{Actor, CertificatePlace, Door, Event, FixedSettings, PartyId, RequestId, Role, StoredItems};
-use registry::state::{RequestOutcome, StateReads};
+use registry::state::{RequestOutcome, StateReads, StoredTime};
 use registry::store::Family;
 use registry::writer::{Durability, Surroundings};
 use registry::{Clock, Registry, RegistryError, Store};
@@ -67,9 +67,14 @@ fn begin(registry: &Registry) {
 
 /// A certificate of that resident, issued.
 fn issue(registry: &Registry, number: u8, resident: [u8; 32]) -> CertificatePlace {
-    let (ca, serial, key) = (Ca::Sign, Serial::new(number.into()).unwrap(), KeyNumber::FIRST);
+    issue_by(registry, Ca::Sign, number, resident)
+}
+
+fn issue_by(registry: &Registry, ca: Ca, number: u8, resident: [u8; 32]) -> CertificatePlace {
+    let (serial, key) = (Serial::new(number.into()).unwrap(), KeyNumber::FIRST);
     let leave_day = CivilDate::new(2030, 3, 31).unwrap();
-    let (request, public_key) = (request(number), [number; 32]);
+    let unique = number + if ca == Ca::Sign { 0 } else { 100 };
+    let (request, public_key) = (request(unique), [unique; 32]);
     for event in [
         Event::Reserved { request, ca, key, serial, public_key, resident, municipality: 13_221 },
         Event::Intended { ca, serial, leave_day },
@@ -106,7 +111,7 @@ fn consent(number: u64, service: u32, application: u8) -> Event {
 
 fn withdrawal(service: u32, application: u8) -> Event {
     let (service, application_hash) = (ServiceId(service), [application; 32]);
-    Event::ConsentWithdrawn { service, resident: PERSON, application_hash, applied_at: NOON }
+    Event::ConsentWithdrawn { service, resident: PERSON, application_hash }
 }
 
 #[test]
@@ -126,7 +131,7 @@ fn numbers_out_of_turn_and_words_without_their_place_are_refused() {
     refused(consent(1, 1, 1));
     append(&registry, service(1, 1)).unwrap();
     refused(consent(2, 1, 1));
-    refused(withdrawal(1, 1));
+    refused(withdrawal(2, 1));
     let mut begun = consent(1, 1, 1);
     if let Event::ConsentGiven { in_force_from, .. } = &mut begun {
         *in_force_from = NOON;
@@ -140,16 +145,42 @@ fn numbers_out_of_turn_and_words_without_their_place_are_refused() {
     for application in [1, 2] {
         refused(consent(2, 1, application));
     }
-    refused(withdrawal(1, 3));
     append(&registry, consent(2, 1, 4)).unwrap();
     let store = registry.store();
     let consents = store.consents_of(ServiceId(1), &PERSON).unwrap();
     assert_eq!(consents.iter().map(|(consent, _)| consent.0).collect::<Vec<_>>(), [1, 2]);
-    assert_eq!(consents[0].1.withdrawal.map(|withdrawal| withdrawal.at), Some(NOON));
-    assert_eq!(store.consent(ConsentId(2)).unwrap(), Some((ServiceId(1), consents[1].1)));
+    assert_eq!(consents[0].1.withdrawn_at, Some(StoredTime(NOON)));
+    assert_eq!(consents[1].1.withdrawn_at, None);
+    assert_eq!(store.consent(ConsentId(2)).unwrap(), Some((ServiceId(1), PERSON, consents[1].1)));
     assert!(store.consents_of(ServiceId(1), &[5; 32]).unwrap().is_empty());
     assert!(store.consents_of(ServiceId(2), &PERSON).unwrap().is_empty());
     registry::audit::verify(store, |_, _| {}).unwrap();
+}
+
+#[test]
+fn a_withdrawal_of_nothing_is_remembered_for_that_person_and_service_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (registry, clock) = open(folder.path(), NOON);
+    begin(&registry);
+    for event in [provider(1, OPERATOR), service(1, 1), service(2, 1)] {
+        append(&registry, event).unwrap();
+    }
+    let last = |registry: &Registry, service, resident| {
+        registry.store().last_consent_withdrawal(ServiceId(service), resident).unwrap()
+    };
+    assert_eq!(last(&registry, 1, &PERSON), None);
+    append(&registry, withdrawal(1, 1)).unwrap();
+    assert_eq!(last(&registry, 1, &PERSON), Some(NOON));
+    *clock.0.lock().unwrap() = NOON.plus_seconds(7);
+    append(&registry, consent(1, 1, 2)).unwrap();
+    assert_eq!(registry.store().consent(ConsentId(1)).unwrap().unwrap().2.withdrawn_at, None, "given after it");
+    append(&registry, withdrawal(1, 3)).unwrap();
+    append(&registry, withdrawal(1, 4)).unwrap();
+    drop(registry);
+    let (registry, _) = open(folder.path(), NOON);
+    assert_eq!(last(&registry, 1, &PERSON), Some(NOON.plus_seconds(7)));
+    assert_eq!((last(&registry, 2, &PERSON), last(&registry, 1, &[5; 32])), (None, None));
+    registry::audit::verify(registry.store(), |_, _| {}).unwrap();
 }
 
 #[test]
@@ -161,7 +192,8 @@ fn nothing_is_told_that_no_consent_in_force_covers_or_that_is_another_persons() 
         append(&registry, event).unwrap();
     }
     let (first, second) = (issue(&registry, 1, PERSON), issue(&registry, 2, PERSON));
-    let other = issue(&registry, 3, [5; 32]);
+    let (other, others_next) = (issue(&registry, 3, [5; 32]), issue(&registry, 4, [5; 32]));
+    let auth = [1, 2].map(|number| issue_by(&registry, Ca::Auth, number, PERSON));
     let told = |service: u32, asked, told, items: Option<Items>| Event::Disclosed {
         disclosure: DisclosureId(1),
         request: request(99),
@@ -194,6 +226,14 @@ fn nothing_is_told_that_no_consent_in_force_covers_or_that_is_another_persons() 
     refused(told(1, second, second, name));
     refused(told(1, second, first, name));
     refused(told(1, first, other, name));
+    refused(told(1, other, second, name));
+    refused(told(1, other, others_next, name));
+    refused(told(1, other, other, None));
+    refused(told(1, second, first, None));
+    refused(told(1, auth[0], auth[1], name));
+    refused(told(1, auth[0], auth[0], None));
+    refused(told(1, first, auth[1], name));
+    refused(told(1, first, auth[1], None));
     refused(told(1, first, CertificatePlace { serial: Serial::new(9).unwrap(), ..first }, name));
     let row = append(&registry, good()).unwrap();
     let outcome = registry.store().request(DESK, &[99; 32]).unwrap().unwrap().outcome;
@@ -214,7 +254,7 @@ fn a_folder_from_before_consents_opens_for_reading_and_for_writing() {
     let options = rocksdb::Options::default();
     let names = rocksdb::DB::list_cf(&options, folder.path()).unwrap();
     let mut db = rocksdb::DB::open_cf(&options, folder.path(), names).unwrap();
-    for name in ["providers", "services", "consents", "consent-numbers", "applications"] {
+    for name in ["providers", "services", "consents", "consent-numbers", "consent-withdrawals", "applications"] {
         db.drop_cf(name).unwrap();
     }
     drop(db);

@@ -16,11 +16,37 @@ const NAMESPACE: &str = "urn:akashi:consent:1";
 /// How every application begins.
 const DECLARATION: &str = r#"<?xml version="1.0" encoding="UTF-8"?>"#;
 
-const SERVICE: &str = "サービス番号";
-const SERVICE_NAME: &str = "サービス名";
-const ITEM: &str = "提供項目";
-const NUMBER: &str = "申請番号";
-const APPLIED_AT: &str = "申請日時";
+/// What XML takes for white space (XML 1.0 §2.3), and nothing that only looks like it.
+const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
+
+/// An element under the root.
+#[derive(Clone, Copy)]
+enum Field {
+    Service,
+    ServiceName,
+    Item,
+    Number,
+    AppliedAt,
+}
+
+impl Field {
+    const ALL: [Self; 5] = [Self::Service, Self::ServiceName, Self::Item, Self::Number, Self::AppliedAt];
+
+    const fn element(self) -> &'static str {
+        match self {
+            Self::Service => "サービス番号",
+            Self::ServiceName => "サービス名",
+            Self::Item => "提供項目",
+            Self::Number => "申請番号",
+            Self::AppliedAt => "申請日時",
+        }
+    }
+
+    /// Refused, with why; what stands in the element is never told.
+    fn refused(self, why: &str) -> Problem {
+        malformed(&format!("{} {why}", self.element()))
+    }
+}
 
 /// What an application is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +85,9 @@ impl Application {
             .map_err(|_| malformed("it is not well-formed XML, or has more elements than an application"))?;
         let root = document.root_element();
         if !is_plain(root, purpose.root()) {
-            return Err(malformed(&format!("its root is not {} of {NAMESPACE}, without attributes", purpose.root())));
+            let detail =
+                format!("its root is not {} of the one namespace {NAMESPACE}, without attributes", purpose.root());
+            return Err(malformed(&detail));
         }
         Fields::of(root, purpose)?.judge(purpose)
     }
@@ -69,7 +97,7 @@ impl Application {
         if self.service_name == service.name {
             Ok(())
         } else {
-            Err(malformed(&format!("{SERVICE_NAME} is not the name under which the service is registered")))
+            Err(Field::ServiceName.refused("is not the name under which the service is registered"))
         }
     }
 }
@@ -94,9 +122,12 @@ fn text_of(octets: &[u8]) -> Result<&str, Problem> {
     Ok(text)
 }
 
+/// An element of that name in the default namespace, without attributes, where no other namespace is declared: then it has
+/// no prefix either.
 fn is_plain(node: Node<'_, '_>, name: &str) -> bool {
     let tag = node.tag_name();
-    tag.namespace() == Some(NAMESPACE) && tag.name() == name && node.attributes().len() == 0
+    let only_default = node.namespaces().all(|namespace| namespace.name().is_none());
+    tag.namespace() == Some(NAMESPACE) && tag.name() == name && only_default && node.attributes().len() == 0
 }
 
 /// The texts of the elements under the root.
@@ -114,54 +145,53 @@ impl<'a> Fields<'a> {
         let mut fields = Self::default();
         for child in root.children() {
             if !child.is_element() {
-                let blank = child.text().is_some_and(|text| text.trim().is_empty());
+                let blank = child.text().is_some_and(|text| text.trim_matches(BLANKS).is_empty());
                 if blank {
                     continue;
                 }
                 return Err(malformed("text stands between its elements"));
             }
-            let known = [SERVICE, SERVICE_NAME, ITEM, NUMBER, APPLIED_AT].into_iter();
-            let name = known.into_iter().find(|name| is_plain(child, name));
-            let name = name.ok_or_else(|| malformed("an element that does not belong in it, or has attributes"))?;
-            fields.take(name, content(child, name)?, purpose)?;
+            let field = Field::ALL.into_iter().find(|field| is_plain(child, field.element()));
+            let field = field.ok_or_else(|| malformed("an element that does not belong in it, or has attributes"))?;
+            fields.take(field, content(child, field)?, purpose)?;
         }
         Ok(fields)
     }
 
-    fn take(&mut self, name: &'static str, text: &'a str, purpose: Purpose) -> Result<(), Problem> {
-        let place = match (name, purpose) {
-            (SERVICE, _) => &mut self.service,
-            (SERVICE_NAME, _) => &mut self.service_name,
-            (NUMBER, _) => &mut self.number,
-            (APPLIED_AT, _) => &mut self.applied_at,
-            (_, Purpose::Consent) => {
+    fn take(&mut self, field: Field, text: &'a str, purpose: Purpose) -> Result<(), Problem> {
+        let place = match (field, purpose) {
+            (Field::Service, _) => &mut self.service,
+            (Field::ServiceName, _) => &mut self.service_name,
+            (Field::Number, _) => &mut self.number,
+            (Field::AppliedAt, _) => &mut self.applied_at,
+            (Field::Item, Purpose::Consent) => {
                 self.items.push(text);
                 return Ok(());
             }
-            (_, Purpose::Withdrawal) => return Err(malformed(&format!("{ITEM} does not belong in a withdrawal"))),
+            (Field::Item, Purpose::Withdrawal) => return Err(field.refused("does not belong in a withdrawal")),
         };
         if place.replace(text).is_some() {
-            return Err(malformed(&format!("{name} is repeated")));
+            return Err(field.refused("is repeated"));
         }
         Ok(())
     }
 
     fn judge(self, purpose: Purpose) -> Result<Application, Problem> {
-        let missing = |name: &'static str| move || malformed(&format!("{name} is missing"));
-        let not_in_form = |name: &str| malformed(&format!("{name} is not in its form"));
-        let service = self.service.ok_or_else(missing(SERVICE))?;
-        let service_name = self.service_name.ok_or_else(missing(SERVICE_NAME))?.to_owned();
-        let number = self.number.ok_or_else(missing(NUMBER))?;
-        let applied_at = self.applied_at.ok_or_else(missing(APPLIED_AT))?;
+        let missing = |field: Field| move || field.refused("is missing");
+        let not_in_form = |field: Field| field.refused("is not in its form");
+        let service = self.service.ok_or_else(missing(Field::Service))?;
+        let service_name = self.service_name.ok_or_else(missing(Field::ServiceName))?.to_owned();
+        let number = self.number.ok_or_else(missing(Field::Number))?;
+        let applied_at = self.applied_at.ok_or_else(missing(Field::AppliedAt))?;
         let number_fits = (16..=64).contains(&number.len())
             && number.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-');
         if !number_fits {
-            return Err(not_in_form(NUMBER));
+            return Err(not_in_form(Field::Number));
         }
         // As it is written nowhere else: no sign, no zero in front.
         let decimal = service.parse().ok().filter(|number: &u32| number.to_string() == service);
-        let service = decimal.map(ServiceId).ok_or_else(|| not_in_form(SERVICE))?;
-        let applied_at = applied_at.parse().map_err(|_| not_in_form(APPLIED_AT))?;
+        let service = decimal.map(ServiceId).ok_or_else(|| not_in_form(Field::Service))?;
+        let applied_at = applied_at.parse().map_err(|_| not_in_form(Field::AppliedAt))?;
         let items = match purpose {
             Purpose::Consent => Some(items(&self.items)?),
             Purpose::Withdrawal => None,
@@ -171,12 +201,12 @@ impl<'a> Fields<'a> {
 }
 
 /// The one text in an element.
-fn content<'a>(element: Node<'a, '_>, name: &str) -> Result<&'a str, Problem> {
+fn content<'a>(element: Node<'a, '_>, field: Field) -> Result<&'a str, Problem> {
     let mut children = element.children();
     match (children.next(), children.next()) {
         (Some(only), None) if only.is_text() => Ok(only.text().unwrap_or_default()),
-        (None, _) => Err(malformed(&format!("{name} is empty"))),
-        (Some(_), _) => Err(malformed(&format!("{name} holds something besides text"))),
+        (None, _) => Err(field.refused("is empty")),
+        (Some(_), _) => Err(field.refused("holds something besides text")),
     }
 }
 
@@ -184,11 +214,11 @@ fn items(words: &[&str]) -> Result<Items, Problem> {
     let mut found = Vec::new();
     for word in words {
         let item = Item::ALL.into_iter().find(|item| item.japanese() == *word);
-        let item = item.ok_or_else(|| malformed(&format!("{ITEM} is one of 氏名, 住所, 生年月日, 性別")))?;
+        let item = item.ok_or_else(|| Field::Item.refused("is one of 氏名, 住所, 生年月日, 性別"))?;
         if found.contains(&item) {
-            return Err(malformed(&format!("{ITEM} {} is repeated", item.japanese())));
+            return Err(Field::Item.refused(&format!("{} is repeated", item.japanese())));
         }
         found.push(item);
     }
-    Items::new(found).ok_or_else(|| malformed(&format!("{ITEM} is missing")))
+    Items::new(found).ok_or_else(|| Field::Item.refused("is missing"))
 }

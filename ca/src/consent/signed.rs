@@ -26,7 +26,7 @@ use crate::record::IssueRecord;
 /// An application is taken this long after its 申請日時.
 const APPLICATION_SECONDS_MAX: i64 = 24 * 3_600;
 /// As far ahead as a person's clock may be.
-const CLOCK_AHEAD_SECONDS_MAX: i64 = 300;
+pub(super) const CLOCK_AHEAD_SECONDS_MAX: i64 = 300;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -29,11 +29,10 @@ const OF_APPLICATIONS: [K; 8] = [
 
 /// The operators' calls.
 pub(super) fn calls() -> OpenApiRouter<DoorState> {
-    let withdrawal = [&OF_APPLICATIONS[..], &[K::ConsentMissing, K::ConsentWithdrawn]].concat();
     OpenApiRouter::default()
         .routes(described(routes!(give_consent), &OF_APPLICATIONS))
         .routes(described(routes!(look_up_consent), &[K::UnknownConsent]))
-        .routes(described(routes!(withdraw_consent), &withdrawal))
+        .routes(described(routes!(withdraw_consent), &OF_APPLICATIONS))
         .routes(described(
             routes!(latest_info),
             &[
@@ -67,8 +66,7 @@ pub(super) fn registrations() -> OpenApiRouter<DoorState> {
     responses((
         status = 201,
         description = "The provider",
-        body = ProviderAnswer,
-        headers(("Location", description = "Path of the provider"))
+        body = ProviderAnswer
     ))
 )]
 async fn register_provider(State(state): State<DoorState>, request: Request) -> Response {
@@ -93,8 +91,7 @@ async fn list_providers(State(state): State<DoorState>, request: Request) -> Res
     responses((
         status = 201,
         description = "The service",
-        body = ServiceAnswer,
-        headers(("Location", description = "Path of the service"))
+        body = ServiceAnswer
     ))
 )]
 async fn register_service(State(state): State<DoorState>, request: Request) -> Response {
@@ -147,7 +144,7 @@ async fn look_up_consent(
     .await
 }
 
-/// Send a person's withdrawal (利用者同意の取消) of every consent for a service.
+/// Send a person's withdrawal (利用者同意の取消) of every consent for a service. It counts even if none stands.
 #[utoipa::path(
     post,
     path = "/operators/v1/consent-withdrawals",

@@ -1,9 +1,10 @@
 //! What is told of a person, when, and what of it stays.
+use ca::authority::Asked;
 use ca::consent::ApplicationRecord;
 use ca::disclosure::DisclosureRecord;
 use hsm_mock::{KeyLabel, Token};
 use pki::identity::{Ca, Serial};
-use registry::event::Event;
+use registry::event::{Door, Event};
 use registry::row::Open;
 use registry::seal::VaultError;
 use registry::store::hex;
@@ -144,6 +145,24 @@ fn nothing_is_told_from_a_certificate_that_is_not_good_or_not_true_any_more() {
 }
 
 #[test]
+fn answers_about_people_are_recorded_and_keep_nobody_from_being_heard() {
+    let (world, card) = consented(&ALL);
+    world.report("move", PERSON, "moved");
+    let position = world.position();
+    for number in 0..121 {
+        assert_eq!(world.latest(&format!("asked {number}"), card.serial).problem(), (409, "no-latest-info"));
+    }
+    assert_eq!(world.position(), position + 121);
+    let other = Card::of(&world, "other", "12345678902");
+    assert_eq!(world.withdraw("w", &other.signs(&withdrawal_of(BANK, "two", world.now()))).status, 200);
+    // Mistakes keep counting.
+    for number in 0..120 {
+        assert_eq!(world.latest("mistake", Serial::new(999).unwrap()).problem().0, 404, "{number}");
+    }
+    assert_eq!(world.latest("one more", Serial::new(999).unwrap()).problem(), (429, "too-many-refusals"));
+}
+
+#[test]
 fn a_withdrawal_between_look_up_and_answer_lets_nothing_out() {
     let (world, card) = consented(&ALL);
     let latest = renewed(&world, "renewed");
@@ -199,6 +218,67 @@ fn the_same_request_has_the_same_answer_as_long_as_the_consent_covers_it() {
     assert_eq!(world.withdraw("w", &latest.signs(&withdrawal_of(BANK, "three", world.now()))).status, 200);
     for key in ["asked", "anew", "once more"] {
         assert_eq!(world.latest(key, card.serial).problem(), (403, "consent-withdrawn"), "{key}");
+    }
+}
+
+#[test]
+fn a_withdrawal_stops_a_retry_for_which_the_token_takes_its_time() {
+    let (world, card) = consented(&ALL);
+    let latest = renewed(&world, "renewed");
+    assert_eq!(world.latest("asked", card.serial).status, 200);
+    let authority = world.0.clone();
+    let withdrawal = latest.signs(&withdrawal_of(BANK, "two", world.now()));
+    world.steps.at("vault.unwrap", move || {
+        assert_eq!(Doors::new(authority).withdraw("withdrawal", &withdrawal).status, 200);
+    });
+    assert_eq!(world.latest("asked", card.serial).problem(), (403, "consent-withdrawn"));
+}
+
+#[test]
+fn an_answer_stands_on_the_consent_under_which_it_was_told_and_on_no_newer_one() {
+    let (world, card) = consented(&["氏名"]);
+    let latest = renewed(&world, "renewed");
+    let told = world.latest("asked", card.serial);
+    assert_eq!(told.body["consent"], json!(1));
+    assert_eq!(world.withdraw("w", &latest.signs(&withdrawal_of(BANK, "two", world.now()))).status, 200);
+    world.clock.advance(301);
+    let anew = consent_to(BANK, &ALL, "three", world.now());
+    assert_eq!(world.consent("anew", &latest.signs(&anew)).status, 201);
+    world.clock.set(jst("2026-11-23", 0, 0, 0));
+    assert_eq!(world.latest("asked", card.serial).problem(), (403, "consent-withdrawn"));
+    assert_eq!(world.latest("asked anew", card.serial).body["consent"], json!(2));
+}
+
+#[test]
+fn an_answer_that_is_kept_no_more_is_told_no_more_because_its_consent_ended() {
+    let (world, card) = consented(&["氏名"]);
+    assert_eq!(world.latest("asked", card.serial).status, 200);
+    world.clock.set(jst("2037-01-01", 0, 0, 0));
+    assert_eq!(world.latest("asked", card.serial).problem(), (403, "consent-expired"));
+    world.token.destroy(&KeyLabel::new("year-2036").unwrap()).unwrap();
+    assert_eq!(world.latest("asked", card.serial).problem(), (403, "consent-expired"));
+}
+
+#[test]
+fn a_process_that_stops_while_it_tells_leaves_nothing_or_the_answer() {
+    for (step, events) in [("disclosure.1-judged", 0), ("disclosure.2-recorded", 1)] {
+        let (mut world, card) = consented(&ALL);
+        renewed(&world, "renewed");
+        let position = world.position();
+        let body = json!({ "service": BANK.0, "ca": "sign", "serial": card.serial.to_string() }).to_string();
+        let asked = Asked { path: "/operators/v1/latest-info", idempotency_key: "key", body: body.as_bytes() };
+        let caller = world.caller(Party::Operator, Door::Operators);
+        world.stopped_at(step, || world.0.latest_info(&caller, &asked));
+        world.restart();
+        assert_eq!((world.position(), disclosures(&world)), (position + events, usize::try_from(events).unwrap()));
+        let latest = renewed(&world, "renewed again");
+        let told = world.latest("key", card.serial);
+        let newest = if events == 0 { latest.serial } else { Serial::new(latest.serial.get() - 1).unwrap() };
+        assert_eq!(told.body["certificate"]["serial"], json!(newest.to_string()), "{step}");
+        assert_eq!(told.body["disclosure"], json!(1));
+        assert_eq!(world.latest("key", card.serial), told);
+        assert_eq!(disclosures(&world), 1, "after {step}");
+        world.verify_log();
     }
 }
 

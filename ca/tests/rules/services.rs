@@ -45,7 +45,19 @@ fn a_provider_needs_an_operator_a_service_a_provider_and_both_a_name() {
         register(&world, "services", "k", &json!({ "provider": 9, "name": "x" })).problem(),
         (404, "unknown-provider")
     );
-    for name in ["", " x", "x　", "a\nb", "a\u{7f}b", &"字".repeat(101)] {
+    for name in [
+        "",
+        " x",
+        "x　",
+        "a\nb",
+        "a\u{7f}b",
+        "a\u{200b}b",
+        "\u{feff}a",
+        "a\u{202e}b",
+        "a\u{2066}b",
+        "a\u{ffff}",
+        &"字".repeat(101),
+    ] {
         assert_eq!(
             register(&world, "services", "k", &json!({ "provider": 1, "name": name })).problem(),
             not_in_form,

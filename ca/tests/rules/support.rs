@@ -135,7 +135,7 @@ impl World {
             let issuer = issuer_of(*issuer, der, &self.profile).unwrap();
             Arc::new(Signer::new(Arc::clone(&self.token), issuer)) as Arc<dyn LeafSigner>
         };
-        let seams = Arc::new(TokenSeams(Arc::clone(&self.token)));
+        let seams = Arc::new(self.seams());
         let steps = Arc::clone(&self.steps);
         let authority = Authority::new(Surroundings {
             signers: issuers.iter().map(signer).collect(),
@@ -151,6 +151,10 @@ impl World {
             refusals_per_minute_max: 120,
         });
         self.doors = Some(Doors::new(Arc::new(authority)));
+    }
+
+    fn seams(&self) -> TokenSeams {
+        TokenSeams(Arc::clone(&self.token), Arc::clone(&self.steps))
     }
 
     fn register_parties(&self) {
@@ -179,9 +183,13 @@ impl World {
 
     /// The rules without the doors, which would answer a panic: Kiyose's desk asks, and the process stops at that step.
     pub(crate) fn issue_stopped_at(&self, step: &'static str, key: &str, body: &Value) {
+        self.stopped_at(step, || self.rule(key, body));
+    }
+
+    /// The same of any rule.
+    pub(crate) fn stopped_at(&self, step: &'static str, rule: impl FnOnce() -> Ruling) {
         self.steps.at(step, || resume_unwind(Box::new(Stopped)));
-        let ruling = catch_unwind(AssertUnwindSafe(|| self.rule(key, body)));
-        let payload = ruling.expect_err("the process stops");
+        let payload = catch_unwind(AssertUnwindSafe(rule)).expect_err("the process stops");
         assert!(payload.is::<Stopped>(), "the process stops at {step} and nowhere else");
     }
 
@@ -204,7 +212,7 @@ impl World {
     /// The octets that the intent of an issue recorded.
     pub(crate) fn recorded_intent(&self, ca: Ca, serial: Serial) -> Vec<u8> {
         let row = self.store().row(self.record(ca, serial).intended_row.unwrap()).unwrap().unwrap();
-        let seams = TokenSeams(Arc::clone(&self.token));
+        let seams = self.seams();
         let record = row.sealed.unwrap().open(&seams, &format!("{ca}/{serial}/intended")).unwrap();
         let record: IssueRecord = minicbor::decode(&record).unwrap();
         record.octets.clone()
@@ -213,7 +221,7 @@ impl World {
     /// What the sealed part of a row opens to in that place.
     pub(crate) fn opened(&self, row: u64, place: &str) -> Result<Vec<u8>, VaultError> {
         let sealed = self.store().row(row).unwrap().unwrap().sealed.expect("the row has a sealed part");
-        sealed.open(&TokenSeams(Arc::clone(&self.token)), place).map(|octets| octets.to_vec())
+        sealed.open(&self.seams(), place).map(|octets| octets.to_vec())
     }
 
     /// Serials of that CA that are issued and neither held nor revoked.

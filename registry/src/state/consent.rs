@@ -1,9 +1,11 @@
 //! What the events of providers, services, consents and disclosures change, and what they demand.
 use minicbor::bytes::ByteVec;
-use pki::time::UnixTime;
+use pki::identity::Ca;
 
-use super::key::{consent_key, consent_number_key, provider_key, service_key};
-use super::{ConsentRecord, ConsentWithdrawal, Counter, ProviderRecord, ServiceRecord, StateReads, count, illegal};
+use super::key::{consent_key, consent_number_key, consents_prefix, provider_key, service_key};
+use super::{
+    ConsentRecord, ConsentStanding, Counter, ProviderRecord, ServiceRecord, StateReads, StoredTime, count, illegal,
+};
 use crate::consent::{ConsentId, Items, ProviderId, ServiceId};
 use crate::event::{CertificatePlace, Role};
 use crate::store::{Family, RegistryError};
@@ -67,59 +69,60 @@ pub(super) fn give(
     Ok(())
 }
 
-/// Every consent of that person for that service that is not withdrawn yet.
+/// Every consent of that person for that service that is not withdrawn yet. That there is none is no mistake: whoever
+/// wants no consent to stand is remembered, so that one that arrives late is known to be from before.
 pub(super) fn withdraw(
     transaction: &mut Transaction<'_>,
-    (service, resident): (ServiceId, &[u8; 32]),
-    applied_at: UnixTime,
+    service: ServiceId,
+    resident: &[u8; 32],
 ) -> Result<(), RegistryError> {
-    let mut given = transaction.consents_of(service, resident)?;
-    given.retain(|(_, record)| record.withdrawal.is_none());
-    if given.is_empty() {
-        return Err(illegal("a withdrawal withdraws something"));
+    if transaction.service(service)?.is_none() {
+        return Err(illegal("a withdrawal is for a service"));
     }
-    let withdrawal = Some(ConsentWithdrawal { at: transaction.now(), applied_at });
-    for (consent, record) in given {
-        let record = ConsentRecord { withdrawal, ..record };
-        transaction.put(Family::Consents, consent_key(service, resident, consent), &record);
+    let now = StoredTime(transaction.now());
+    for (consent, record) in transaction.consents_of(service, resident)? {
+        if record.withdrawn_at.is_none() {
+            let record = ConsentRecord { withdrawn_at: Some(now), ..record };
+            transaction.put(Family::Consents, consent_key(service, resident, consent), &record);
+        }
     }
+    transaction.put(Family::ConsentWithdrawals, consents_prefix(service, resident), &now);
     Ok(())
 }
 
-/// Nothing is told but what a consent for that service in force covers.
-pub(super) fn require_effective(
+/// Nothing is told but what a consent for that service in force covers. Gives whose consent it is.
+pub(super) fn require_in_force(
     transaction: &Transaction<'_>,
     consent: ConsentId,
     service: ServiceId,
     told: Option<Items>,
-) -> Result<(), RegistryError> {
-    let (of, record) = transaction.consent(consent)?.ok_or(illegal("no such consent"))?;
-    if of != service || !record.is_effective(transaction.now()) {
+) -> Result<[u8; 32], RegistryError> {
+    let (of, resident, record) = transaction.consent(consent)?.ok_or(illegal("no such consent"))?;
+    if of != service || record.standing(transaction.now()) != ConsentStanding::InForce {
         return Err(illegal("nothing is told without a consent for that service in force"));
     }
     if told.is_some_and(|told| !record.items.covers(told)) {
         return Err(illegal("only what was consented to is told"));
     }
-    Ok(())
+    Ok(resident)
 }
 
-/// Something is told if and only if there is a newer certificate of the same person.
-pub(super) fn require_issued(
+/// Both are signature certificates that were issued to that person, and the one told of is not the older one.
+pub(super) fn require_persons(
     transaction: &Transaction<'_>,
+    resident: &[u8; 32],
     asked: CertificatePlace,
     told: CertificatePlace,
-    newer: bool,
 ) -> Result<(), RegistryError> {
-    let resident_of = |place: CertificatePlace| {
+    for place in [asked, told] {
         let record = transaction.certificate(place.ca, place.serial)?;
-        let issued = record.filter(|record| record.issued_row.is_some());
-        issued.map(|record| record.resident).ok_or(illegal("a disclosure is about issued certificates"))
-    };
-    if resident_of(asked)? != resident_of(told)? {
-        return Err(illegal("a disclosure is about one person"));
+        let issued = record.filter(|record| place.ca == Ca::Sign && record.issued_row.is_some());
+        if issued.is_none_or(|record| record.resident != *resident) {
+            return Err(illegal("a disclosure is about signature certificates issued to who consented"));
+        }
     }
-    if newer != (asked.ca == told.ca && asked.serial < told.serial) {
-        return Err(illegal("something is told if and only if there is a newer certificate"));
+    if told.serial < asked.serial {
+        return Err(illegal("a disclosure is of the certificate asked about or a newer one"));
     }
     Ok(())
 }

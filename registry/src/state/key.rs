@@ -52,10 +52,12 @@ pub(super) fn consent_number_key(consent: ConsentId) -> Vec<u8> {
     consent.0.to_be_bytes().to_vec()
 }
 
-/// Service and consent from a key made by [`consent_key`].
-pub(super) fn parse_consent_key(key: &[u8]) -> Option<(ServiceId, ConsentId)> {
-    let (service, consent) = (key.first_chunk::<4>()?, key.last_chunk::<8>()?);
-    Some((ServiceId(u32::from_be_bytes(*service)), ConsentId(u64::from_be_bytes(*consent))))
+/// Service, resident and consent from a key made by [`consent_key`].
+pub(super) fn parse_consent_key(key: &[u8]) -> Option<(ServiceId, [u8; 32], ConsentId)> {
+    let (service, rest) = key.split_first_chunk::<4>()?;
+    let (resident, consent) = rest.split_first_chunk::<32>()?;
+    let consent = u64::from_be_bytes(consent.try_into().ok()?);
+    Some((ServiceId(u32::from_be_bytes(*service)), *resident, ConsentId(consent)))
 }
 
 /// CA and serial from a key made by [`certificate_key`], or from the end of one that ends with it.

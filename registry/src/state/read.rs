@@ -1,6 +1,7 @@
 //! The state's records by their own names, from anything they can be read from.
 use minicbor::bytes::ByteVec;
 use pki::identity::{Ca, IssuerKey, KeyNumber, Serial};
+use pki::time::UnixTime;
 
 use super::key::{
     Counter, certificate_key, consent_number_key, consents_prefix, issuer_key, parse_certificate_key,
@@ -8,7 +9,7 @@ use super::key::{
 };
 use super::record::{
     CertificateRecord, ConsentRecord, KeyClaim, OcspKeyRecord, PartyRecord, ProviderRecord, RequestRecord,
-    ResidentRecord, ServiceRecord, WithdrawnRecord,
+    ResidentRecord, ServiceRecord, StoredTime, WithdrawnRecord,
 };
 use super::{PUBLISHED_CUT, SETTINGS};
 use crate::consent::{ConsentId, ProviderId, ServiceId};
@@ -127,16 +128,26 @@ pub trait StateReads: Reads + Sized {
         resident: &[u8; 32],
     ) -> Result<Vec<(ConsentId, ConsentRecord)>, RegistryError> {
         let pairs = self.scan(Family::Consents, &consents_prefix(service, resident))?;
-        let numbered = pairs.iter().filter_map(|(key, value)| Some((parse_consent_key(key)?.1, key, value)));
+        let numbered = pairs.iter().filter_map(|(key, value)| Some((parse_consent_key(key)?.2, key, value)));
         numbered.map(|(consent, key, value)| Ok((consent, decode(Family::Consents, key, value)?))).collect()
     }
 
-    /// A consent by its number, and for which service it is.
-    fn consent(&self, consent: ConsentId) -> Result<Option<(ServiceId, ConsentRecord)>, RegistryError> {
+    /// When a person's last withdrawal of consents for a service was recorded; `None` if they never withdrew.
+    fn last_consent_withdrawal(
+        &self,
+        service: ServiceId,
+        resident: &[u8; 32],
+    ) -> Result<Option<UnixTime>, RegistryError> {
+        let last: Option<StoredTime> = self.record(Family::ConsentWithdrawals, &consents_prefix(service, resident))?;
+        Ok(last.map(|StoredTime(at)| at))
+    }
+
+    /// A consent by its number, for which service it is, and whose.
+    fn consent(&self, consent: ConsentId) -> Result<Option<(ServiceId, [u8; 32], ConsentRecord)>, RegistryError> {
         let key: Option<ByteVec> = self.record(Family::ConsentNumbers, &consent_number_key(consent))?;
         let Some(key) = key else { return Ok(None) };
-        let record = self.record(Family::Consents, &key)?;
-        Ok(parse_consent_key(&key).map(|(service, _)| service).zip(record))
+        let Some(record) = self.record(Family::Consents, &key)? else { return Ok(None) };
+        Ok(parse_consent_key(&key).map(|(service, resident, _)| (service, resident, record)))
     }
 
     /// The row that an application for a consent or its withdrawal became.

@@ -53,7 +53,7 @@ impl CertificateRecord {
         self.withdrawal.map(Withdrawal::from)
     }
 
-    /// Its hold or revocation as stored.
+    /// Revoked for good; a held one is not.
     pub const fn is_revoked(&self) -> bool {
         matches!(self.withdrawal, Some(StoredWithdrawal::Revoked { .. }))
     }
@@ -63,6 +63,11 @@ impl CertificateRecord {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(transparent)]
 pub struct StoredDate(#[cbor(n(0), with = "codec::date")] pub CivilDate);
+
+/// A time as it is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(transparent)]
+pub struct StoredTime(#[cbor(n(0), with = "codec::time")] pub UnixTime);
 
 /// What a CRL entry needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -228,25 +233,32 @@ pub struct ConsentRecord {
     /// Its last second.
     #[cbor(n(2), with = "codec::time")]
     pub in_force_until: UnixTime,
-    /// Its withdrawal.
+    /// When its withdrawal was recorded: nothing is told from this second on.
     #[n(3)]
-    pub withdrawal: Option<ConsentWithdrawal>,
+    pub withdrawn_at: Option<StoredTime>,
 }
 
-/// When a consent was withdrawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct ConsentWithdrawal {
-    /// When recorded: nothing is told from this second on.
-    #[cbor(n(0), with = "codec::time")]
-    pub at: UnixTime,
-    /// 申請日時 of its application.
-    #[cbor(n(1), with = "codec::time")]
-    pub applied_at: UnixTime,
+/// How a consent stands at some second (facts 4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConsentStanding {
+    /// Its first day is not here yet.
+    NotYetInForce,
+    /// It lets something be told.
+    InForce,
+    /// Withdrawn, whatever its days are.
+    Withdrawn,
+    /// Its last day is over.
+    Expired,
 }
 
 impl ConsentRecord {
-    /// It lets something be told at that second (facts 4.2). Both ends belong to it.
-    pub fn is_effective(&self, at: UnixTime) -> bool {
-        self.withdrawal.is_none() && self.in_force_from <= at && at <= self.in_force_until
+    /// How it stands at that second. Its first and its last second belong to it.
+    pub fn standing(&self, at: UnixTime) -> ConsentStanding {
+        match self.withdrawn_at {
+            Some(_) => ConsentStanding::Withdrawn,
+            None if at < self.in_force_from => ConsentStanding::NotYetInForce,
+            None if at > self.in_force_until => ConsentStanding::Expired,
+            None => ConsentStanding::InForce,
+        }
     }
 }

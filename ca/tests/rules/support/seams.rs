@@ -133,7 +133,7 @@ impl LeafSigner for Signer {
 }
 
 /// Keyed hashes and year keys.
-pub(super) struct TokenSeams(pub(super) Arc<TestToken>);
+pub(super) struct TokenSeams(pub(super) Arc<TestToken>, pub(super) Arc<Steps>);
 
 const WRAP_CONTEXT: &[u8] = b"data key";
 
@@ -160,6 +160,8 @@ impl Vault for TokenSeams {
     }
 
     fn unwrap(&self, year: RetentionYear, wrapped: &[u8]) -> Result<Zeroizing<[u8; 32]>, VaultError> {
+        // Whatever the token takes its time for.
+        self.1.reached("vault.unwrap");
         let key = self.0.unwrap(&year_label(year), wrapped, WRAP_CONTEXT).map_err(|error| match error {
             TokenError::NoSuchKey { .. } => VaultError::Forgotten(year),
             TokenError::NotAuthentic { .. } => VaultError::Altered,
