@@ -159,7 +159,7 @@ pub struct Config {
     pub api_listen: SocketAddr,
     /// Names in the doors' TLS certificate.
     pub api_hostnames: Vec<String>,
-    /// Refused requests that one party gets recorded in a minute.
+    /// Mistaken requests that one party may make in a minute.
     pub refusals_per_minute_max: u32,
     /// Metrics.
     pub metrics_listen: SocketAddr,

@@ -173,7 +173,7 @@ impl Authority {
     pub(crate) fn refuse_the_refused(&self, actor: Actor) -> Result<(), Problem> {
         let max = self.outside.refusals_per_minute_max;
         if self.count_refusal(actor, 0) >= max {
-            let detail = format!("more than {max} requests were refused in this minute");
+            let detail = format!("{max} requests were mistaken in this minute");
             return Err(Problem::new(ProblemKind::TooManyRefusals, detail));
         }
         Ok(())

@@ -177,7 +177,7 @@ kinds! {
     IssueUnderWay = "issue-under-way", 409, "This certificate is still being issued",
         "Ask again in a moment, or send the same request with the same idempotency key again.";
     /// More mistakes than an honest party makes.
-    TooManyRefusals = "too-many-refusals", 429, "Too many of this party's requests were refused in the last minute",
+    TooManyRefusals = "too-many-refusals", 429, "Too many of this party's requests were mistaken in the last minute",
         "Correct the requests before sending more; the next minute begins anew.";
     /// A cut that somebody asked for is under way.
     CutUnderWay = "cut-under-way", 409, "A cut is under way",

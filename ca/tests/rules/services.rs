@@ -33,7 +33,7 @@ fn providers_and_services_are_registered_once_and_listed() {
 }
 
 #[test]
-fn a_provider_needs_an_operator_a_service_a_provider_and_both_a_name() {
+fn a_provider_needs_an_operator_a_service_a_provider_and_each_a_name_that_can_be_seen() {
     let world = World::with_services();
     let not_in_form = (422, "not-in-form");
     assert_eq!(
@@ -63,6 +63,8 @@ fn a_provider_needs_an_operator_a_service_a_provider_and_both_a_name() {
             not_in_form,
             "{name:?}"
         );
+        let party = json!({ "role": "hotline", "name": name, "csr": "" });
+        assert_eq!(register(&world, "parties", "k", &party).problem(), not_in_form, "{name:?}");
     }
     let longest = json!({ "provider": 1, "name": "字".repeat(100) });
     assert_eq!(register(&world, "services", "k", &longest).status, 201);
