@@ -3,6 +3,7 @@
 mod applications;
 mod concurrency;
 mod consent;
+mod consent_withdrawals;
 mod disclosures;
 mod failures;
 mod forgetting;
