@@ -137,7 +137,7 @@ kinds! {
     /// An application for a consent or its withdrawal that is not in its form.
     ApplicationMalformed = "application-malformed", 422, "The application is not in its form",
         "Make the application as the documentation shows, and let the person sign it anew.";
-    /// An application too old, ahead of time, or older than a withdrawal.
+    /// An application too old, ahead of time, or perhaps signed before a withdrawal.
     ApplicationStale = "application-stale", 422, "The application is not of now",
         "Make a new application with the time of now, let the person sign it, and send it within 24 hours.";
     /// An application that was accepted before.
