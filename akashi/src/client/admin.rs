@@ -2,10 +2,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use registry::event::Role as PartyRole;
+use registry::event::Role;
 use serde_json::{Value, json};
 
-use super::call::{Ask, Call, CertificateOut, Deed, DoorCommand, Retry, Role};
+use super::call::{Ask, Call, CertificateOut, Deed, DoorCommand, Retry};
 use super::input::{self, CannotAsk};
 use super::tell::Telling;
 
@@ -82,7 +82,7 @@ pub enum AdminCommand {
 #[derive(Args, Debug)]
 pub struct PartyArguments {
     /// Which door it opens.
-    #[arg(long, value_parser = PartyRole::ALL.map(PartyRole::word))]
+    #[arg(long, value_parser = Role::ALL.map(Role::word))]
     role: String,
     /// Its name: an office's, not a person's.
     #[arg(long)]

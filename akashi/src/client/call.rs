@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use pki::identity::{Ca, Serial};
+use registry::event::Role;
 use serde_json::Value;
 
 use super::input::CannotAsk;
@@ -12,34 +13,6 @@ use super::tell::Telling;
 const IDEMPOTENCY_KEY_OCTETS_MAX: usize = 128;
 /// Of a key made here: nobody makes the same one twice.
 const FRESH_KEY_OCTETS: usize = 16;
-
-/// Who calls: the clients that a sandbox has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// 市区町村の窓口.
-    Desk,
-    /// The loss line.
-    Hotline,
-    /// The resident register.
-    Residents,
-    /// 署名検証者.
-    Operator,
-    /// The CA's staff.
-    Admin,
-}
-
-impl Role {
-    /// Its name in `sandbox.json`.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Desk => "desk",
-            Self::Hotline => "hotline",
-            Self::Residents => "residents",
-            Self::Operator => "operator",
-            Self::Admin => "admin",
-        }
-    }
-}
 
 /// A command of a door.
 pub trait DoorCommand {

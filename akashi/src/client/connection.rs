@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use registry::event::Role;
 use serde::Deserialize;
 
-use super::call::Role;
 use super::http::{ANSWER_WITHIN, Client, ClientFiles};
 use super::input::{CannotAsk, text};
 

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use pki::identity::Ca;
+use registry::event::Role;
 use serde_json::{Value, json};
 
-use super::call::{Ask, Call, CertificateName, CertificateOut, Deed, DoorCommand, Retry, Role, idempotency_key};
+use super::call::{Ask, Call, CertificateName, CertificateOut, Deed, DoorCommand, Retry, idempotency_key};
 use super::input::{self, CannotAsk};
 use super::tell::Telling;
 

@@ -3,9 +3,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use pki::identity::{Ca, IdentityError, Serial};
+use registry::event::Role;
 use serde_json::{Value, json};
 
-use super::call::{Ask, Call, Deed, DoorCommand, Retry, Role};
+use super::call::{Ask, Call, Deed, DoorCommand, Retry};
 use super::desk::WITHDRAWN;
 use super::input::{self, CannotAsk};
 use super::tell::Telling;

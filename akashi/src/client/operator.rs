@@ -5,9 +5,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
 use pki::identity::{Ca, Serial};
+use registry::event::Role;
 use serde_json::{Value, json};
 
-use super::call::{Ask, Call, Deed, DoorCommand, Retry, Role};
+use super::call::{Ask, Call, Deed, DoorCommand, Retry};
 use super::input::{self, CannotAsk};
 use super::tell::Telling;
 

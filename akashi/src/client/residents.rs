@@ -2,9 +2,10 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use registry::event::Role;
 use serde_json::Value;
 
-use super::call::{Ask, Call, Deed, DoorCommand, Retry, Role};
+use super::call::{Ask, Call, Deed, DoorCommand, Retry};
 use super::desk::WITHDRAWN;
 use super::input;
 use super::tell::Telling;
