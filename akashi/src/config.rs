@@ -70,6 +70,8 @@ struct RawProfile {
     cps_uri: String,
     sign_policy: String,
     auth_policy: String,
+    phone_sign_policy: String,
+    phone_auth_policy: String,
     #[serde(default = "default_algorithm")]
     algorithm: String,
 }
@@ -238,6 +240,8 @@ fn profile(raw: RawProfile, public_base_url: String) -> Result<Profile, (&'stati
         cps_uri: raw.cps_uri,
         sign_policy: oid("profile.sign_policy", &raw.sign_policy)?,
         auth_policy: oid("profile.auth_policy", &raw.auth_policy)?,
+        phone_sign_policy: oid("profile.phone_sign_policy", &raw.phone_sign_policy)?,
+        phone_auth_policy: oid("profile.phone_auth_policy", &raw.phone_auth_policy)?,
         public_base_url,
         algorithm,
     };

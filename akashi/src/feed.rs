@@ -36,10 +36,12 @@ impl Applier {
                 vec![Change::KeyRange { ca: *ca, first_serial: *serial, key: *key }]
             }
             Event::Issued { ca, serial } => vec![Change::Issued { ca: *ca, serial: *serial }],
-            Event::Withdrawn { ca, serial, cause: _, withdrawal } => {
+            Event::Withdrawn { ca, serial, cause: _, withdrawal, through: _ } => {
                 self.withdrawal(index, *ca, *serial, Withdrawal::from(*withdrawal))
             }
+            Event::HoldReleased { ca, serial, cause: _ } => vec![Change::Released { ca: *ca, serial: *serial }],
             Event::Initialised(_)
+            | Event::PhonePoliciesFixed(_)
             | Event::CaKeyActivated { .. }
             | Event::OcspKeyActivated { .. }
             | Event::PartyRegistered { .. }

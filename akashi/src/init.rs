@@ -8,7 +8,8 @@ use pki::algorithm::Algorithm;
 use pki::certificate::pem;
 use pki::identity::{Ca, IssuerKey, KeyNumber};
 use registry::Registry;
-use registry::event::{Actor, Door, Event, FixedSettings};
+use registry::event::{Actor, Door, Event, FixedSettings, PhonePolicies};
+use registry::state::StateReads;
 use registry::writer::{Durability, Surroundings};
 
 use crate::clock::{SystemClock, randomness};
@@ -29,13 +30,41 @@ pub fn fixed_settings(config: &Config) -> FixedSettings {
         auth_policy: settings.auth_policy.to_string(),
         public_base_url: settings.public_base_url.clone(),
         algorithm: settings.algorithm.word().to_owned(),
+        phone_policies: Some(PhonePolicies {
+            sign: settings.phone_sign_policy.to_string(),
+            auth: settings.phone_auth_policy.to_string(),
+        }),
     }
+}
+
+/// Fixes the policies of the phones' certificates in a registry that was made before there were any.
+pub fn fix_phone_policies(registry: &Registry, config: &Config) -> Result<(), Failure> {
+    let unfixed = registry.store().settings()?.is_some_and(|settings| settings.phone_policies.is_none());
+    let Some(policies) = fixed_settings(config).phone_policies.filter(|_| unfixed) else { return Ok(()) };
+    registry.transact(Actor::System, Door::Inside, move |transaction| {
+        transaction.append(Event::PhonePoliciesFixed(policies), None).map(drop).map_err(Failure::from)
+    })
 }
 
 /// The settings that are not as they were fixed, by their names in the configuration.
 pub fn differences(fixed: FixedSettings, configured: FixedSettings) -> Vec<Difference> {
     // Taken apart, so that a new setting cannot be forgotten here.
-    let FixedSettings { organization, layout, cps_uri, sign_policy, auth_policy, public_base_url, algorithm } = fixed;
+    let FixedSettings {
+        organization,
+        layout,
+        cps_uri,
+        sign_policy,
+        auth_policy,
+        public_base_url,
+        algorithm,
+        phone_policies,
+    } = fixed;
+    let phone_pairs = phone_policies.zip(configured.phone_policies).map(|(fixed, configured)| {
+        [
+            ("profile.phone_sign_policy", fixed.sign, configured.sign),
+            ("profile.phone_auth_policy", fixed.auth, configured.auth),
+        ]
+    });
     let pairs = [
         ("profile.organization", organization, configured.organization),
         ("profile.layout", layout, configured.layout),
@@ -45,7 +74,8 @@ pub fn differences(fixed: FixedSettings, configured: FixedSettings) -> Vec<Diffe
         ("public.base_url", public_base_url, configured.public_base_url),
         ("profile.algorithm", algorithm, configured.algorithm),
     ];
-    let different = pairs.into_iter().filter(|(_, fixed, configured)| fixed != configured);
+    let pairs = pairs.into_iter().chain(phone_pairs.into_iter().flatten());
+    let different = pairs.filter(|(_, fixed, configured)| fixed != configured);
     different.map(|(key, fixed, configured)| Difference { key, fixed, configured }).collect()
 }
 

@@ -1,4 +1,5 @@
 //! The registry as the publisher sees it.
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crl_publisher::ledger::{
@@ -87,6 +88,7 @@ struct FrozenRegistry {
     tree_head: [u8; 32],
     frozen_at: UnixTime,
     withdrawn: [Vec<WithdrawnCertificate>; Ca::ALL.len()],
+    released: BTreeSet<(Ca, Serial)>,
 }
 
 impl FrozenRegistry {
@@ -110,7 +112,12 @@ impl FrozenRegistry {
                 leave_day: record.leave_day,
             });
         }
-        Ok(Self { log_position: edge.size(), tree_head: edge.root(), frozen_at: open.time, withdrawn })
+        let released = frozen.iterate(Family::Released, &[]).filter_map(|pair| match pair {
+            Ok((key, _)) => place_of(&key).map(Ok),
+            Err(error) => Some(Err(error)),
+        });
+        let released = released.collect::<Result<_, _>>()?;
+        Ok(Self { log_position: edge.size(), tree_head: edge.root(), frozen_at: open.time, withdrawn, released })
     }
 }
 
@@ -131,8 +138,7 @@ impl FrozenState for FrozenRegistry {
         Box::new(self.withdrawn[ca.index()].iter().map(|certificate| Ok(*certificate)))
     }
 
-    fn was_released(&self, _: Ca, _: Serial) -> Result<bool, LedgerError> {
-        // No event of this registry releases a hold: a card's hold ends in revocation alone (facts 5).
-        Ok(false)
+    fn was_released(&self, ca: Ca, serial: Serial) -> Result<bool, LedgerError> {
+        Ok(self.released.contains(&(ca, serial)))
     }
 }

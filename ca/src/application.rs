@@ -2,7 +2,7 @@
 use pki::algorithm::{PublicKey, PublicKeyError, sha256};
 use pki::certificate::DeskId;
 use pki::csr::{CertificationRequest, CsrError};
-use pki::identity::Ca;
+use pki::identity::{Ca, Device};
 use pki::municipality::{self, Municipality};
 use pki::person::{Address, BirthDate, BirthDateError, FourInfo, PersonName, Sex};
 use pki::text::TextError;
@@ -77,6 +77,10 @@ impl Application {
         let ca: Ca = body.ca.0.parse().map_err(|error: pki::identity::IdentityError| {
             Problem::of_field(ProblemKind::NotInForm, "ca", error.to_string())
         })?;
+        if ca.device() != Device::Card {
+            let detail = "a desk requests certificates for cards: `sign` or `auth`";
+            return Err(Problem::of_field(ProblemKind::NotInForm, "ca", detail));
+        }
         let (desk, municipality) = place(caller, &body.municipality.0, today)?;
         let person = person(&body.person, today)?;
         let card_expires_on = date("card_expires_on", body.card_expires_on.as_ref())?;

@@ -1,5 +1,5 @@
 //! What a person may be issued, and until when, judged from what is on record.
-use pki::identity::{Ca, Serial};
+use pki::identity::{Ca, Purpose, Serial};
 use pki::time::{CivilDate, UnixTime};
 use pki::validity::{ValidityInputs, is_renewal, leaf_not_after};
 use registry::state::{CertificateRecord, StateReads};
@@ -44,9 +44,12 @@ impl Authority {
     /// notAfter by the birthday rule, cut by card, stay and, for a signature certificate, the paired user certificate.
     pub(crate) fn not_after(&self, application: &Application, issued_at: UnixTime) -> Result<UnixTime, Problem> {
         let (issued_on, resident) = (issued_at.jst_date(), &application.resident);
-        let paired = match application.ca {
-            Ca::Sign => self.newest_not_after(Ca::Auth, resident, issued_on)?,
-            Ca::Auth => None,
+        let paired = match application.ca.purpose() {
+            Purpose::Signature => {
+                let paired = Ca::of(application.ca.device(), Purpose::Authentication);
+                self.newest_not_after(paired, resident, issued_on)?
+            }
+            Purpose::Authentication => None,
         };
         let earlier = self.newest_not_after(application.ca, resident, issued_on)?;
         let inputs = ValidityInputs {

@@ -2,7 +2,7 @@
 //! 1 judge the request · 2 reserve idempotency key, public key and serial · 3 build and lint · 4 record the exact
 //! to-be-signed octets · 5 sign · 6 verify the signature and record `issued` · 7 answer.
 use pki::certificate::{AuthCommonName, AuthLeaf, SignCommonName, SignLeaf};
-use pki::identity::{Ca, IssuerKey, Serial};
+use pki::identity::{Ca, IssuerKey, Purpose, Serial};
 use pki::lint::{self, LintedCertificate};
 use pki::time::UnixTime;
 use registry::Transaction;
@@ -14,10 +14,11 @@ use utoipa::ToSchema;
 use crate::answer::Answer;
 use crate::application::Application;
 use crate::authority::{Asked, Authority, Caller, Ruling, ended, other_kind};
+use crate::cause::Occasion;
 use crate::doors::forms::{CertificatePem, MunicipalityWord, Time};
 use crate::problem::{Problem, ProblemKind, token_unavailable};
 use crate::record::{IssueRecord, PersonRecord, intent_place, issue_place};
-use crate::withdraw::{CertificateStatus, apply_cause, status_of};
+use crate::withdraw::{CertificateStatus, apply_occasion, status_of};
 
 /// A certificate as a desk gets it.
 #[derive(Serialize, ToSchema)]
@@ -118,7 +119,7 @@ impl Authority {
                 .next_serial(ca)?
                 .ok_or_else(|| Problem::new(ProblemKind::Internal, "the CA's serials are used up"))?;
             let key = issuer.key;
-            let event = Event::Reserved { request, ca, key, serial, public_key, resident, municipality };
+            let event = Event::Reserved { request, ca, key, serial, public_key, resident, municipality, card: None };
             transaction.append(event, None)?;
             Ok(Reservation { issuer, serial, reserved_at: transaction.now() })
         })
@@ -135,14 +136,14 @@ impl Authority {
         let profile = &self.outside.profile;
         let (public_key, municipality) = (&application.public_key, application.municipality);
         let (not_before, desk) = (reserved_at, application.desk);
-        let tbs_der = match issuer.ca {
-            Ca::Sign => {
+        let tbs_der = match issuer.ca.purpose() {
+            Purpose::Signature => {
                 let person = &application.person;
                 let common_name = SignCommonName::new(reserved_at, serial.get(), desk);
                 SignLeaf { serial, public_key, person, municipality, common_name, not_before, not_after }
                     .tbs_der(signer.issuer(), profile)
             }
-            Ca::Auth => {
+            Purpose::Authentication => {
                 let common_name = AuthCommonName::from_random(self.random_octets()?, desk);
                 AuthLeaf { serial, public_key, municipality, common_name, not_before, not_after }
                     .tbs_der(signer.issuer(), profile)
@@ -192,20 +193,20 @@ impl Authority {
             let record = still_pending(transaction.certificate(ca, serial)?.as_ref())?;
             if has_newer(transaction, ca, serial, &record)? {
                 // A later request of the same person was finished first. What was handed over stays; this one ends.
-                apply_cause(transaction, (ca, serial), &record, Cause::DestroyedBeforeHandOver)?;
+                apply_occasion(transaction, &(ca, serial, record), Occasion::at_hand_over(ca))?;
                 return Ok(None);
             }
             transaction.append(Event::Issued { ca, serial }, Some(sealed))?;
             // A person has one certificate of a kind: the new one takes the place of those before it.
             for (other_ca, other, record) in transaction.certificates_of(&record.resident)? {
-                let cause = match (record.issued_row, record.intended_row) {
-                    (Some(_), _) => Cause::Superseded,
+                let occasion = match (record.issued_row, record.intended_row) {
+                    (Some(_), _) => Occasion { cause: Cause::Superseded, at: ca.device() },
                     // Nobody waits for an older issue any more: finished later, it would supersede what was handed over.
-                    (None, Some(_)) if other < serial => Cause::DestroyedBeforeHandOver,
+                    (None, Some(_)) if other < serial => Occasion::at_hand_over(ca),
                     (None, _) => continue,
                 };
                 if other_ca == ca && other != serial {
-                    apply_cause(transaction, (ca, other), &record, cause)?;
+                    apply_occasion(transaction, &(ca, other, record), occasion)?;
                 }
             }
             Ok(transaction.certificate(ca, serial)?)

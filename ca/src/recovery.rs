@@ -2,12 +2,13 @@
 use pki::identity::{Ca, IssuerKey, Serial};
 use pki::lint;
 use registry::Transaction;
-use registry::event::{Actor, Cause, Door, Event};
+use registry::event::{Actor, Door, Event};
 use registry::state::{CertificateRecord, StateReads};
 
 use crate::authority::Authority;
+use crate::cause::Occasion;
 use crate::problem::{Problem, ProblemKind};
-use crate::withdraw::apply_cause;
+use crate::withdraw::apply_occasion;
 
 /// An issue older than this is not finished any more: nobody waits at the counter.
 const FINISH_WITHIN_SECONDS: i64 = 24 * 3_600;
@@ -115,7 +116,7 @@ impl Authority {
         self.transact_inside(move |transaction| {
             let gone = || Problem::new(ProblemKind::Internal, "a pending issue lost its record");
             let record = transaction.certificate(ca, serial)?.ok_or_else(gone)?;
-            apply_cause(transaction, (ca, serial), &record, Cause::DestroyedBeforeHandOver)
+            apply_occasion(transaction, &(ca, serial, record), Occasion::at_hand_over(ca))
         })?;
         Ok(Settled::Destroyed)
     }

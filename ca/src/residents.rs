@@ -1,4 +1,5 @@
 //! Changes that the resident register reports. In law the CA acts on them at once (article 12).
+use pki::identity::Device;
 use pki::time::CivilDate;
 use registry::event::{Event, ResidentChange};
 use registry::state::StateReads;
@@ -7,11 +8,11 @@ use utoipa::ToSchema;
 
 use crate::application::resident_code;
 use crate::authority::{Asked, Authority, Caller, Ruling};
-use crate::cause::cause_of;
+use crate::cause::{Occasion, cause_of};
 use crate::doors::forms::{Day, ResidentCode};
 use crate::doors::read_body;
 use crate::problem::{Problem, ProblemKind};
-use crate::withdraw::{status_of, withdraw_all};
+use crate::withdraw::withdraw_all;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -32,6 +33,7 @@ enum Change {
     BirthDateCorrected,
     Died,
     LeftJapan,
+    LeftJapanKeepingCard,
     MinorAddressCorrection,
 }
 
@@ -44,6 +46,7 @@ impl From<Change> for ResidentChange {
             Change::BirthDateCorrected => Self::BirthDateCorrected,
             Change::Died => Self::Died,
             Change::LeftJapan => Self::LeftJapan,
+            Change::LeftJapanKeepingCard => Self::LeftJapanKeepingCard,
             Change::MinorAddressCorrection => Self::MinorAddressCorrection,
         }
     }
@@ -62,10 +65,8 @@ impl Authority {
         self.change_once(caller, asked, move |transaction| {
             transaction.append(Event::ResidentChanged { resident, change, effective_on }, None)?;
             let found = transaction.certificates_of(&resident)?;
-            match cause_of(change) {
-                Some(cause) => withdraw_all(transaction, found, cause),
-                None => Ok(found.iter().map(|(ca, serial, record)| status_of(*ca, *serial, record)).collect()),
-            }
+            // What the register reports concerns the person, so it does not matter at which device.
+            withdraw_all(transaction, found, Occasion { cause: cause_of(change), at: Device::Card })
         })
     }
 

@@ -1,17 +1,18 @@
 //! Holds and revocations: typed cause → effect by the table → event durable → visible.
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use pki::identity::{Ca, Serial};
+use pki::identity::{Ca, Device, Serial};
 use pki::revocation::Withdrawal;
 use registry::Transaction;
-use registry::event::{Cause, Event, StoredWithdrawal};
+use registry::event::{Cause, CertificatePlace, Event, StoredWithdrawal};
 use registry::state::{CertificateRecord, RequestOutcome, StateReads};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::answer::{Answer, json};
 use crate::authority::{Asked, Authority, Caller, Ruling, other_kind};
-use crate::cause::{Effect, effect};
+use crate::cause::{Effect, Occasion, effect};
 use crate::doors::forms::{CaWord, HOLD_WORD, ReasonWord, SerialWord, Time};
 use crate::problem::{Problem, ProblemKind};
 
@@ -29,28 +30,54 @@ pub enum Target {
         /// Its serial.
         serial: Serial,
     },
-    /// Every certificate of the resident with that keyed hash.
+    /// Every certificate in the device of the resident with that keyed hash.
     Resident([u8; 32]),
 }
 
-/// Applies a cause to one certificate inside a transaction. `true` if its status changed. What is revoked already stays
-/// as it is; a hold that becomes a revocation keeps its date.
-pub(crate) fn apply_cause(
+/// A certificate, where it is found and as it is recorded.
+pub(crate) type Found = (Ca, Serial, CertificateRecord);
+
+/// Applies an occasion to one certificate inside a transaction, and to the phone's that stands on it. What is revoked
+/// already stays as it is; a hold that becomes a revocation keeps its date.
+pub(crate) fn apply_occasion(
     transaction: &mut Transaction<'_>,
-    (ca, serial): (Ca, Serial),
-    record: &CertificateRecord,
-    cause: Cause,
-) -> Result<bool, Problem> {
+    (ca, serial, record): &Found,
+    occasion: Occasion,
+) -> Result<(), Problem> {
+    apply_to_one(transaction, (*ca, *serial, record), occasion, None)?;
+    if ca.device() == Device::Card {
+        let card = CertificatePlace { ca: *ca, serial: *serial };
+        for (ca, serial, standing) in transaction.certificates_of(&record.resident)? {
+            if standing.card == Some(card) {
+                apply_to_one(transaction, (ca, serial, &standing), occasion, Some(card))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn apply_to_one(
+    transaction: &mut Transaction<'_>,
+    (ca, serial, record): (Ca, Serial, &CertificateRecord),
+    occasion: Occasion,
+    through: Option<CertificatePlace>,
+) -> Result<(), Problem> {
     let now = transaction.now();
     // A certificate that nobody was given yet is neither held nor revoked for what happened: its issue ends.
-    let cause = match (effect(cause, ca), record.issued_row) {
-        (Effect::None, _) => return Ok(false),
-        (Effect::Hold | Effect::Revoke(_), None) => Cause::DestroyedBeforeHandOver,
-        (Effect::Hold | Effect::Revoke(_), Some(_)) => cause,
+    let occasion = match (effect(occasion, ca), record.issued_row) {
+        (Effect::None, _) | (Effect::Release, None) => return Ok(()),
+        (Effect::Hold | Effect::Revoke(_), None) => Occasion::at_hand_over(ca),
+        (Effect::Hold | Effect::Release | Effect::Revoke(_), Some(_)) => occasion,
     };
-    let withdrawal = match (effect(cause, ca), record.withdrawal()) {
-        (Effect::None, _) | (_, Some(Withdrawal::Revoked { .. })) | (Effect::Hold, Some(Withdrawal::Held { .. })) => {
-            return Ok(false);
+    let cause = occasion.cause;
+    let withdrawal = match (effect(occasion, ca), record.withdrawal()) {
+        (Effect::None, _)
+        | (_, Some(Withdrawal::Revoked { .. }))
+        | (Effect::Hold, Some(Withdrawal::Held { .. }))
+        | (Effect::Release, None) => return Ok(()),
+        (Effect::Release, Some(Withdrawal::Held { .. })) => {
+            transaction.append(Event::HoldReleased { ca, serial, cause }, None)?;
+            return Ok(());
         }
         (Effect::Hold, None) => Withdrawal::Held { since: now },
         (Effect::Revoke(reason), None) => Withdrawal::Revoked { since: now, reason },
@@ -61,11 +88,11 @@ pub(crate) fn apply_cause(
         // its request with it, or a retry would issue what the person was before this cause.
         transaction.append(Event::ReservationReleased { ca, serial }, None)?;
         transaction.append(Event::RequestEnded(record.request), None)?;
-        return Ok(true);
+        return Ok(());
     }
     let withdrawal = StoredWithdrawal::from(withdrawal);
-    transaction.append(Event::Withdrawn { ca, serial, cause, withdrawal }, None)?;
-    Ok(true)
+    transaction.append(Event::Withdrawn { ca, serial, cause, withdrawal, through }, None)?;
+    Ok(())
 }
 
 /// What relying parties are told of a certificate.
@@ -143,24 +170,30 @@ impl Authority {
         if self.earlier(&self.request_id(caller, asked)?)?.is_none() {
             self.may_act_on(caller, ca, serial)?;
         }
-        self.withdraw(caller, asked, Target::Certificate { ca, serial }, cause)
+        self.withdraw(caller, asked, Target::Certificate { ca, serial }, Occasion { cause, at: ca.device() })
     }
 
-    /// Applies a cause to the target.
-    pub(crate) fn withdraw(&self, caller: &Caller, asked: &Asked<'_>, target: Target, cause: Cause) -> Ruling {
+    /// Applies an occasion to the target.
+    pub(crate) fn withdraw(&self, caller: &Caller, asked: &Asked<'_>, target: Target, occasion: Occasion) -> Ruling {
         self.change_once(caller, asked, move |transaction| {
             let found = match target {
                 Target::Certificate { ca, serial } => {
                     let record = transaction.certificate(ca, serial)?.ok_or_else(unknown_certificate)?;
                     vec![(ca, serial, record)]
                 }
-                Target::Resident(resident) => transaction.certificates_of(&resident)?,
+                Target::Resident(resident) => {
+                    let of_person = transaction.certificates_of(&resident)?.into_iter();
+                    of_person.filter(|(ca, _, _)| ca.device() == occasion.at).collect()
+                }
             };
             if found.is_empty() {
                 // Whoever reports a loss must not believe that a card is held when the code was mistyped.
-                return Err(Problem::new(ProblemKind::UnknownCertificate, "this resident has no certificates"));
+                return Err(Problem::new(
+                    ProblemKind::UnknownCertificate,
+                    "this resident has no certificates in that device",
+                ));
             }
-            withdraw_all(transaction, found, cause)
+            withdraw_all(transaction, found, occasion)
         })
     }
 
@@ -212,15 +245,25 @@ impl Authority {
     }
 }
 
-/// Applies the cause to each certificate, and gives their status afterwards.
+/// Applies the occasion to each certificate, and gives their status afterwards, with that of those that followed.
 pub(crate) fn withdraw_all(
     transaction: &mut Transaction<'_>,
-    found: Vec<(Ca, Serial, CertificateRecord)>,
-    cause: Cause,
+    found: Vec<Found>,
+    occasion: Occasion,
 ) -> Result<Vec<CertificateStatus>, Problem> {
+    let mut concerned = BTreeSet::new();
+    for (ca, serial, _) in found {
+        // Read again: what went before may have reached it already.
+        let Some(record) = transaction.certificate(ca, serial)? else { continue };
+        concerned.insert((ca, serial));
+        let place = CertificatePlace { ca, serial };
+        let of_person = transaction.certificates_of(&record.resident)?;
+        let standing = of_person.iter().filter(|(_, _, record)| record.card == Some(place));
+        concerned.extend(standing.map(|(ca, serial, _)| (*ca, *serial)));
+        apply_occasion(transaction, &(ca, serial, record), occasion)?;
+    }
     let mut certificates = Vec::new();
-    for (ca, serial, record) in found {
-        apply_cause(transaction, (ca, serial), &record, cause)?;
+    for (ca, serial) in concerned {
         // A reservation that was released is no certificate.
         if let Some(record) = transaction.certificate(ca, serial)? {
             certificates.push(status_of(ca, serial, &record));

@@ -89,7 +89,7 @@ impl PublishPlan {
         issuers: &[IssuerKey],
         layout: &CrlLayout,
     ) -> Result<Self, PlanError> {
-        let mut lists = [EntryLists::default(), EntryLists::default()];
+        let mut lists: [EntryLists; Ca::ALL.len()] = Default::default();
         for ca in Ca::ALL {
             if issuers.iter().any(|issuer| issuer.ca == ca) {
                 lists[ca.index()] = EntryLists::read(&frame, frozen, ca, layout)?;

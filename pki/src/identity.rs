@@ -10,17 +10,83 @@ pub enum Ca {
     Sign,
     /// 利用者証明用: user authentication certificates, which carry none of them (facts 1.4).
     Auth,
+    /// 移動端末設備用署名用: signature certificates in phones (facts 5). That they have a CA of their own is taken (facts 1.1).
+    PhoneSign,
+    /// 移動端末設備用利用者証明用: user authentication certificates in phones.
+    PhoneAuth,
+}
+
+/// What a certificate is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Purpose {
+    /// Signing documents (署名用). Carries the 4 info.
+    Signature,
+    /// Logging in (利用者証明用).
+    Authentication,
+}
+
+/// Where a person's private key lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Device {
+    /// 個人番号カード.
+    Card,
+    /// 移動端末設備: a phone, of which a person has one (facts 5).
+    Phone,
+}
+
+impl Device {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Card, Self::Phone];
+
+    /// The word for it in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Card => "card",
+            Self::Phone => "phone",
+        }
+    }
 }
 
 impl Ca {
     /// Every CA, in the order in which they are listed everywhere.
-    pub const ALL: [Self; 2] = [Self::Sign, Self::Auth];
+    pub const ALL: [Self; 4] = [Self::Sign, Self::Auth, Self::PhoneSign, Self::PhoneAuth];
+
+    /// Those of the card.
+    pub const CARD: [Self; 2] = [Self::Sign, Self::Auth];
+
+    /// The CA for that purpose on that device.
+    pub const fn of(device: Device, purpose: Purpose) -> Self {
+        match (device, purpose) {
+            (Device::Card, Purpose::Signature) => Self::Sign,
+            (Device::Card, Purpose::Authentication) => Self::Auth,
+            (Device::Phone, Purpose::Signature) => Self::PhoneSign,
+            (Device::Phone, Purpose::Authentication) => Self::PhoneAuth,
+        }
+    }
+
+    /// What its certificates are for.
+    pub const fn purpose(self) -> Purpose {
+        match self {
+            Self::Sign | Self::PhoneSign => Purpose::Signature,
+            Self::Auth | Self::PhoneAuth => Purpose::Authentication,
+        }
+    }
+
+    /// Where the keys of its certificates live.
+    pub const fn device(self) -> Device {
+        match self {
+            Self::Sign | Self::Auth => Device::Card,
+            Self::PhoneSign | Self::PhoneAuth => Device::Phone,
+        }
+    }
 
     /// The word for it in URLs, JSON, metrics and file names.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Sign => "sign",
             Self::Auth => "auth",
+            Self::PhoneSign => "phone-sign",
+            Self::PhoneAuth => "phone-auth",
         }
     }
 
@@ -29,6 +95,8 @@ impl Ca {
         match self {
             Self::Sign => 1,
             Self::Auth => 2,
+            Self::PhoneSign => 3,
+            Self::PhoneAuth => 4,
         }
     }
 
@@ -37,6 +105,8 @@ impl Ca {
         match code {
             1 => Some(Self::Sign),
             2 => Some(Self::Auth),
+            3 => Some(Self::PhoneSign),
+            4 => Some(Self::PhoneAuth),
             _ => None,
         }
     }
@@ -46,6 +116,8 @@ impl Ca {
         match self {
             Self::Sign => 0,
             Self::Auth => 1,
+            Self::PhoneSign => 2,
+            Self::PhoneAuth => 3,
         }
     }
 }
@@ -67,7 +139,7 @@ impl FromStr for Ca {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdentityError {
     /// Not the word of a CA.
-    #[error("no such CA; the CAs are `sign` and `auth`")]
+    #[error("no such CA; the CAs are `sign`, `auth`, `phone-sign` and `phone-auth`")]
     UnknownCa,
     /// Not a serial number in decimal.
     #[error("a serial (発行番号) is a decimal number from 1 to {}", Serial::MAX)]
@@ -190,6 +262,7 @@ mod tests {
             assert_eq!(ca.word().parse(), Ok(ca));
             assert_eq!(Ca::from_code(ca.code()), Some(ca));
             assert_eq!(Ca::ALL[ca.index()], ca);
+            assert_eq!(Ca::of(ca.device(), ca.purpose()), ca);
         }
     }
 }

@@ -120,6 +120,8 @@ impl Heads {
             }
             Event::CutFailed { .. } => *self = Self::default(),
             Event::Initialised(_)
+            | Event::PhonePoliciesFixed(_)
+            | Event::HoldReleased { .. }
             | Event::OwnSerialReserved { .. }
             | Event::CaKeyActivated { .. }
             | Event::OcspKeyActivated { .. }

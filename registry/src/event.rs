@@ -120,10 +120,10 @@ pub enum Cause {
     /// The person's key leaked (article 10).
     #[n(2)]
     KeyCompromise,
-    /// The card was lost, reported at the desk (article 10).
+    /// The card or phone was lost, reported at the desk (article 10).
     #[n(3)]
-    CardLost,
-    /// Reported to the loss line: held until the desk decides.
+    DeviceLost,
+    /// The loss of the card or phone was reported to the loss line: held until it is found or the desk decides.
     #[n(4)]
     LossReported,
     /// An error or omission in the record (article 13).
@@ -138,12 +138,28 @@ pub enum Cause {
     /// Death (article 12).
     #[n(8)]
     Died,
-    /// The resident record was deleted on departure abroad (article 12).
+    /// The resident record was deleted on departure abroad, and the card does not go on (article 12).
     #[n(9)]
     LeftJapan,
     /// A newer certificate of the same kind took its place.
     #[n(10)]
     Superseded,
+    /// What was reported lost was found. A card's certificates are revoked, a phone's user certificate is released
+    /// (facts 5).
+    #[n(11)]
+    Found,
+    /// The person left Japan and keeps the card (国外転出者 with 継続利用): the address in the certificate is no more.
+    #[n(12)]
+    OverseasContinuation,
+    /// Another phone took the place of this one: a person has one (facts 5).
+    #[n(13)]
+    PhoneReplaced,
+    /// The CA's key was compromised (article 14).
+    #[n(14)]
+    CaKeyCompromise,
+    /// A correction of the address that an ordinance calls minor (article 12).
+    #[n(15)]
+    MinorAddressCorrection,
 }
 
 /// What the resident register reports.
@@ -171,6 +187,9 @@ pub enum ResidentChange {
     /// A correction of the address that an ordinance calls minor: no effect on certificates.
     #[n(6)]
     MinorAddressCorrection,
+    /// Left Japan and keeps the card.
+    #[n(7)]
+    LeftJapanKeepingCard,
 }
 
 /// How a [`Withdrawal`] is stored.
@@ -237,6 +256,20 @@ pub struct FixedSettings {
     /// The word of the algorithm of CA keys and of persons' keys: recorded intents are linted against it.
     #[n(6)]
     pub algorithm: String,
+    /// Policy OIDs of the phones' certificates; `None` in a registry that was made before there were any.
+    #[n(7)]
+    pub phone_policies: Option<PhonePolicies>,
+}
+
+/// Policy OIDs of the phones' certificates, dotted.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct PhonePolicies {
+    /// Of signature certificates.
+    #[n(0)]
+    pub sign: String,
+    /// Of user certificates.
+    #[n(1)]
+    pub auth: String,
 }
 
 /// What can happen. The position of an event is its number in the log.
@@ -366,6 +399,9 @@ pub enum Event {
         /// The municipality's code: the CRL partition.
         #[n(6)]
         municipality: u32,
+        /// Of a phone's: the card's certificate of the same purpose that it stands on.
+        #[n(7)]
+        card: Option<CertificatePlace>,
     },
     /// Issue, step 4: the exact octets that will be signed (sealed part of this row).
     #[n(9)]
@@ -416,6 +452,9 @@ pub enum Event {
         /// What CRLs and OCSP answers tell.
         #[n(3)]
         withdrawal: StoredWithdrawal,
+        /// Of a phone's certificate that follows the card's: the card's.
+        #[n(4)]
+        through: Option<CertificatePlace>,
     },
     /// The resident register reported a change. Its effects are events of their own, in the same batch.
     #[n(13)]
@@ -555,6 +594,22 @@ pub enum Event {
         /// What was told; `None` if the certificate asked about is the latest, so that nothing is newer.
         #[n(6)]
         items: Option<StoredItems>,
+    },
+    /// The policies of the phones' certificates were fixed, in a registry that was made before there were any.
+    #[n(24)]
+    PhonePoliciesFixed(#[n(0)] PhonePolicies),
+    /// A hold ended: the certificate is good again. Only a found phone's user certificate ever is (facts 5).
+    #[n(25)]
+    HoldReleased {
+        /// Which CA.
+        #[cbor(n(0), with = "codec::ca")]
+        ca: Ca,
+        /// The serial.
+        #[cbor(n(1), with = "codec::serial")]
+        serial: Serial,
+        /// Why.
+        #[n(2)]
+        cause: Cause,
     },
 }
 

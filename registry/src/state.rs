@@ -14,9 +14,9 @@ pub use record::{
     WithdrawnRecord,
 };
 
-use pki::identity::{Ca, KeyNumber, Serial};
+use pki::identity::{Ca, Device, KeyNumber, Serial};
 
-use crate::event::{Actor, Cause, Event, PartyId, RequestId, ResidentChange, StoredWithdrawal};
+use crate::event::{Actor, Cause, Event, FixedSettings, PartyId, RequestId, ResidentChange, StoredWithdrawal};
 use crate::store::{Family, Reads, RegistryError};
 use crate::transaction::Transaction;
 use key::{key_range_key, party_key, request_key};
@@ -31,6 +31,7 @@ const fn illegal(what: &'static str) -> RegistryError {
 }
 
 /// Changes the state as the event says.
+#[expect(clippy::too_many_lines, reason = "one short arm for each kind of event, none of them left to a wildcard")]
 pub(crate) fn apply(transaction: &mut Transaction<'_>, number: u64, event: &Event) -> Result<(), RegistryError> {
     if (number == 0) != matches!(event, Event::Initialised(_)) {
         return Err(illegal("event 0 initialises the registry, and no other does"));
@@ -87,7 +88,18 @@ pub(crate) fn apply(transaction: &mut Transaction<'_>, number: u64, event: &Even
             transaction.put(Family::Certificates, certificate_key(*ca, *serial), &record);
         }
         Event::ReservationReleased { ca, serial } => release_reservation(transaction, *ca, *serial)?,
-        Event::Withdrawn { ca, serial, cause, withdrawal } => withdraw(transaction, *ca, *serial, *cause, *withdrawal)?,
+        Event::Withdrawn { ca, serial, cause, withdrawal, through: _ } => {
+            withdraw(transaction, *ca, *serial, *cause, *withdrawal)?;
+        }
+        Event::HoldReleased { ca, serial, cause: _ } => release_hold(transaction, *ca, *serial)?,
+        Event::PhonePoliciesFixed(policies) => {
+            let settings = transaction.settings()?.ok_or(illegal("settings are fixed first"))?;
+            if settings.phone_policies.is_some() {
+                return Err(illegal("policies are fixed once"));
+            }
+            let settings = FixedSettings { phone_policies: Some(policies.clone()), ..settings };
+            transaction.put(Family::Meta, SETTINGS.to_vec(), &settings);
+        }
         Event::Answered { request, answer } => {
             put_request(transaction, request, RequestOutcome::Answer(answer.clone().into()))?;
         }
@@ -143,7 +155,9 @@ fn note_change(
         ResidentChange::Moved
         | ResidentChange::NameChanged
         | ResidentChange::SexCorrected
-        | ResidentChange::BirthDateCorrected => false,
+        | ResidentChange::BirthDateCorrected
+        // Who keeps the card may come for another certificate.
+        | ResidentChange::LeftJapanKeepingCard => false,
         ResidentChange::Died | ResidentChange::LeftJapan => true,
         ResidentChange::MinorAddressCorrection => return Ok(()),
     };
@@ -190,10 +204,13 @@ fn set_party_state(transaction: &mut Transaction<'_>, party: PartyId, state: Par
 }
 
 fn reserve(transaction: &mut Transaction<'_>, event: &Event) -> Result<(), RegistryError> {
-    let Event::Reserved { request, ca, key, serial, public_key, resident, municipality } = *event else {
+    let Event::Reserved { request, ca, key, serial, public_key, resident, municipality, card } = *event else {
         return Err(illegal("only a reservation reserves"));
     };
     let Actor::Party(party) = transaction.actor() else { return Err(illegal("a reservation is a party's")) };
+    if card.is_some() != (ca.device() == Device::Phone) {
+        return Err(illegal("a phone's certificate, and no other, stands on one of the card"));
+    }
     take_serial(transaction, ca, key, serial)?;
     put_request(transaction, &request, RequestOutcome::Certificate { ca, serial })?;
     if transaction.key_claim(&public_key)?.is_some() {
@@ -215,6 +232,7 @@ fn reserve(transaction: &mut Transaction<'_>, event: &Event) -> Result<(), Regis
         leave_day: None,
         withdrawal: None,
         cause: None,
+        card,
     };
     transaction.put(Family::Certificates, place, &record);
     Ok(())
@@ -261,7 +279,21 @@ fn withdraw(
     let place = certificate_key(ca, serial);
     let withdrawn = WithdrawnRecord { withdrawal, municipality: record.municipality, leave_day };
     transaction.put(Family::Withdrawn, place.clone(), &withdrawn);
+    transaction.delete(Family::Released, place.clone());
     transaction.delete(Family::Pending, place.clone());
     transaction.put(Family::Certificates, place, &record);
+    Ok(())
+}
+
+/// Only what is held can be released, and only a phone's user certificate: a card's hold ends in revocation (facts 2.1, 5).
+fn release_hold(transaction: &mut Transaction<'_>, ca: Ca, serial: Serial) -> Result<(), RegistryError> {
+    let record = transaction.certificate(ca, serial)?.ok_or(illegal("no such certificate"))?;
+    if ca != Ca::PhoneAuth || !matches!(record.withdrawal, Some(StoredWithdrawal::Held { .. })) {
+        return Err(illegal("only a phone's held user certificate is ever released"));
+    }
+    let place = certificate_key(ca, serial);
+    transaction.delete(Family::Withdrawn, place.clone());
+    transaction.put(Family::Released, place.clone(), &());
+    transaction.put(Family::Certificates, place, &CertificateRecord { withdrawal: None, cause: None, ..record });
     Ok(())
 }

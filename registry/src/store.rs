@@ -102,11 +102,13 @@ pub enum Family {
     ConsentWithdrawals,
     /// Keyed hash of an application → the row that it became. Kept for ever: an application works once.
     Applications,
+    /// CA, serial → nothing: certificates whose hold was released, for as long as they are not withdrawn again.
+    Released,
 }
 
 impl Family {
     /// Every family.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Log,
         Self::Meta,
         Self::Certificates,
@@ -127,6 +129,7 @@ impl Family {
         Self::ConsentNumbers,
         Self::ConsentWithdrawals,
         Self::Applications,
+        Self::Released,
     ];
 
     const fn name(self) -> &'static str {
@@ -151,6 +154,7 @@ impl Family {
             Self::ConsentNumbers => "consent-numbers",
             Self::ConsentWithdrawals => "consent-withdrawals",
             Self::Applications => "applications",
+            Self::Released => "released",
         }
     }
 }

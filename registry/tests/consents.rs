@@ -59,6 +59,7 @@ fn begin(registry: &Registry) {
         auth_policy: String::new(),
         public_base_url: String::new(),
         algorithm: String::new(),
+        phone_policies: None,
     };
     for event in [Event::Initialised(settings), party(OPERATOR, Role::Operator), party(DESK, Role::Desk)] {
         append(registry, event).unwrap();
@@ -76,7 +77,7 @@ fn issue_by(registry: &Registry, ca: Ca, number: u8, resident: [u8; 32]) -> Cert
     let unique = number + if ca == Ca::Sign { 0 } else { 100 };
     let (request, public_key) = (request(unique), [unique; 32]);
     for event in [
-        Event::Reserved { request, ca, key, serial, public_key, resident, municipality: 13_221 },
+        Event::Reserved { request, ca, key, serial, public_key, resident, municipality: 13_221, card: None },
         Event::Intended { ca, serial, leave_day },
         Event::Issued { ca, serial },
     ] {

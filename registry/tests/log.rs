@@ -58,6 +58,7 @@ fn initialised() -> Event {
         auth_policy: "1.2.3.30".to_owned(),
         public_base_url: "http://127.0.0.1:8080".to_owned(),
         algorithm: "rsa-2048-sha256".to_owned(),
+        phone_policies: None,
     })
 }
 
@@ -74,6 +75,7 @@ fn reserved(serial: Serial) -> Event {
         public_key: [octet; 32],
         resident: [4; 32],
         municipality: 13_221,
+        card: None,
     }
 }
 
@@ -82,7 +84,7 @@ fn intended(serial: Serial) -> Event {
 }
 
 fn withdrawn(withdrawal: StoredWithdrawal) -> Event {
-    Event::Withdrawn { ca: Ca::Sign, serial: SERIAL, cause: Cause::PersonRequest, withdrawal }
+    Event::Withdrawn { ca: Ca::Sign, serial: SERIAL, cause: Cause::PersonRequest, withdrawal, through: None }
 }
 
 fn begin(registry: &Registry) {

@@ -24,7 +24,8 @@ pub enum ResidentsCommand {
     /// Report a change of a person's record.
     #[command(
         after_help = "The report's data is a person's, so it is read from a file or from standard input and never taken as arguments.
-`change` is one of moved, name_changed, sex_corrected, birth_date_corrected, died, left_japan, minor_address_correction.
+`change` is one of moved, name_changed, sex_corrected, birth_date_corrected, died, left_japan, left_japan_keeping_card,
+minor_address_correction.
 
 Examples:
   akashi residents report --example > change.json

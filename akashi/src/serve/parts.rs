@@ -28,7 +28,7 @@ use crate::delegation::Delegation;
 use crate::failure::Failure;
 use crate::feed::{InProcessVisibility, IndexFollower};
 use crate::folder::Folder;
-use crate::init::{differences, fixed_settings};
+use crate::init::{differences, fix_phone_policies, fixed_settings};
 use crate::keys::{
     Labels, PartyAuthority, SharedToken, TokenCrlSigner, TokenKeyedHash, TokenLeafSigner, TokenManifestSigner,
     TokenVault,
@@ -86,6 +86,7 @@ impl Parts {
         let token: SharedToken = Arc::new(SoftToken::open(&folder.token(), &pin, randomness())?);
         let (registry, index) = open_registry(config, &folder, &clock)?;
         let mark_keeper = check_mark(&folder, &registry)?;
+        fix_phone_policies(&registry, config)?;
         let ca_certificates = registry.store().issuers()?;
         let issuers = ca_certificates
             .iter()

@@ -163,7 +163,7 @@ impl Client {
     fn first_issue(&mut self) -> Call {
         self.people += 1;
         let resident_code = format!("{:02}{:09}", self.number + 10, self.people);
-        let ca = *self.random.one_of(&Ca::ALL);
+        let ca = *self.random.one_of(&Ca::CARD);
         self.issue(ca, resident_code)
     }
 

@@ -1,6 +1,7 @@
 //! `/desk/v1`: municipal issuance desks.
 use axum::extract::{Request, State};
 use axum::response::Response;
+use pki::identity::{Ca, Device};
 use registry::event::{Cause, Door};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -14,7 +15,7 @@ use super::{DoorState, Kind, call, read_body};
 use crate::application::ApplicationBody;
 use crate::authority::Authority;
 use crate::issue::IssuedCertificate;
-use crate::problem::ProblemKind as K;
+use crate::problem::{Problem, ProblemKind as K};
 use crate::withdraw::Changed;
 
 /// The desks' calls.
@@ -53,7 +54,7 @@ pub(super) fn calls() -> OpenApiRouter<DoorState> {
                 K::TokenUnavailable,
             ],
         ))
-        .routes(described(routes!(revoke_certificate), &[K::UnknownCertificate, K::NotYourMunicipality]))
+        .routes(described(routes!(revoke_certificate), &[K::NotInForm, K::UnknownCertificate, K::NotYourMunicipality]))
         .routes(described(
             routes!(look_up_request),
             &[
@@ -146,18 +147,24 @@ enum DeskCause {
     PersonRequest,
     KeyCompromise,
     CardLost,
+    PhoneLost,
     RecordError,
     NoLongerNeeded,
 }
 
-impl From<DeskCause> for Cause {
-    fn from(cause: DeskCause) -> Self {
-        match cause {
-            DeskCause::PersonRequest => Self::PersonRequest,
-            DeskCause::KeyCompromise => Self::KeyCompromise,
-            DeskCause::CardLost => Self::CardLost,
-            DeskCause::RecordError => Self::RecordError,
-            DeskCause::NoLongerNeeded => Self::NoLongerNeeded,
+impl DeskCause {
+    /// The cause for a certificate of that CA.
+    fn at(self, ca: Ca) -> Result<Cause, Problem> {
+        match (self, ca.device()) {
+            (Self::PersonRequest, _) => Ok(Cause::PersonRequest),
+            (Self::KeyCompromise, _) => Ok(Cause::KeyCompromise),
+            (Self::CardLost, Device::Card) | (Self::PhoneLost, Device::Phone) => Ok(Cause::DeviceLost),
+            (Self::RecordError, _) => Ok(Cause::RecordError),
+            (Self::NoLongerNeeded, _) => Ok(Cause::NoLongerNeeded),
+            (Self::CardLost, Device::Phone) | (Self::PhoneLost, Device::Card) => {
+                let detail = "card_lost is for the card's certificates, phone_lost for the phone's";
+                Err(Problem::of_field(K::NotInForm, "cause", detail))
+            }
         }
     }
 }
@@ -181,7 +188,7 @@ async fn revoke_certificate(
     call(state, Door::Desk, Kind::Changes, request, |authority, caller, asked| {
         let (ca, serial) = certificate_of(place)?;
         let body: RevocationBody = read_body(asked.body)?;
-        authority.revoke_at_desk(caller, asked, (ca, serial), body.cause.into())
+        authority.revoke_at_desk(caller, asked, (ca, serial), body.cause.at(ca)?)
     })
     .await
 }

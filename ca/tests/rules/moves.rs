@@ -103,7 +103,7 @@ fn a_move_does_not_hinder_a_user_certificate() {
 
 #[test]
 fn a_death_ends_either_issue_at_every_step() {
-    for ca in Ca::ALL {
+    for ca in Ca::CARD {
         for step in ["issue.2-reserved", "issue.3-built", "issue.4-intended", "issue.5-signed"] {
             let world = World::new();
             let body = application(ca, PERSON);

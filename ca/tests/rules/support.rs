@@ -55,6 +55,8 @@ fn profile(algorithm: Algorithm) -> Profile {
         cps_uri: "http://www.jpki.go.jp/cps.html".to_owned(),
         sign_policy: Oid::from_dotted("1.2.392.200149.8.5.1.0.20").unwrap(),
         auth_policy: Oid::from_dotted("1.2.392.200149.8.5.1.0.30").unwrap(),
+        phone_sign_policy: Oid::from_dotted("1.2.392.200149.8.5.1.0.40").unwrap(),
+        phone_auth_policy: Oid::from_dotted("1.2.392.200149.8.5.1.0.50").unwrap(),
         public_base_url: "http://127.0.0.1:8080".to_owned(),
         algorithm,
     };
@@ -96,6 +98,7 @@ impl World {
             auth_policy: "1.2.392.200149.8.5.1.0.30".to_owned(),
             public_base_url: "http://127.0.0.1:8080".to_owned(),
             algorithm: self.profile.algorithm().word().to_owned(),
+            phone_policies: None,
         };
         let registry = self.open_registry();
         let founded: Result<u64, RegistryError> = registry.transact(Actor::System, Door::Inside, |transaction| {

@@ -190,6 +190,8 @@ fn every_municipalitys_crl_is_named_with_the_octets_that_its_certificates_have()
             cps_uri: "http://example.test/cps.html".to_owned(),
             sign_policy: Oid::from_dotted("1.2.3.20").unwrap(),
             auth_policy: Oid::from_dotted("1.2.3.30").unwrap(),
+            phone_sign_policy: Oid::from_dotted("1.2.3.40").unwrap(),
+            phone_auth_policy: Oid::from_dotted("1.2.3.50").unwrap(),
             public_base_url: base_url.clone(),
             algorithm: Algorithm::Rsa2048Sha256,
         });

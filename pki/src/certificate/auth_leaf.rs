@@ -2,7 +2,7 @@
 use super::extensions::{self, KeyUsage};
 use super::{AuthCommonName, Fields, Issuer, Profile, tbs_certificate};
 use crate::algorithm::PublicKey;
-use crate::identity::{Ca, Serial};
+use crate::identity::Serial;
 use crate::municipality::Municipality;
 use crate::name::DistinguishedName;
 use crate::oid;
@@ -14,7 +14,7 @@ use crate::time::UnixTime;
 pub struct AuthLeaf<'a> {
     /// 発行番号.
     pub serial: Serial,
-    /// The card's public key.
+    /// The public key of the card or phone.
     pub public_key: &'a PublicKey,
     /// The partition of the CRL.
     pub municipality: &'a Municipality,
@@ -27,7 +27,7 @@ pub struct AuthLeaf<'a> {
 }
 
 impl AuthLeaf<'_> {
-    /// Its tbsCertificate, to be signed by that key of the user authentication CA.
+    /// Its tbsCertificate, to be signed by that key of a CA for user authentication.
     pub fn tbs_der(&self, issuer: &Issuer, profile: &Profile) -> Vec<u8> {
         let Self { serial, public_key, municipality, common_name, not_before, not_after } = self;
         let subject = DistinguishedName::japan().with(oid::COMMON_NAME, common_name.to_string());
@@ -37,8 +37,8 @@ impl AuthLeaf<'_> {
         tbs_certificate(issuer, &fields, |w| {
             extensions::key_usage(w, KeyUsage::DigitalSignature);
             extensions::ext_key_usage(w, oid::KP_CLIENT_AUTH);
-            extensions::certificate_policies(w, profile, Ca::Auth);
-            extensions::issuer_alt_name(w, profile, Ca::Auth);
+            extensions::certificate_policies(w, profile, issuer.issuer.ca);
+            extensions::issuer_alt_name(w, profile, issuer.issuer.ca);
             extensions::crl_distribution_points(w, &point);
             extensions::leaf_authority_info_access(w, profile, issuer);
             extensions::authority_key_identifier(w, issuer);

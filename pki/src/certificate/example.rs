@@ -1,4 +1,4 @@
-//! An invented person, two CAs and their keys, for tests.
+//! An invented person, the CAs and their keys, for tests.
 use std::sync::LazyLock;
 
 use aws_lc_rs::encoding::AsDer;
@@ -56,15 +56,19 @@ impl TestKey {
     }
 }
 
-/// The keys of the two CAs and of one card, made once for all tests.
+/// The keys of the CAs and of one card, made once for all tests.
 pub(crate) static SIGN_CA_KEY: LazyLock<TestKey> = LazyLock::new(TestKey::rsa_2048);
 pub(crate) static AUTH_CA_KEY: LazyLock<TestKey> = LazyLock::new(TestKey::rsa_2048);
+pub(crate) static PHONE_SIGN_CA_KEY: LazyLock<TestKey> = LazyLock::new(TestKey::rsa_2048);
+pub(crate) static PHONE_AUTH_CA_KEY: LazyLock<TestKey> = LazyLock::new(TestKey::rsa_2048);
 pub(crate) static CARD_KEY: LazyLock<TestKey> = LazyLock::new(TestKey::rsa_2048);
 
 pub(crate) fn ca_key(ca: Ca) -> &'static TestKey {
     match ca {
         Ca::Sign => &SIGN_CA_KEY,
         Ca::Auth => &AUTH_CA_KEY,
+        Ca::PhoneSign => &PHONE_SIGN_CA_KEY,
+        Ca::PhoneAuth => &PHONE_AUTH_CA_KEY,
     }
 }
 
@@ -79,6 +83,8 @@ pub(crate) fn settings(layout: Layout) -> ProfileSettings {
         cps_uri: "http://www.jpki.go.jp/cps.html".to_owned(),
         sign_policy: Oid::from_dotted("1.2.392.200149.8.5.1.0.20").unwrap(),
         auth_policy: Oid::from_dotted("1.2.392.200149.8.5.1.0.30").unwrap(),
+        phone_sign_policy: Oid::from_dotted("1.2.392.200149.8.5.1.0.40").unwrap(),
+        phone_auth_policy: Oid::from_dotted("1.2.392.200149.8.5.1.0.50").unwrap(),
         public_base_url: "http://127.0.0.1:8080".to_owned(),
         algorithm: Algorithm::Rsa2048Sha256,
     }

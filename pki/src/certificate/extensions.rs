@@ -4,7 +4,7 @@ use super::profile::{Layout, Profile};
 use crate::algorithm::PublicKey;
 use crate::crl::DistributionPoint;
 use crate::der::{DerWriter, Tag};
-use crate::identity::{Ca, Serial};
+use crate::identity::{Ca, Purpose, Serial};
 use crate::name;
 use crate::oid::{self, Oid};
 
@@ -88,12 +88,12 @@ pub(super) fn crl_distribution_points(w: &mut DerWriter, point: &DistributionPoi
 /// 1.4); the default layout has OCSP and caIssuers in both.
 pub(super) fn leaf_authority_info_access(w: &mut DerWriter, profile: &Profile, issuer: &Issuer) {
     let ca = issuer.issuer.ca;
-    let locations = match (profile.layout(), ca) {
-        (Layout::Default, Ca::Sign | Ca::Auth) => {
+    let locations = match (profile.layout(), ca.purpose()) {
+        (Layout::Default, Purpose::Signature | Purpose::Authentication) => {
             vec![(oid::AD_OCSP, profile.ocsp_url(ca)), (oid::AD_CA_ISSUERS, profile.ca_issuers_url(issuer.issuer))]
         }
-        (Layout::JpkiExact, Ca::Auth) => vec![(oid::AD_OCSP, profile.ocsp_url(ca))],
-        (Layout::JpkiExact, Ca::Sign) => return,
+        (Layout::JpkiExact, Purpose::Authentication) => vec![(oid::AD_OCSP, profile.ocsp_url(ca))],
+        (Layout::JpkiExact, Purpose::Signature) => return,
     };
     w.extension(oid::AUTHORITY_INFO_ACCESS, false, |w| {
         w.sequence(|w| {

@@ -27,8 +27,8 @@ fn chain(ca: Ca, layout: Layout) -> tempfile::TempDir {
     let (issuer, profile) = (issuer(ca), profile(layout));
     let root = lint::root(root_tbs(&issuer, &profile), &issuer, &profile).unwrap();
     let leaf_tbs = match ca {
-        Ca::Sign => sign_tbs(&issuer, &profile),
-        Ca::Auth => auth_tbs(&issuer, &profile),
+        Ca::Sign | Ca::PhoneSign => sign_tbs(&issuer, &profile),
+        Ca::Auth | Ca::PhoneAuth => auth_tbs(&issuer, &profile),
     };
     let leaf = lint::leaf(ca, leaf_tbs, &issuer, &profile).unwrap();
     let folder = tempfile::tempdir().unwrap();

@@ -53,6 +53,10 @@ pub struct ProfileSettings {
     pub sign_policy: Oid,
     /// Policy of user certificates (facts 1.6).
     pub auth_policy: Oid,
+    /// Policy of signature certificates in phones (facts 1.6).
+    pub phone_sign_policy: Oid,
+    /// Policy of user certificates in phones (facts 1.6).
+    pub phone_auth_policy: Oid,
     /// What all our URLs in certificates begin with, for example `http://127.0.0.1:8080`; no slash at its end.
     pub public_base_url: String,
     /// The algorithm of new CA keys and of the keys that persons may bring.
@@ -70,8 +74,10 @@ pub enum ProfileError {
     /// Not a URI in visible ASCII.
     #[error("profile.cps_uri must be an http: or https: URI of at most {URI_OCTETS_MAX} visible ASCII characters")]
     CpsUri,
-    /// Both kinds would carry the same policy, and nobody could tell them apart by it.
-    #[error("profile.sign_policy and profile.auth_policy must differ")]
+    /// Two kinds would carry the same policy, and nobody could tell them apart by it.
+    #[error(
+        "profile.sign_policy, auth_policy, phone_sign_policy and phone_auth_policy must be four different policies"
+    )]
     SamePolicy,
     /// Not `http://host`, or with a slash at the end, a query or a fragment.
     #[error(
@@ -96,6 +102,8 @@ impl Profile {
             cps_uri,
             sign_policy,
             auth_policy,
+            phone_sign_policy,
+            phone_auth_policy,
             public_base_url,
             algorithm: _,
         } = &settings;
@@ -108,7 +116,8 @@ impl Profile {
         if !cps_rest.is_some_and(is_uri_rest) || cps_uri.len() > URI_OCTETS_MAX {
             return Err(ProfileError::CpsUri);
         }
-        if sign_policy == auth_policy {
+        let policies = [sign_policy, auth_policy, phone_sign_policy, phone_auth_policy];
+        if policies.iter().enumerate().any(|(at, policy)| policies[..at].contains(policy)) {
             return Err(ProfileError::SamePolicy);
         }
         // RFC 5280 §8: https in CRL and AIA locations brings circular dependencies.
@@ -116,7 +125,7 @@ impl Profile {
         let usable = |rest: &str| {
             is_uri_rest(rest) && !rest.starts_with('/') && !rest.ends_with('/') && !rest.contains(['?', '#'])
         };
-        // Our longest path is that of a CRL, `/crl/auth/65535/13221.crl`; 64 octets hold any of them.
+        // Our longest path is that of a CRL, `/crl/phone-auth/65535/13221.crl`; 64 octets hold any of them.
         if !base_rest.is_some_and(usable) || public_base_url.len() > URI_OCTETS_MAX - 64 {
             return Err(ProfileError::PublicBaseUrl);
         }
@@ -148,6 +157,8 @@ impl Profile {
         match ca {
             Ca::Sign => self.settings.sign_policy,
             Ca::Auth => self.settings.auth_policy,
+            Ca::PhoneSign => self.settings.phone_sign_policy,
+            Ca::PhoneAuth => self.settings.phone_auth_policy,
         }
     }
 
@@ -156,11 +167,14 @@ impl Profile {
         &self.settings.cps_uri
     }
 
-    /// The distinguished name of a CA, the same for all its keys (facts 1.1).
+    /// The distinguished name of a CA, the same for all its keys (facts 1.1). Those of the phones' CAs are taken: real ones
+    /// are not known (facts 5).
     pub fn ca_name(&self, ca: Ca) -> DistinguishedName {
         let purpose = match ca {
             Ca::Sign => "JPKI for digital signature",
             Ca::Auth => "JPKI for user authentication",
+            Ca::PhoneSign => "JPKI for digital signature on mobile devices",
+            Ca::PhoneAuth => "JPKI for user authentication on mobile devices",
         };
         DistinguishedName::japan()
             .with(oid::ORGANIZATION, self.organization())
@@ -173,6 +187,8 @@ impl Profile {
         let purpose = match ca {
             Ca::Sign => "公的個人認証サービス署名用",
             Ca::Auth => "公的個人認証サービス利用者証明用",
+            Ca::PhoneSign => "公的個人認証サービス移動端末設備用署名用",
+            Ca::PhoneAuth => "公的個人認証サービス移動端末設備用利用者証明用",
         };
         DistinguishedName::japan()
             .with(oid::ORGANIZATION, "公的個人認証サービス")

@@ -2,7 +2,7 @@
 use super::extensions::{self, KeyUsage};
 use super::{Fields, Issuer, Profile, SignCommonName, tbs_certificate};
 use crate::algorithm::PublicKey;
-use crate::identity::{Ca, Serial};
+use crate::identity::Serial;
 use crate::municipality::Municipality;
 use crate::name::DistinguishedName;
 use crate::oid;
@@ -13,7 +13,7 @@ use crate::time::UnixTime;
 pub struct SignLeaf<'a> {
     /// 発行番号.
     pub serial: Serial,
-    /// The card's public key.
+    /// The public key of the card or phone.
     pub public_key: &'a PublicKey,
     /// The 4 info.
     pub person: &'a FourInfo,
@@ -28,7 +28,7 @@ pub struct SignLeaf<'a> {
 }
 
 impl SignLeaf<'_> {
-    /// Its tbsCertificate, to be signed by that key of the signature CA.
+    /// Its tbsCertificate, to be signed by that key of a CA for signatures.
     pub fn tbs_der(&self, issuer: &Issuer, profile: &Profile) -> Vec<u8> {
         let Self { serial, public_key, person, municipality, common_name, not_before, not_after } = self;
         let subject = DistinguishedName::japan()
@@ -41,8 +41,8 @@ impl SignLeaf<'_> {
         tbs_certificate(issuer, &fields, |w| {
             extensions::key_usage(w, KeyUsage::Signature);
             w.extension(oid::SUBJECT_ALT_NAME, false, |w| w.sequence(|w| write_four_info(w, person)));
-            extensions::certificate_policies(w, profile, Ca::Sign);
-            extensions::issuer_alt_name(w, profile, Ca::Sign);
+            extensions::certificate_policies(w, profile, issuer.issuer.ca);
+            extensions::issuer_alt_name(w, profile, issuer.issuer.ca);
             extensions::crl_distribution_points(w, &point);
             extensions::leaf_authority_info_access(w, profile, issuer);
             extensions::authority_key_identifier(w, issuer);

@@ -28,6 +28,8 @@ impl DistributionPoint {
         let purpose = match ca {
             Ca::Sign => "JPKI for digital signature",
             Ca::Auth => "JPKI for user authentication",
+            Ca::PhoneSign => "JPKI for digital signature on mobile devices",
+            Ca::PhoneAuth => "JPKI for user authentication on mobile devices",
         };
         let directory_name = DistinguishedName::japan()
             .with(oid::ORGANIZATION, organization)

@@ -74,8 +74,8 @@ const OCSP_RESPONDER: &[Lint] = &[
 pub(super) fn lints(kind: CertificateKind) -> impl Iterator<Item = &'static Lint> {
     let own = match kind {
         CertificateKind::Root => ROOT,
-        CertificateKind::Leaf(Ca::Sign) => SIGN,
-        CertificateKind::Leaf(Ca::Auth) => AUTH,
+        CertificateKind::Leaf(Ca::Sign | Ca::PhoneSign) => SIGN,
+        CertificateKind::Leaf(Ca::Auth | Ca::PhoneAuth) => AUTH,
         CertificateKind::OcspResponder => OCSP_RESPONDER,
     };
     ALL.iter().chain(own)

@@ -65,9 +65,9 @@ const OCSP_RESPONDER: &[Place] = &[
 fn expected(decoded: &Decoded<'_>) -> &'static [Place] {
     match (decoded.kind, decoded.profile.layout()) {
         (CertificateKind::Root, Layout::Default | Layout::JpkiExact) => ROOT,
-        (CertificateKind::Leaf(Ca::Sign), Layout::JpkiExact) => SIGN_EXACT,
-        (CertificateKind::Leaf(Ca::Sign), Layout::Default) => SIGN_DEFAULT,
-        (CertificateKind::Leaf(Ca::Auth), Layout::Default | Layout::JpkiExact) => AUTH,
+        (CertificateKind::Leaf(Ca::Sign | Ca::PhoneSign), Layout::JpkiExact) => SIGN_EXACT,
+        (CertificateKind::Leaf(Ca::Sign | Ca::PhoneSign), Layout::Default) => SIGN_DEFAULT,
+        (CertificateKind::Leaf(Ca::Auth | Ca::PhoneAuth), Layout::Default | Layout::JpkiExact) => AUTH,
         (CertificateKind::OcspResponder, Layout::Default | Layout::JpkiExact) => OCSP_RESPONDER,
     }
 }

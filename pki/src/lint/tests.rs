@@ -17,10 +17,12 @@ use bad_examples::BAD;
 use parts::Parts;
 use proptest::prelude::*;
 
-const KINDS: [CertificateKind; 4] = [
+const KINDS: [CertificateKind; 6] = [
     CertificateKind::Root,
     CertificateKind::Leaf(Ca::Sign),
     CertificateKind::Leaf(Ca::Auth),
+    CertificateKind::Leaf(Ca::PhoneSign),
+    CertificateKind::Leaf(Ca::PhoneAuth),
     CertificateKind::OcspResponder,
 ];
 const SIGN: CertificateKind = CertificateKind::Leaf(Ca::Sign);
@@ -37,8 +39,8 @@ fn good(kind: CertificateKind, layout: Layout) -> Vec<u8> {
     let (issuer, profile) = (issuer_of(kind), profile(layout));
     match kind {
         CertificateKind::Root => root_tbs(&issuer, &profile),
-        CertificateKind::Leaf(Ca::Sign) => sign_tbs(&issuer, &profile),
-        CertificateKind::Leaf(Ca::Auth) => auth_tbs(&issuer, &profile),
+        CertificateKind::Leaf(Ca::Sign | Ca::PhoneSign) => sign_tbs(&issuer, &profile),
+        CertificateKind::Leaf(Ca::Auth | Ca::PhoneAuth) => auth_tbs(&issuer, &profile),
         CertificateKind::OcspResponder => ocsp_tbs(&issuer),
     }
 }

@@ -21,8 +21,10 @@ pub(super) const KEY_USAGE: Lint = Lint {
     check: |decoded| {
         let expected: FlagSet<KeyUsages> = match decoded.kind {
             CertificateKind::Root => KeyUsages::KeyCertSign | KeyUsages::CRLSign,
-            CertificateKind::Leaf(Ca::Sign) => KeyUsages::DigitalSignature | KeyUsages::NonRepudiation,
-            CertificateKind::Leaf(Ca::Auth) | CertificateKind::OcspResponder => KeyUsages::DigitalSignature.into(),
+            CertificateKind::Leaf(Ca::Sign | Ca::PhoneSign) => KeyUsages::DigitalSignature | KeyUsages::NonRepudiation,
+            CertificateKind::Leaf(Ca::Auth | Ca::PhoneAuth) | CertificateKind::OcspResponder => {
+                KeyUsages::DigitalSignature.into()
+            }
         };
         ensure(decoded.extension::<KeyUsage>()?.0 == expected, "the key may be used for more or less than it should")
     },
@@ -149,7 +151,7 @@ pub(super) const AUTHORITY_INFO_ACCESS: Lint = Lint {
         let ocsp = (oid::AD_OCSP, profile.ocsp_url(ca));
         let expected = match (profile.layout(), decoded.kind) {
             (Layout::Default, _) => vec![ocsp, (oid::AD_CA_ISSUERS, profile.ca_issuers_url(decoded.issuer.issuer))],
-            (Layout::JpkiExact, CertificateKind::Leaf(Ca::Auth)) => vec![ocsp],
+            (Layout::JpkiExact, CertificateKind::Leaf(Ca::Auth | Ca::PhoneAuth)) => vec![ocsp],
             // `layout` refuses the extension here.
             (Layout::JpkiExact, _) => return Ok(()),
         };

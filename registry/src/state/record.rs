@@ -7,7 +7,7 @@ use pki::time::{CivilDate, UnixTime};
 
 use crate::codec;
 use crate::consent::{Items, ProviderId};
-use crate::event::{Cause, PartyId, RequestId, Role, StoredWithdrawal};
+use crate::event::{Cause, CertificatePlace, PartyId, RequestId, Role, StoredWithdrawal};
 
 /// A certificate from its reservation on.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -45,6 +45,9 @@ pub struct CertificateRecord {
     /// Why.
     #[n(10)]
     pub cause: Option<Cause>,
+    /// Of a phone's: the card's certificate of the same purpose that it stands on.
+    #[n(11)]
+    pub card: Option<CertificatePlace>,
 }
 
 impl CertificateRecord {

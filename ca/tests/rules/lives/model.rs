@@ -72,7 +72,7 @@ impl Reported {
         match ca {
             _ if self.gone => Some("resident-gone"),
             Ca::Sign if one_change_ended_them => Some("resident-changed"),
-            Ca::Sign | Ca::Auth => None,
+            Ca::Sign | Ca::Auth | Ca::PhoneSign | Ca::PhoneAuth => None,
         }
     }
 }

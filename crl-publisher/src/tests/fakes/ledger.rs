@@ -19,7 +19,7 @@ use crate::run::Clock as _;
 pub(crate) struct LedgerState {
     pub(crate) position: u64,
     pub(crate) last_number: u64,
-    pub(crate) withdrawn: [BTreeMap<Serial, WithdrawnCertificate>; 2],
+    pub(crate) withdrawn: [BTreeMap<Serial, WithdrawnCertificate>; Ca::ALL.len()],
     pub(crate) released: BTreeSet<(Ca, Serial)>,
     pub(crate) published: Vec<PublishedCut>,
     pub(crate) failed: Vec<(u64, String)>,
