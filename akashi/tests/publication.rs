@@ -79,9 +79,9 @@ fn a_first_start_publishes_valid_lists_for_every_municipality_before_anybody_ask
     let manifest = verified_manifest(&akashi);
     assert_eq!(manifest["cut_number"], 1);
     let files = manifest["files"].as_array().unwrap();
-    // 1,741 municipalities in force and those that were, and one full list; for each of two CAs.
-    assert!(files.len() >= 2 * (1_741 + 1), "{}", files.len());
-    assert_eq!(files.iter().filter(|file| file["partition"] == "full").count(), 2);
+    // 1,741 municipalities in force and those that were, and one full list; for each of four CAs.
+    assert!(files.len() >= 4 * (1_741 + 1), "{}", files.len());
+    assert_eq!(files.iter().filter(|file| file["partition"] == "full").count(), 4);
     for path in ["/crl/sign/1/13101.crl", "/crl/auth/1/01514.crl", "/crl/sign/1/full.crl", "/crl/auth/1/full.crl"] {
         let ca = &path[5..9];
         let text = verified_crl(&akashi, ca, &pull(&akashi, path));
