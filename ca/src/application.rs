@@ -4,20 +4,20 @@ use pki::certificate::DeskId;
 use pki::csr::{CertificationRequest, CsrError};
 use pki::identity::{Ca, Device};
 use pki::municipality::{self, Municipality};
-use pki::person::{Address, BirthDate, BirthDateError, FourInfo, PersonName, Sex};
-use pki::text::TextError;
+use pki::person::{BesideName, FourInfo};
 use pki::time::{CivilDate, ImpossibleDate};
 use pki::validity::may_hold_signature_certificate;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::authority::{Authority, Caller};
-use crate::doors::forms::{
-    AddressText, BirthDateWord, CaWord, Day, MunicipalityWord, NameText, RequestPem, ResidentCode, SexWord,
-    Substitutions,
-};
+use crate::doors::forms::{CaWord, Day, MunicipalityWord, RequestPem, ResidentCode};
 use crate::doors::read_body;
 use crate::problem::{Problem, ProblemKind};
+
+mod person;
+
+use person::PersonBody;
 
 /// 住民票コード has eleven digits (住民基本台帳法施行規則 第1条).
 const RESIDENT_CODE_DIGITS: usize = 11;
@@ -37,18 +37,6 @@ pub(crate) struct ApplicationBody {
     csr: RequestPem,
 }
 
-/// 基本4情報, as the resident register has them.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct PersonBody {
-    name: NameText,
-    name_substitutions: Option<Substitutions>,
-    sex: SexWord,
-    birth_date: BirthDateWord,
-    address: AddressText,
-    address_substitutions: Option<Substitutions>,
-}
-
 /// A judged request.
 pub struct Application {
     /// Which kind of certificate.
@@ -61,6 +49,8 @@ pub struct Application {
     pub resident: [u8; 32],
     /// The person.
     pub person: FourInfo,
+    /// What the record keeps besides; the certificate does not carry it.
+    pub beside_name: BesideName,
     /// The card's last day.
     pub card_expires_on: Option<CivilDate>,
     /// The last day of a limited stay.
@@ -82,7 +72,7 @@ impl Application {
             return Err(Problem::of_field(ProblemKind::NotInForm, "ca", detail));
         }
         let (desk, municipality) = place(caller, &body.municipality.0, today)?;
-        let person = person(&body.person, today)?;
+        let (person, beside_name) = person::judge(&body.person, today)?;
         let card_expires_on = date("card_expires_on", body.card_expires_on.as_ref())?;
         let stay_ends_on = date("stay_ends_on", body.stay_ends_on.as_ref())?;
         // The latest possible day of birth decides: whoever may still be under 15 gets none (facts 1.7).
@@ -92,7 +82,7 @@ impl Application {
         }
         let public_key = public_key(authority, body.csr.0.as_bytes())?;
         let resident = authority.resident(&body.resident_code.0)?;
-        Ok(Self { ca, municipality, desk, resident, person, card_expires_on, stay_ends_on, public_key })
+        Ok(Self { ca, municipality, desk, resident, person, beside_name, card_expires_on, stay_ends_on, public_key })
     }
 
     /// How the registry knows the key.
@@ -114,33 +104,6 @@ fn place(caller: &Caller, code: &str, today: CivilDate) -> Result<(DeskId, &'sta
     }
     let desk = caller.desk.ok_or_else(|| Problem::new(ProblemKind::WrongRole, "only a desk may do this"))?;
     Ok((desk, municipality))
-}
-
-fn person(body: &PersonBody, today: CivilDate) -> Result<FourInfo, Problem> {
-    let flags = |substitutions: &Option<Substitutions>| substitutions.as_ref().map(|flags| flags.0.clone());
-    let name = PersonName::new(&body.name.0, flags(&body.name_substitutions).as_deref());
-    let address = Address::new(&body.address.0, flags(&body.address_substitutions).as_deref());
-    let sex: Result<Sex, _> = body.sex.0.parse();
-    let birth_date: Result<BirthDate, BirthDateError> = body.birth_date.0.parse();
-    let birth_date = birth_date.and_then(|date| date.refuse_future(today));
-    Ok(FourInfo {
-        name: name.map_err(|error| text_problem(["person.name", "person.name_substitutions"], &error))?,
-        sex: sex.map_err(|error| Problem::of_field(ProblemKind::NotInForm, "person.sex", error.to_string()))?,
-        birth_date: birth_date
-            .map_err(|error| Problem::of_field(ProblemKind::ImpossibleDate, "person.birth_date", error.to_string()))?,
-        address: address.map_err(|error| text_problem(["person.address", "person.address_substitutions"], &error))?,
-    })
-}
-
-fn text_problem([text, substitutions]: [&'static str; 2], error: &TextError) -> Problem {
-    let (kind, field) = match error {
-        TextError::NotAllowed { .. } | TextError::HalfWidth { .. } => (ProblemKind::CharacterNotAllowed, text),
-        TextError::Empty | TextError::TooLong { .. } | TextError::OuterSpace { .. } | TextError::DoubleSpace { .. } => {
-            (ProblemKind::NotInForm, text)
-        }
-        TextError::FlagCount { .. } | TextError::BadFlag { .. } => (ProblemKind::NotInForm, substitutions),
-    };
-    Problem::of_field(kind, field, error.to_string())
 }
 
 fn date(field: &'static str, day: Option<&Day>) -> Result<Option<CivilDate>, Problem> {

@@ -69,7 +69,7 @@ struct LatestCertificate {
 
 /// The latest 4 info (最新の利用者情報), as far as the person consented, in the forms in which desks send them.
 #[derive(Default, Serialize, ToSchema)]
-#[schema(example = json!({ "name": "浅上　藤乃", "name_substitutions": "00000" }))]
+#[schema(example = json!({ "name": "浅上　藤乃", "name_substitutions": "00000", "kana": "アサガミ　フジノ" }))]
 struct Info {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -77,6 +77,20 @@ struct Info {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     name_substitutions: Option<String>,
+    /// フリガナ. This and the former name come with the name, where the desk sent them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    kana: Option<String>,
+    /// 旧氏
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    former_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    former_name_substitutions: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    former_name_kana: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     address: Option<String>,
@@ -326,6 +340,11 @@ fn info(items: Items, person: &PersonRecord) -> Result<Info, Problem> {
             Item::Name => {
                 info.name = Some(person.name.clone());
                 info.name_substitutions = Some(person.name_substitutions.clone());
+                // 氏名 includes 旧氏 and フリガナ (facts 4.2).
+                info.kana.clone_from(&person.kana);
+                info.former_name.clone_from(&person.former_name);
+                info.former_name_substitutions.clone_from(&person.former_name_substitutions);
+                info.former_name_kana.clone_from(&person.former_name_kana);
             }
             Item::Address => {
                 info.address = Some(person.address.clone());

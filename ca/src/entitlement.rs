@@ -29,7 +29,9 @@ impl Authority {
             issued < reported.last_row && reported.row_before.is_none_or(|before| before < issued)
         });
         let repeated = || match self.issue_record(*ca, *serial, record) {
-            Ok(issued) => Ok(issued.person == PersonRecord::new(&application.person)),
+            Ok(issued) => {
+                Ok(issued.person.has_same_info(&PersonRecord::new(&application.person, &application.beside_name)))
+            }
             // Forgotten: it ended ten years ago at least, and nobody can tell any more what it said.
             Err(problem) if problem.kind() == ProblemKind::UnknownCertificate => Ok(false),
             Err(problem) => Err(problem),

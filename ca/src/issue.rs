@@ -149,7 +149,7 @@ impl Authority {
                     .tbs_der(signer.issuer(), profile)
             }
         };
-        let person = PersonRecord::new(&application.person);
+        let person = PersonRecord::new(&application.person, &application.beside_name);
         let record = IssueRecord { octets: tbs_der.clone(), person, not_after_seconds: not_after.as_seconds() };
         let linted = lint::leaf(issuer.ca, tbs_der, signer.issuer(), profile).map_err(|refusal| {
             tracing::error!(%refusal, "a certificate we built does not pass its lint");

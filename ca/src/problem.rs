@@ -8,6 +8,11 @@ use utoipa::ToSchema;
 use crate::answer::json;
 use crate::seam::TokenFailure;
 
+mod characters;
+
+pub use characters::CHARACTERS_TOLD_MAX;
+pub(crate) use characters::ToldCharacter;
+
 /// What every problem's type begins with.
 pub const TYPE_PREFIX: &str = "urn:akashi:problem:";
 
@@ -82,7 +87,7 @@ kinds! {
         "Send an existing day as YYYY-MM-DD; an unknown day or month of birth is 00.";
     /// A character that a certificate may not carry.
     CharacterNotAllowed = "character-not-allowed", 422, "A character may not stand in a certificate",
-        "Replace it by its substitute from JIS X 0208 or JIS X 0212 and set its position to 1 in the substitution flags.";
+        "Put in the place of each of `characters` its full-width form, or a substitute from JIS X 0208 or JIS X 0212 with 1 at its position of the substitutions.";
     /// A text, code or word that is not in its form.
     NotInForm = "not-in-form", 422, "A field is not in its form",
         "Send the field as its documentation shows.";
@@ -254,19 +259,21 @@ impl ProblemKind {
     }
 }
 
-/// A refusal. Its texts never hold personal data: they name fields, positions and code points.
+/// A refusal. Its texts never hold personal data: they name fields, positions and a code point. Only `characters` may, and
+/// neither the log nor Debug output has that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     kind: ProblemKind,
     field: Option<&'static str>,
     detail: String,
     existing: Option<String>,
+    characters: Vec<ToldCharacter>,
 }
 
 impl Problem {
     /// A problem with what exactly was wrong.
     pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
-        Self { kind, field: None, detail: detail.into(), existing: None }
+        Self { kind, field: None, detail: detail.into(), existing: None, characters: Vec::new() }
     }
 
     /// A problem with one field of the body.
@@ -305,6 +312,7 @@ impl Problem {
             remedy: self.kind.remedy(),
             field: self.field,
             existing: self.existing.as_deref(),
+            characters: &self.characters,
         })
     }
 }
@@ -333,6 +341,10 @@ pub(crate) struct ProblemBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     existing: Option<&'a str>,
+    /// Characters that may not stand where they do: the first 20 of all fields, in their order.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(required = false, max_items = 20)]
+    characters: &'a [ToldCharacter],
 }
 
 /// The token failed. What it says is for the log: it may name files.

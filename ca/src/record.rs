@@ -3,7 +3,7 @@ use std::fmt;
 
 use minicbor::{Decode, Encode};
 use pki::identity::{Ca, Serial};
-use pki::person::FourInfo;
+use pki::person::{BesideName, FourInfo, Kana};
 use pki::time::{CivilDate, UnixTime};
 use registry::seal::{RetentionYear, Sealed};
 use registry::state::CertificateRecord;
@@ -34,12 +34,30 @@ pub struct PersonRecord {
     /// Positions of substitutes in it.
     #[n(5)]
     pub address_substitutions: String,
+    /// 氏名のフリガナ. Like the three after it, kept for the latest 4 info alone, and not there in older records.
+    #[n(6)]
+    pub kana: Option<String>,
+    /// 旧氏
+    #[n(7)]
+    pub former_name: Option<String>,
+    /// Positions of substitutes in it.
+    #[n(8)]
+    pub former_name_substitutions: Option<String>,
+    /// 旧氏のフリガナ
+    #[n(9)]
+    pub former_name_kana: Option<String>,
 }
 
 impl PersonRecord {
     /// The record of these 4 info.
-    pub fn new(person: &FourInfo) -> Self {
+    pub fn new(person: &FourInfo, beside_name: &BesideName) -> Self {
+        let BesideName { kana, former_name, former_name_kana } = beside_name;
+        let text = |kana: &Option<Kana>| kana.as_ref().map(|kana| kana.text().to_owned());
         Self {
+            kana: text(kana),
+            former_name: former_name.as_ref().map(|name| name.text().to_owned()),
+            former_name_substitutions: former_name.as_ref().map(|name| name.substitutions().to_owned()),
+            former_name_kana: text(former_name_kana),
             name: person.name.text().to_owned(),
             name_substitutions: person.name.substitutions().to_owned(),
             sex: person.sex.certificate_digit().to_string(),
@@ -47,6 +65,15 @@ impl PersonRecord {
             address: person.address.text().to_owned(),
             address_substitutions: person.address.substitutions().to_owned(),
         }
+    }
+
+    /// The 4 info are the same, 旧氏 counted as part of 氏名 (facts 4.2). Readings are not compared: a desk may begin to send
+    /// them, or correct one, and no 4 info have changed.
+    pub fn has_same_info(&self, other: &Self) -> bool {
+        let mut read_as_other = self.clone();
+        read_as_other.kana.clone_from(&other.kana);
+        read_as_other.former_name_kana.clone_from(&other.former_name_kana);
+        read_as_other == *other
     }
 }
 
@@ -142,18 +169,52 @@ impl Authority {
 
 #[cfg(test)]
 mod tests {
+    use pki::person::{Address, PersonName, Sex};
+
     use super::*;
+
+    fn person() -> PersonRecord {
+        let info = FourInfo {
+            name: PersonName::new("黒桐　幹也", None).unwrap(),
+            sex: Sex::Male,
+            birth_date: "1980-02-17".parse().unwrap(),
+            address: Address::new("東京都清瀬市観布子南１２－７－２０２", None).unwrap(),
+        };
+        PersonRecord::new(&info, &BesideName::default())
+    }
+
+    #[test]
+    fn a_record_from_before_readings_and_former_names_opens_without_them() {
+        let new = person();
+        let six =
+            [&new.name, &new.name_substitutions, &new.sex, &new.birth_date, &new.address, &new.address_substitutions];
+        let old: PersonRecord = minicbor::decode(&minicbor::to_vec(six).unwrap()).unwrap();
+        assert!(old == new);
+        let mut with_all = person();
+        with_all.kana = Some("コクトウ　ミキヤ".to_owned());
+        with_all.former_name = Some("白純".to_owned());
+        with_all.former_name_substitutions = Some("00".to_owned());
+        with_all.former_name_kana = Some("シラズミ".to_owned());
+        let read: PersonRecord = minicbor::decode(&minicbor::to_vec(&with_all).unwrap()).unwrap();
+        assert!(read == with_all && read != new);
+    }
+
+    #[test]
+    fn a_former_name_is_part_of_the_info_and_a_reading_is_not() {
+        let (one, mut other) = (person(), person());
+        other.kana = Some("コクトウ　ミキヤ".to_owned());
+        other.former_name_kana = Some("シラズミ".to_owned());
+        assert!(one.has_same_info(&other) && other.has_same_info(&one));
+        other.former_name = Some("白純".to_owned());
+        assert!(!one.has_same_info(&other) && !other.has_same_info(&one));
+        let mut moved = person();
+        moved.address.push('３');
+        assert!(!one.has_same_info(&moved));
+    }
 
     #[test]
     fn retention_ends_ten_years_after_the_day_following_expiry() {
-        let person = PersonRecord {
-            name: String::new(),
-            name_substitutions: String::new(),
-            sex: String::new(),
-            birth_date: String::new(),
-            address: String::new(),
-            address_substitutions: String::new(),
-        };
+        let person = person();
         let year = |last_day: &str| {
             let not_after_seconds = last_day.parse::<CivilDate>().unwrap().jst_end().as_seconds();
             IssueRecord { octets: vec![], person: person.clone(), not_after_seconds }.retention_year().0

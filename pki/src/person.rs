@@ -3,11 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::text::{CertificateText, IDEOGRAPHIC_SPACE, TextError};
+use crate::text::{CertificateText, TextError};
 use crate::time::CivilDate;
 
-/// The longest name, in characters. JPKI's own limit is unknown; this is our setting, half an address's limit.
-pub const NAME_CHARACTERS_MAX: usize = 100;
+mod name;
+
+pub use name::{BesideName, KANA_CHARACTERS_MAX, Kana, NAME_CHARACTERS_MAX, PersonName};
+
 /// The longest address, in characters (facts 1.5).
 pub const ADDRESS_CHARACTERS_MAX: usize = 200;
 /// What a certificate says of a sex that is not known. Sources dispute `3` and `9` (facts 1.5); this is our setting.
@@ -36,33 +38,7 @@ macro_rules! redacted_debug {
         }
     )+};
 }
-redacted_debug!(FourInfo, PersonName, Address, Sex, BirthDate);
-
-/// 氏名: full-width, its parts parted by one U+3000 each. A person may have one part, or more than two.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct PersonName(CertificateText);
-
-impl PersonName {
-    /// A name of at most [`NAME_CHARACTERS_MAX`] characters; `substitutions` as in [`CertificateText::new`].
-    pub fn new(text: &str, substitutions: Option<&str>) -> Result<Self, TextError> {
-        let checked = CertificateText::new(text, substitutions, NAME_CHARACTERS_MAX)?;
-        let mut pairs = text.chars().zip(text.chars().skip(1));
-        match pairs.position(|pair| pair == (IDEOGRAPHIC_SPACE, IDEOGRAPHIC_SPACE)) {
-            Some(index) => Err(TextError::DoubleSpace { position: index + 2 }),
-            None => Ok(Self(checked)),
-        }
-    }
-
-    /// The name.
-    pub fn text(&self) -> &str {
-        self.0.text()
-    }
-
-    /// `0` or `1` for each character of the name.
-    pub fn substitutions(&self) -> &str {
-        self.0.substitutions()
-    }
-}
+redacted_debug!(FourInfo, PersonName, Kana, BesideName, Address, Sex, BirthDate);
 
 /// 住所: prefecture first, no postcode, full-width digits and hyphens (facts 1.5).
 #[derive(Clone, PartialEq, Eq, Hash)]

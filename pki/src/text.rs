@@ -1,11 +1,36 @@
 //! Text of names and addresses in certificates: JIS X 0208 levels 1 and 2 and JIS X 0212, in full-width forms ([`charset`]).
 //!
 //! 1. What is outside is substituted by the desk's own choice and flagged, position by position (代替文字使用位置情報, facts 1.5).
-//!    Nothing is dropped, replaced or normalised here: a text is taken as it is, or refused with the place of the first fault.
-//! 2. An error holds code points, positions and counts. It never repeats the text, so it may be logged and answered.
+//!    Nothing is dropped, replaced or normalised here: a text is taken as it is, or refused, with the place of each
+//!    character that is refused ([`refused`]) and what may take its place ([`candidates`]).
+//! 2. An error's words hold code points, positions and counts. They never repeat the text, so they may be logged and answered.
 use std::fmt;
 
+mod candidates;
 pub mod charset;
+mod refused;
+
+pub use refused::{RefusedCharacter, RefusedCharacters};
+
+/// Which characters a text may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repertoire {
+    /// What a certificate may carry: JIS X 0208 and JIS X 0212 (facts 10).
+    Certificate,
+    /// What a reading (フリガナ) is written with: full-width katakana, ー, ・ and U+3000. JPKI's own rule is unverified; this
+    /// is our setting.
+    Reading,
+}
+
+impl Repertoire {
+    /// Whether the text may have the character.
+    pub fn has(self, character: char) -> bool {
+        match self {
+            Self::Certificate => charset::is_allowed(character),
+            Self::Reading => matches!(character, 'ァ'..='ヶ' | 'ー' | '・' | IDEOGRAPHIC_SPACE),
+        }
+    }
+}
 
 /// Text that a certificate may carry, and which of its characters stand for others.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -18,22 +43,7 @@ impl CertificateText {
     /// Checks a text of 1 to `characters_max` characters. `substitutions` has one digit for each character: 1 where the desk
     /// substituted, else 0; `None` means that nothing was substituted. A substitute must itself be allowed.
     pub fn new(text: &str, substitutions: Option<&str>, characters_max: usize) -> Result<Self, TextError> {
-        let characters = text.chars().count();
-        if characters == 0 {
-            return Err(TextError::Empty);
-        }
-        if characters > characters_max {
-            return Err(TextError::TooLong { characters, characters_max });
-        }
-        for (index, character) in text.chars().enumerate() {
-            check_character(character, index + 1)?;
-        }
-        if text.starts_with(IDEOGRAPHIC_SPACE) {
-            return Err(TextError::OuterSpace { position: 1 });
-        }
-        if text.ends_with(IDEOGRAPHIC_SPACE) {
-            return Err(TextError::OuterSpace { position: characters });
-        }
+        let characters = check(text, Repertoire::Certificate, characters_max)?;
         let substitutions = match substitutions {
             Some(flags) => checked_flags(flags, characters)?.to_owned(),
             None => "0".repeat(characters),
@@ -55,14 +65,34 @@ impl CertificateText {
 /// U+3000, the full-width space.
 pub const IDEOGRAPHIC_SPACE: char = '\u{3000}';
 
-fn check_character(character: char, position: usize) -> Result<(), TextError> {
-    let code_point = CodePoint(character);
-    if charset::is_allowed(character) {
-        Ok(())
-    } else if charset::is_half_width(character) {
-        Err(TextError::HalfWidth { code_point, position })
-    } else {
-        Err(TextError::NotAllowed { code_point, position })
+/// Refuses a text that is empty, too long, has characters outside the repertoire, or a full-width space at its edge. Counts
+/// its characters.
+pub(crate) fn check(text: &str, repertoire: Repertoire, characters_max: usize) -> Result<usize, TextError> {
+    let characters = text.chars().count();
+    if characters == 0 {
+        return Err(TextError::Empty);
+    }
+    if characters > characters_max {
+        return Err(TextError::TooLong { characters, characters_max });
+    }
+    if let Some(refused) = RefusedCharacters::of(text, repertoire) {
+        return Err(TextError::Refused(refused));
+    }
+    if text.starts_with(IDEOGRAPHIC_SPACE) {
+        return Err(TextError::OuterSpace { position: 1 });
+    }
+    if text.ends_with(IDEOGRAPHIC_SPACE) {
+        return Err(TextError::OuterSpace { position: characters });
+    }
+    Ok(characters)
+}
+
+/// Refuses two full-width spaces side by side: one parts two names.
+pub(crate) fn check_single_spaces(text: &str) -> Result<(), TextError> {
+    let mut pairs = text.chars().zip(text.chars().skip(1));
+    match pairs.position(|pair| pair == (IDEOGRAPHIC_SPACE, IDEOGRAPHIC_SPACE)) {
+        Some(index) => Err(TextError::DoubleSpace { position: index + 2 }),
+        None => Ok(()),
     }
 }
 
@@ -101,7 +131,7 @@ impl fmt::Debug for CodePoint {
 }
 
 /// Why a text cannot be in a certificate. Positions count characters from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
     /// No characters at all.
     #[error("the text is empty")]
@@ -114,24 +144,9 @@ pub enum TextError {
         /// How many it may have.
         characters_max: usize,
     },
-    /// Outside JIS X 0208 and JIS X 0212.
-    #[error(
-        "character {position} ({code_point}) is neither in JIS X 0208 nor in JIS X 0212; send a substitute and a 1 at this position of the substitutions"
-    )]
-    NotAllowed {
-        /// The character.
-        code_point: CodePoint,
-        /// Its place.
-        position: usize,
-    },
-    /// ASCII or half-width katakana.
-    #[error("character {position} ({code_point}) is half-width; write its full-width form")]
-    HalfWidth {
-        /// The character.
-        code_point: CodePoint,
-        /// Its place.
-        position: usize,
-    },
+    /// Characters that it may not have.
+    #[error("{0}")]
+    Refused(RefusedCharacters),
     /// U+3000 at the start or the end.
     #[error("the full-width space U+3000 at position {position} is at the text's edge; leave it out")]
     OuterSpace {
@@ -171,6 +186,11 @@ mod tests {
         CertificateText::new(text, substitutions, 20)
     }
 
+    fn refused(written: &str, substitutions: Option<&str>) -> Vec<(char, usize)> {
+        let Err(TextError::Refused(all)) = text(written, substitutions) else { return Vec::new() };
+        all.as_slice().iter().map(|one| (one.code_point.0, one.position)).collect()
+    }
+
     #[test]
     fn the_test_cards_address_is_taken_as_it_is() {
         // Facts 1.3 and 1.5: U+FF0D in the address, 18 flags.
@@ -181,13 +201,12 @@ mod tests {
 
     #[test]
     fn a_refused_character_is_named_by_code_point_and_position_and_nothing_else_is_repeated() {
-        let error = text("髙橋　花子", None).unwrap_err();
-        assert_eq!(error, TextError::NotAllowed { code_point: CodePoint('髙'), position: 1 });
-        let error = text("山﨑　花子", Some("01000")).unwrap_err();
-        assert_eq!(error, TextError::NotAllowed { code_point: CodePoint('﨑'), position: 2 }, "a flag is no licence");
+        assert_eq!(refused("髙橋　花子", None), [('髙', 1)]);
+        assert_eq!(refused("山﨑　花子", Some("01000")), [('﨑', 2)], "a flag is no licence");
+        let error = text("山﨑　花子", None).unwrap_err();
         for said in [error.to_string(), format!("{error:?}")] {
             assert!(said.contains("U+FA11"), "{said}");
-            assert!("山﨑花子".chars().all(|character| !said.contains(character)), "{said}");
+            assert!("山﨑花子崎".chars().all(|character| !said.contains(character)), "{said}");
         }
     }
 
@@ -198,19 +217,18 @@ mod tests {
     }
 
     #[test]
-    fn half_width_forms_are_refused_not_widened() {
-        for (written, position) in [("ﾔﾏ", 1), ("山 田", 2), ("南1", 2), ("山~", 2), ("円¥", 2)] {
-            let code_point = CodePoint(written.chars().nth(position - 1).unwrap());
-            assert_eq!(text(written, None), Err(TextError::HalfWidth { code_point, position }), "{written}");
+    fn what_another_form_stands_for_is_refused_not_normalised() {
+        for (written, wrong) in [
+            ("ﾔﾏ", vec![('ﾔ', 1), ('ﾏ', 2)]),
+            ("山 田", vec![(' ', 2)]),
+            ("南1", vec![('1', 2)]),
+            ("円¥", vec![('¥', 2)]),
+            ("か\u{3099}", vec![('\u{3099}', 2)]),
+            ("\u{FA19}①", vec![('\u{FA19}', 1), ('①', 2)]),
+            ("葛\u{E0100}", vec![('\u{E0100}', 2)]),
+        ] {
+            assert_eq!(refused(written, None), wrong, "{written}");
         }
-    }
-
-    #[test]
-    fn a_decomposed_kana_is_refused_not_composed() {
-        assert_eq!(
-            text("か\u{3099}", None),
-            Err(TextError::NotAllowed { code_point: CodePoint('\u{3099}'), position: 2 })
-        );
     }
 
     #[test]
@@ -227,6 +245,9 @@ mod tests {
         assert_eq!(text("", None), Err(TextError::Empty));
         assert!(text(&"南".repeat(20), None).is_ok());
         assert_eq!(text(&"南".repeat(21), None), Err(TextError::TooLong { characters: 21, characters_max: 20 }));
+        // One beyond the Basic Multilingual Plane counts as one, though UTF-16 writes it with two and UTF-8 with four.
+        assert_eq!(refused(&"𠮷".repeat(20), None).len(), 20);
+        assert_eq!(text(&"𠮷".repeat(21), None), Err(TextError::TooLong { characters: 21, characters_max: 20 }));
         assert_eq!(text("　南", None), Err(TextError::OuterSpace { position: 1 }));
         assert_eq!(text("南　", None), Err(TextError::OuterSpace { position: 2 }));
         assert_eq!(text("　", None), Err(TextError::OuterSpace { position: 1 }));
@@ -252,11 +273,8 @@ mod tests {
         fn one_character_from_outside_is_found_where_it_is(before in "[一-七亜-唖ァ-ヶ]{0,9}", wrong in any::<char>(), after in "[ぁ-ん]{0,9}") {
             prop_assume!(!charset::is_allowed(wrong));
             prop_assume!(before.chars().all(charset::is_allowed));
-            let found = match text(&format!("{before}{wrong}{after}"), None) {
-                Err(TextError::NotAllowed { code_point, position } | TextError::HalfWidth { code_point, position }) => Some((code_point, position)),
-                _ => None,
-            };
-            prop_assert_eq!(found, Some((CodePoint(wrong), before.chars().count() + 1)));
+            let written = format!("{before}{wrong}{after}");
+            prop_assert_eq!(refused(&written, None), [(wrong, before.chars().count() + 1)]);
         }
     }
 }

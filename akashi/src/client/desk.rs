@@ -18,6 +18,7 @@ const EXAMPLE: &str = r#"{
   "resident_code": "12345678901",
   "person": {
     "name": "黒桐　幹也",
+    "kana": "コクトウ　ミキヤ",
     "sex": "male",
     "birth_date": "1980-02-17",
     "address": "東京都清瀬市観布子南１２－７－２０２"

@@ -171,6 +171,11 @@ fn problem(Reply { status, body, .. }: &Reply) {
             eprintln!("  {label}: {text}");
         }
     }
+    for refused in body["characters"].as_array().into_iter().flatten() {
+        let [field, position, code_point, candidates] =
+            ["field", "position", "code_point", "candidates"].map(|name| plain(&refused[name]));
+        eprintln!("  {field}, character {position}, {code_point}: {candidates}");
+    }
 }
 
 /// Permissions of a file.

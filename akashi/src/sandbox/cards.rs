@@ -114,6 +114,9 @@ fn application(name: &str, Applicant { person, ca, card_expires_on, card }: &App
         "resident_code": person.resident_code,
         "person": {
             "name": person.name,
+            "kana": person.kana,
+            "former_name": person.former_name.map(|(name, _)| name),
+            "former_name_kana": person.former_name.map(|(_, kana)| kana),
             "sex": person.sex,
             "birth_date": person.birth_date.to_string(),
             "address": person.address,

@@ -110,6 +110,13 @@ fn person(first: &Person, fate: Fate) -> Value {
         "municipality": TOWNS[now.town].code,
         "resident_code": now.resident_code,
     });
+    if let Some(kana) = now.kana {
+        described["kana"] = json!(kana);
+    }
+    if let Some((name, kana)) = now.former_name {
+        described["former_name"] = json!(name);
+        described["former_name_kana"] = json!(kana);
+    }
     if fate == Fate::Moves {
         described["moved_from"] = json!({ "address": first.address, "municipality": TOWNS[first.town].code });
     }

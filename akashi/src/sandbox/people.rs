@@ -27,73 +27,94 @@ pub const TOWNS: [Town; 11] = [
     Town { code: "47201", desk_name: "Naha city hall", address: "沖縄県那覇市青珊瑚" },
 ];
 
-const FAMILY_NAMES: [&str; 40] = [
-    "藤代",
-    "小鳥遊",
-    "八重樫",
-    "綾瀬川",
-    "月岡",
-    "白砂",
-    "榛原",
-    "篠塚",
-    "真壁",
-    "柊木",
-    "佐藤",
-    "鈴木",
-    "高橋",
-    "田中",
-    "渡辺",
-    "伊藤",
-    "山本",
-    "中村",
-    "小林",
-    "加藤",
-    "吉田",
-    "山田",
-    "佐々木",
-    "松本",
-    "井上",
-    "木村",
-    "清水",
-    "山崎",
-    "池田",
-    "阿部",
-    "橋本",
-    "石川",
-    "前田",
-    "岡田",
-    "長谷川",
-    "村上",
-    "近藤",
-    "坂本",
-    "遠藤",
-    "比嘉",
+/// A name and its reading.
+type Name = (&'static str, &'static str);
+
+const FAMILY_NAMES: [Name; 40] = [
+    ("藤代", "フジシロ"),
+    ("小鳥遊", "タカナシ"),
+    ("八重樫", "ヤエガシ"),
+    ("綾瀬川", "アヤセガワ"),
+    ("月岡", "ツキオカ"),
+    ("白砂", "シラスナ"),
+    ("榛原", "ハイバラ"),
+    ("篠塚", "シノヅカ"),
+    ("真壁", "マカベ"),
+    ("柊木", "ヒイラギ"),
+    ("佐藤", "サトウ"),
+    ("鈴木", "スズキ"),
+    ("高橋", "タカハシ"),
+    ("田中", "タナカ"),
+    ("渡辺", "ワタナベ"),
+    ("伊藤", "イトウ"),
+    ("山本", "ヤマモト"),
+    ("中村", "ナカムラ"),
+    ("小林", "コバヤシ"),
+    ("加藤", "カトウ"),
+    ("吉田", "ヨシダ"),
+    ("山田", "ヤマダ"),
+    ("佐々木", "ササキ"),
+    ("松本", "マツモト"),
+    ("井上", "イノウエ"),
+    ("木村", "キムラ"),
+    ("清水", "シミズ"),
+    ("山崎", "ヤマザキ"),
+    ("池田", "イケダ"),
+    ("阿部", "アベ"),
+    ("橋本", "ハシモト"),
+    ("石川", "イシカワ"),
+    ("前田", "マエダ"),
+    ("岡田", "オカダ"),
+    ("長谷川", "ハセガワ"),
+    ("村上", "ムラカミ"),
+    ("近藤", "コンドウ"),
+    ("坂本", "サカモト"),
+    ("遠藤", "エンドウ"),
+    ("比嘉", "ヒガ"),
 ];
-const WOMENS_NAMES: [&str; 20] = [
-    "千景",
-    "汐里",
-    "凪沙",
-    "美弥",
-    "澪",
-    "花子",
-    "結衣",
-    "陽菜",
-    "彩乃",
-    "和子",
-    "節子",
-    "恵子",
-    "真由美",
-    "香織",
-    "奈津美",
-    "詩織",
-    "茜",
-    "琴音",
-    "沙也加",
-    "文乃",
+const WOMENS_NAMES: [Name; 20] = [
+    ("千景", "チカゲ"),
+    ("汐里", "シオリ"),
+    ("凪沙", "ナギサ"),
+    ("美弥", "ミヤ"),
+    ("澪", "ミオ"),
+    ("花子", "ハナコ"),
+    ("結衣", "ユイ"),
+    ("陽菜", "ヒナ"),
+    ("彩乃", "アヤノ"),
+    ("和子", "カズコ"),
+    ("節子", "セツコ"),
+    ("恵子", "ケイコ"),
+    ("真由美", "マユミ"),
+    ("香織", "カオリ"),
+    ("奈津美", "ナツミ"),
+    ("詩織", "シオリ"),
+    ("茜", "アカネ"),
+    ("琴音", "コトネ"),
+    ("沙也加", "サヤカ"),
+    ("文乃", "フミノ"),
 ];
-const MENS_NAMES: [&str; 20] = [
-    "幹也", "直央", "悠貴", "岳人", "陽向", "太郎", "健一", "翔太", "蓮", "誠", "隆", "博之", "和也", "大輔", "拓海",
-    "慎吾", "浩二", "正樹", "涼介", "雄大",
+const MENS_NAMES: [Name; 20] = [
+    ("幹也", "ミキヤ"),
+    ("直央", "ナオ"),
+    ("悠貴", "ユウキ"),
+    ("岳人", "タケト"),
+    ("陽向", "ヒナタ"),
+    ("太郎", "タロウ"),
+    ("健一", "ケンイチ"),
+    ("翔太", "ショウタ"),
+    ("蓮", "レン"),
+    ("誠", "マコト"),
+    ("隆", "タカシ"),
+    ("博之", "ヒロユキ"),
+    ("和也", "カズヤ"),
+    ("大輔", "ダイスケ"),
+    ("拓海", "タクミ"),
+    ("慎吾", "シンゴ"),
+    ("浩二", "コウジ"),
+    ("正樹", "マサキ"),
+    ("涼介", "リョウスケ"),
+    ("雄大", "ユウダイ"),
 ];
 
 /// An invented person, as the register knows them before anything happens.
@@ -103,6 +124,10 @@ pub struct Person {
     pub number: usize,
     /// Family and given name with a full-width space.
     pub name: String,
+    /// フリガナ. The register has not everybody's yet.
+    pub kana: Option<String>,
+    /// 旧氏 and its reading, of a few.
+    pub former_name: Option<Name>,
     /// The word of the desk's door.
     pub sex: &'static str,
     /// Always a full date.
@@ -134,8 +159,8 @@ impl Sequence {
         usize::try_from((mixed >> 33) % bound).expect("below the bound")
     }
 
-    fn of_these(&mut self, texts: &[&'static str]) -> &'static str {
-        texts[self.below(texts.len())]
+    fn of_these(&mut self, names: &[Name]) -> Name {
+        names[self.below(names.len())]
     }
 }
 
@@ -152,9 +177,16 @@ impl Person {
         let given = sequence.of_these(if is_woman { &WOMENS_NAMES } else { &MENS_NAMES });
         let age = if is_child { CHILD_FROM + sequence.below(10) } else { ADULT_FROM + sequence.below(75) };
         let town = sequence.below(TOWNS.len());
+        let family = sequence.of_these(&FAMILY_NAMES);
+        // From a sequence of their own, so that who a number is does not depend on them.
+        let mut beside = Sequence::of(u64::try_from(number + 2_000_000).expect("few enough people"));
+        let (has_kana, had_another) = (beside.below(5) > 0, !is_child && beside.below(6) == 0);
+        let former_name = had_another.then(|| beside.of_these(&FAMILY_NAMES)).filter(|former| *former != family);
         Self {
             number,
-            name: format!("{}\u{3000}{given}", sequence.of_these(&FAMILY_NAMES)),
+            name: format!("{}\u{3000}{}", family.0, given.0),
+            kana: has_kana.then(|| format!("{}\u{3000}{}", family.1, given.1)),
+            former_name,
             sex: if is_woman { "female" } else { "male" },
             birth_date: born(age, today, &mut sequence),
             town,
@@ -210,6 +242,8 @@ fn resident_code(number: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use pki::person::{Kana, PersonName};
+
     use super::*;
 
     fn day(text: &str) -> CivilDate {
@@ -226,6 +260,13 @@ mod tests {
             let child = Person::invent(number, true, today);
             assert!(child.birth_date.plus_years(14) > today && child.birth_date < today, "{number}");
             assert_ne!(adult.moved().town, adult.town);
+        }
+        let people: Vec<_> = (1..=100).map(|number| Person::invent(number, false, today)).collect();
+        let with_kana = people.iter().filter(|person| person.kana.is_some()).count();
+        let renamed = people.iter().filter(|person| person.former_name.is_some()).count();
+        assert!((60..95).contains(&with_kana) && (8..30).contains(&renamed), "{with_kana} {renamed}");
+        for (name, kana) in FAMILY_NAMES.iter().chain(&WOMENS_NAMES).chain(&MENS_NAMES) {
+            assert!(PersonName::new(name, None).is_ok() && Kana::new(kana).is_ok(), "{name}");
         }
         // Pinned, so that nobody's notes about a sandbox become untrue unnoticed.
         let first = Person::invent(1, false, today);

@@ -17,6 +17,12 @@ fn a_refusal_ends_with_3_and_says_field_reason_and_remedy_but_never_the_data() {
     }
     assert!(!told.err.contains("1980") && !told.err.contains("幹也"), "{}", told.err);
 
+    let misspelt = scene.file("misspelt.json", &example.replace("黒桐", "黒𣘺").replace("コクトウ", "こ"));
+    let told = scene.run(&["desk", "request", "--request", &misspelt, "--csr", &card]).ends_with(3).err;
+    for line in ["\n  person.name, character 2, U+2363A: 橋\n", "\n  person.kana, character 1, U+3053: コ\n"] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+
     let problem = scene.run(&[&request[..], &["--json"]].concat()).ends_with(3).json();
     assert_eq!(problem["type"], "urn:akashi:problem:impossible-date");
     let other_door = scene.path("hotline");

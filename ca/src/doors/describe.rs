@@ -19,7 +19,7 @@ use utoipa_axum::routes;
 
 use super::{DoorState, IDEMPOTENCY_KEY_OCTETS_MAX, Kind, call};
 use crate::answer::Answer;
-use crate::problem::{ProblemBody, ProblemKind, TYPE_PREFIX};
+use crate::problem::{ProblemBody, ProblemKind, TYPE_PREFIX, ToldCharacter};
 
 /// What every call can be refused with: entry, size, our own state.
 const EVERY_CALL: [ProblemKind; 9] = [
@@ -142,9 +142,10 @@ pub fn document(door: Door, calls: OpenApi) -> String {
     let own = OpenApiRouter::<Document>::with_openapi(OpenApi::default()).nest(prefix, own_call());
     let components = ComponentsBuilder::new()
         .schema(ProblemBody::name(), ProblemBody::schema())
+        .schema(ToldCharacter::name(), ToldCharacter::schema())
         .security_scheme(CLIENT_CERTIFICATE, client_certificate());
     let description = "JSON over mutual TLS 1.3. Bodies are at most 32 KiB. Answers are `Cache-Control: no-store`. What is \
-                       refused is a problem (RFC 9457); its texts never repeat what was sent.";
+                       refused is a problem (RFC 9457); its texts never repeat what was sent, `characters` names refused characters alone.";
     let license = LicenseBuilder::new().name("Apache-2.0 OR MIT").identifier(Some("Apache-2.0 OR MIT")).build();
     let info = InfoBuilder::new()
         .title(title)

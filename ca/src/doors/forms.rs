@@ -99,6 +99,12 @@ pub struct Time(pub String);
 #[schema(min_length = 1, max_length = 100, pattern = "^[^ -~]+$", example = "黒桐　幹也")]
 pub struct NameText(pub String);
 
+/// フリガナ: full-width katakana, ー and ・, with one full-width space where the name has one.
+#[derive(Deserialize, ToSchema)]
+#[serde(transparent)]
+#[schema(min_length = 1, max_length = 200, pattern = "^[ァ-ヶー・\u{3000}]+$", example = "コクトウ　ミキヤ")]
+pub struct KanaText(pub String);
+
 /// 住所: prefecture first; JIS X 0208 and JIS X 0212, full-width.
 #[derive(Deserialize, ToSchema)]
 #[serde(transparent)]

@@ -16,6 +16,7 @@ mod refusals;
 mod residents;
 mod services;
 mod support;
+mod text;
 mod validity;
 mod visibility;
 mod withdrawal;

@@ -6,7 +6,7 @@ use ca::consent::ApplicationRecord;
 use ca::disclosure::DisclosureRecord;
 use ca::record::{IssueRecord, PersonRecord};
 use pki::identity::{Ca, Serial};
-use pki::person::{Address, FourInfo, PersonName, Sex};
+use pki::person::{Address, BesideName, FourInfo, Kana, PersonName, Sex};
 use registry::event::CertificatePlace;
 use registry::state::StateReads;
 use serde_json::{Value, json};
@@ -15,15 +15,32 @@ use crate::support::{BANK, Card, World, application, consent_to, jst, withdrawal
 
 const RESIDENT_CODE: &str = "83920174655";
 const NAME: &str = "両儀　式";
+const KANA: &str = "リョウギ　シキ";
+const FORMER_NAME: &str = "巫条";
 const ADDRESS: &str = "東京都清瀬市竹丘三丁目１４番１５号伽藍の堂";
 
 /// What would tell who it is: also the date of birth as requests, certificates and notAfter write it.
-const PLANTED: [&str; 9] =
-    [NAME, "両儀", ADDRESS, "伽藍の堂", RESIDENT_CODE, "1986-09-23", "19860923", "2031-09-23", "of-a-person"];
+const PLANTED: [&str; 12] = [
+    NAME,
+    "両儀",
+    ADDRESS,
+    "伽藍の堂",
+    RESIDENT_CODE,
+    "1986-09-23",
+    "19860923",
+    "2031-09-23",
+    "of-a-person",
+    KANA,
+    FORMER_NAME,
+    // Refused, half-width and with marks apart: each character is told with its candidates.
+    "ﾘｮｳｷﾞ",
+];
 
 fn planted(ca: Ca) -> Value {
     let mut body = application(ca, RESIDENT_CODE);
     body["person"]["name"] = json!(NAME);
+    body["person"]["kana"] = json!(KANA);
+    body["person"]["former_name"] = json!(FORMER_NAME);
     body["person"]["address"] = json!(ADDRESS);
     body["person"]["birth_date"] = json!("1986-09-23");
     body
@@ -39,6 +56,11 @@ fn live(world: &World) {
     for (pointer, value) in [
         ("/person/name", json!(format!("{NAME}😀"))),
         ("/person/address", json!(format!("{ADDRESS} {ADDRESS}"))),
+        ("/person/kana", json!(PLANTED[11])),
+        ("/person/kana", json!(NAME)),
+        ("/person/former_name", json!(format!("{FORMER_NAME}ﾘｮｳｷﾞ"))),
+        ("/person/former_name_substitutions", json!(FORMER_NAME)),
+        ("/person/former_name_kana", json!(format!("{KANA}　"))),
         ("/person/birth_date", json!("1986-09-23x")),
         ("/person/sex", json!(NAME)),
         ("/resident_code", json!(format!("{RESIDENT_CODE}0"))),
@@ -48,7 +70,10 @@ fn live(world: &World) {
         ("/person", json!(NAME)),
     ] {
         let mut body = planted(Ca::Sign);
-        *body.pointer_mut(pointer).unwrap() = value;
+        match pointer.rsplit_once('/') {
+            Some((parent, name)) if !parent.is_empty() => body.pointer_mut(parent).unwrap()[name] = value,
+            _ => *body.pointer_mut(pointer).unwrap() = value,
+        }
         let refused = world.issue("refused", &body);
         assert!(refused.status >= 400, "{pointer}");
         let told = refused.body.to_string();
@@ -137,6 +162,11 @@ fn no_debug_output_tells_who_anybody_is() {
     let mut wrong = planted(Ca::Sign);
     wrong["person"]["name"] = json!(format!("{NAME}😀"));
     print(&world.rule("refused", &wrong));
+    wrong["person"]["kana"] = json!("ﾘｮｳｷﾞ ｼｷ");
+    let refused = world.rule("refused again", &wrong);
+    print(&refused);
+    let told = refused.unwrap_err().to_json();
+    assert_eq!(told["characters"].as_array().unwrap().len(), 1 + 8, "what Debug output must not tell is there: {told}");
     for row in world.store().rows(0) {
         let (_, row) = row.unwrap();
         print(&row.decode().unwrap());
@@ -151,8 +181,14 @@ fn no_debug_output_tells_who_anybody_is() {
         birth_date: "1986-09-23".parse().unwrap(),
         address: Address::new(ADDRESS, None).unwrap(),
     };
+    let beside_name = BesideName {
+        kana: Some(Kana::new(KANA).unwrap()),
+        former_name: Some(PersonName::new(FORMER_NAME, None).unwrap()),
+        former_name_kana: None,
+    };
+    print(&beside_name);
     let octets = NAME.as_bytes().to_vec();
-    print(&IssueRecord { octets, person: PersonRecord::new(&person), not_after_seconds: 1_947_942_000 });
+    print(&IssueRecord { octets, person: PersonRecord::new(&person, &beside_name), not_after_seconds: 1_947_942_000 });
 
     print(&ApplicationRecord {
         application: NAME.as_bytes().to_vec(),

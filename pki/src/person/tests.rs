@@ -142,7 +142,7 @@ fn a_name_has_its_parts_parted_by_one_full_width_space() {
     assert_eq!(PersonName::new("黒桐　　幹也", None), Err(TextError::DoubleSpace { position: 4 }));
     assert_eq!(PersonName::new("　黒桐", None), Err(TextError::OuterSpace { position: 1 }));
     assert_eq!(PersonName::new("黒桐　", None), Err(TextError::OuterSpace { position: 3 }));
-    assert!(matches!(PersonName::new("黒桐 幹也", None), Err(TextError::HalfWidth { position: 3, .. })));
+    assert!(matches!(PersonName::new("黒桐 幹也", None), Err(TextError::Refused(_))));
 }
 
 #[test]
@@ -153,6 +153,38 @@ fn names_and_addresses_have_their_own_limits() {
     assert_eq!(PersonName::new(&first(101), None), Err(TextError::TooLong { characters: 101, characters_max: 100 }));
     assert!(Address::new(&first(200), None).is_ok());
     assert_eq!(Address::new(&long, None), Err(TextError::TooLong { characters: 201, characters_max: 200 }));
+}
+
+#[test]
+fn a_reading_is_full_width_katakana_with_its_signs() {
+    for kana in ["コクトウ　ミキヤ", "ヴァーユ　ヶ", "ジャン・ポール　スミス", "ッ", &"ア".repeat(KANA_CHARACTERS_MAX)]
+    {
+        assert_eq!(Kana::new(kana).unwrap().text(), kana, "it is taken as it is");
+    }
+    let refused = |text: &str| match Kana::new(text) {
+        Err(TextError::Refused(all)) => all.as_slice()[0].position,
+        other => panic!("{text}: {other:?}"),
+    };
+    for (text, position) in [
+        ("こくとう", 1),
+        ("ｺｸﾄｳ", 1),
+        ("コク藤", 3),
+        ("コクトウ ミキヤ", 5),
+        ("コクトウ　Ａ", 6),
+        ("コクヽ", 3),
+        ("カ\u{3099}", 2),
+        ("コ゛", 2),
+        ("ヷ", 1),
+        ("コク－", 3),
+    ] {
+        assert_eq!(refused(text), position, "{text}");
+    }
+    assert_eq!(Kana::new(""), Err(TextError::Empty));
+    assert_eq!(Kana::new("コク　　ミキヤ"), Err(TextError::DoubleSpace { position: 4 }));
+    assert_eq!(Kana::new("コク　"), Err(TextError::OuterSpace { position: 3 }));
+    let too_long = Err(TextError::TooLong { characters: 201, characters_max: 200 });
+    assert_eq!(Kana::new(&"ア".repeat(KANA_CHARACTERS_MAX + 1)), too_long);
+    assert_eq!(format!("{:?}", Kana::new("コク")), "Ok(Kana(..))");
 }
 
 #[test]
