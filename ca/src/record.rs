@@ -195,6 +195,9 @@ mod tests {
         with_all.former_name = Some("白純".to_owned());
         with_all.former_name_substitutions = Some("00".to_owned());
         with_all.former_name_kana = Some("シラズミ".to_owned());
+        let mut stored: Vec<&str> = six.map(String::as_str).to_vec();
+        stored.extend(["コクトウ　ミキヤ", "白純", "00", "シラズミ"]);
+        assert_eq!(minicbor::to_vec(&with_all).unwrap(), minicbor::to_vec(&stored).unwrap(), "the stored form stays");
         let read: PersonRecord = minicbor::decode(&minicbor::to_vec(&with_all).unwrap()).unwrap();
         assert!(read == with_all && read != new);
     }

@@ -201,6 +201,7 @@ fn no_debug_output_tells_who_anybody_is() {
     for text in PLANTED {
         assert!(!printed.contains(text), "{text}");
     }
+    assert!(!printed.contains("U+FF98") && !printed.contains('リ'), "refused characters together may be a name");
     assert!(!printed.contains("BEGIN CERTIFICATE"), "a signature certificate carries the 4 info");
     let name_octets = format!("{:?}", NAME.as_bytes());
     assert!(!printed.contains(name_octets.trim_matches(['[', ']'])), "not as numbers either");

@@ -198,6 +198,13 @@ fn every_sex_is_found_again_by_its_word() {
 
 proptest! {
     #[test]
+    fn a_reading_is_taken_as_it_is_or_refused(text in "[ァ-ヶー・　]{1,20}") {
+        let parted = !text.starts_with('　') && !text.ends_with('　') && !text.contains("　　");
+        let taken = Kana::new(&text).ok().map(|kana| kana.text().to_owned());
+        prop_assert_eq!(taken, parted.then_some(text));
+    }
+
+    #[test]
     fn a_date_of_birth_is_read_back_as_written(days in -37_255_i64..=2_932_896, precision in 0..3) {
         let day = CivilDate::from_days(days).to_string();
         let written = match precision {
