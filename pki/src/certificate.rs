@@ -6,6 +6,7 @@
 //! | [`profile`] | [`Profile`]: the settings behind every certificate, and the one place where URLs and CA names are made |
 //! | [`issuer`] | [`Issuer`]: one key generation of one CA |
 //! | [`root`] | the self-signed CA certificate (facts 1.2) |
+//! | [`link`] | one key generation's certificate by another's key |
 //! | [`sign_leaf`], [`auth_leaf`] | the two certificates of a person (facts 1.3, 1.4); only the first has a person in it |
 //! | [`ocsp_responder`] | the short-lived delegated OCSP certificate |
 //! | [`desk`] | desk ids and the subject CNs that end in them |
@@ -14,6 +15,7 @@ pub mod auth_leaf;
 pub mod desk;
 mod extensions;
 pub mod issuer;
+pub mod link;
 pub mod ocsp_responder;
 pub mod profile;
 pub mod root;
@@ -29,6 +31,7 @@ mod tests;
 pub use auth_leaf::AuthLeaf;
 pub use desk::{AuthCommonName, DeskId, SignCommonName};
 pub use issuer::Issuer;
+pub use link::{Link, link_validity};
 pub use ocsp_responder::OcspResponderLeaf;
 pub use profile::{Layout, Profile, ProfileError, ProfileSettings};
 pub use sign_leaf::SignLeaf;

@@ -37,6 +37,8 @@ use decoded::Decoded;
 pub enum CertificateKind {
     /// A CA's own.
     Root,
+    /// Of one of a CA's keys, by another of its keys.
+    Link,
     /// A person's, of that CA.
     Leaf(Ca),
     /// A delegated OCSP responder's.
@@ -112,6 +114,16 @@ pub fn root(tbs_der: Vec<u8>, issuer: &Issuer, profile: &Profile) -> Result<Lint
     lint(CertificateKind::Root, tbs_der, issuer, profile)
 }
 
+/// Lints a link certificate, by which `signer` certifies the key of `linked`.
+pub fn link(
+    tbs_der: Vec<u8>,
+    signer: &Issuer,
+    linked: &Issuer,
+    profile: &Profile,
+) -> Result<LintedCertificate, LintRefusal> {
+    lint_linked(CertificateKind::Link, tbs_der, (signer, linked), profile)
+}
+
 /// Lints a person's certificate, a signature certificate or a user certificate as `ca` says.
 pub fn leaf(ca: Ca, tbs_der: Vec<u8>, issuer: &Issuer, profile: &Profile) -> Result<LintedCertificate, LintRefusal> {
     lint(CertificateKind::Leaf(ca), tbs_der, issuer, profile)
@@ -128,8 +140,17 @@ fn lint(
     issuer: &Issuer,
     profile: &Profile,
 ) -> Result<LintedCertificate, LintRefusal> {
-    let decoded =
-        Decoded::new(kind, &tbs_der, issuer, profile).map_err(|finding| LintRefusal { findings: vec![finding] })?;
+    lint_linked(kind, tbs_der, (issuer, issuer), profile)
+}
+
+fn lint_linked(
+    kind: CertificateKind,
+    tbs_der: Vec<u8>,
+    (issuer, linked): (&Issuer, &Issuer),
+    profile: &Profile,
+) -> Result<LintedCertificate, LintRefusal> {
+    let decoded = Decoded::new(kind, &tbs_der, (issuer, linked), profile)
+        .map_err(|finding| LintRefusal { findings: vec![finding] })?;
     let findings: Vec<_> = kinds::lints(kind)
         .filter_map(|Lint { name, clause, check }| {
             let message = check(&decoded).err()?;

@@ -7,8 +7,8 @@ use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
 use aws_lc_rs::signature::{ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256};
 
 use super::{
-    AuthCommonName, AuthLeaf, DeskId, Issuer, Layout, OcspResponderLeaf, Profile, ProfileSettings, SignCommonName,
-    SignLeaf, root,
+    AuthCommonName, AuthLeaf, DeskId, Issuer, Layout, Link, OcspResponderLeaf, Profile, ProfileSettings,
+    SignCommonName, SignLeaf, root,
 };
 use crate::algorithm::{Algorithm, PublicKey};
 use crate::der::Tag;
@@ -61,6 +61,8 @@ pub(crate) static SIGN_CA_KEY: LazyLock<TestKey> = LazyLock::new(TestKey::rsa_20
 pub(crate) static AUTH_CA_KEY: LazyLock<TestKey> = LazyLock::new(TestKey::rsa_2048);
 pub(crate) static PHONE_SIGN_CA_KEY: LazyLock<TestKey> = LazyLock::new(TestKey::rsa_2048);
 pub(crate) static PHONE_AUTH_CA_KEY: LazyLock<TestKey> = LazyLock::new(TestKey::rsa_2048);
+/// The second key of every CA.
+pub(crate) static NEWER_CA_KEY: LazyLock<TestKey> = LazyLock::new(TestKey::rsa_2048);
 pub(crate) static CARD_KEY: LazyLock<TestKey> = LazyLock::new(TestKey::rsa_2048);
 
 pub(crate) fn ca_key(ca: Ca) -> &'static TestKey {
@@ -109,6 +111,19 @@ pub(crate) fn issuer_with_key(ca: Ca, public_key: PublicKey) -> Issuer {
         name: profile(Layout::Default).ca_name(ca),
         not_before,
         not_after: ca_not_after(not_before),
+    }
+}
+
+/// The second key of that CA, from 2025-07-16 on.
+pub(crate) fn newer_issuer(ca: Ca) -> Issuer {
+    let not_before = utc("20250716005027Z");
+    Issuer {
+        issuer: IssuerKey { ca, key: KeyNumber::new(2).unwrap() },
+        ca_serial: Serial::new(0x06d1_8006).unwrap(),
+        public_key: NEWER_CA_KEY.public_key(),
+        not_before,
+        not_after: ca_not_after(not_before),
+        ..issuer(ca)
     }
 }
 
@@ -176,6 +191,11 @@ pub(crate) fn ocsp_tbs(issuer: &Issuer) -> Vec<u8> {
         not_after: not_before.plus_seconds(7 * 86_400),
     }
     .tbs_der(issuer)
+}
+
+/// One key of a CA certified by another: new with old, or old with new.
+pub(crate) fn link_tbs(signer: &Issuer, linked: &Issuer, profile: &Profile) -> Vec<u8> {
+    Link { serial: serial(), linked }.tbs_der(signer, profile)
 }
 
 /// The certificate of that CA's first key.

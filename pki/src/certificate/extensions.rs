@@ -107,9 +107,24 @@ pub(super) fn leaf_authority_info_access(w: &mut DerWriter, profile: &Profile, i
     });
 }
 
-/// authorityKeyIdentifier with all three parts (facts 1.3): key generations share a name, so the serial and the key
-/// identifier tell which CA certificate is meant (I18).
+/// authorityKeyIdentifier with the key identifier alone (RFC 5280 §4.2.1.1): key generations share a name, so it tells
+/// whose key signed (I18), whichever certificate of that key, self-signed or link, the path goes through.
 pub(super) fn authority_key_identifier(w: &mut DerWriter, issuer: &Issuer) {
+    w.extension(oid::AUTHORITY_KEY_IDENTIFIER, false, |w| {
+        w.sequence(|w| w.primitive(Tag::context(0), &issuer.public_key.key_identifier()));
+    });
+}
+
+/// authorityKeyIdentifier of a leaf. JPKI's has all three parts (facts 1.3). Name and serial pin the path to the
+/// self-signed certificate: strict verifiers then take no link for it, so the default layout leaves them out.
+pub(super) fn leaf_authority_key_identifier(w: &mut DerWriter, profile: &Profile, issuer: &Issuer) {
+    match profile.layout() {
+        Layout::Default => authority_key_identifier(w, issuer),
+        Layout::JpkiExact => authority_key_identifier_in_full(w, issuer),
+    }
+}
+
+fn authority_key_identifier_in_full(w: &mut DerWriter, issuer: &Issuer) {
     w.extension(oid::AUTHORITY_KEY_IDENTIFIER, false, |w| {
         w.sequence(|w| {
             w.primitive(Tag::context(0), &issuer.public_key.key_identifier());

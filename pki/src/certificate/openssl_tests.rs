@@ -2,7 +2,7 @@
 use std::path::Path;
 
 use super::example::{AUTH_CA_KEY, CARD_KEY, TestKey, auth_tbs, issuer, issuer_with_key, ocsp_tbs, openssl, profile};
-use super::example::{ca_key, root_tbs, settings, sign_tbs};
+use super::example::{NEWER_CA_KEY, ca_key, link_tbs, newer_issuer, root_tbs, settings, sign_tbs};
 use super::*;
 use crate::identity::Ca;
 use crate::lint;
@@ -72,6 +72,43 @@ fn openssl_takes_a_user_certificate_for_client_authentication_and_finds_it_under
     let root = lint::root(root_tbs(&other, &profile), &other, &profile).unwrap();
     write(folder.path(), "root.pem", &sign(root, &other_key));
     assert!(!verify(folder.path(), WITHIN, &[]).0);
+}
+
+/// Both roots of a CA, a leaf of each and both links, in a folder.
+fn generations(ca: Ca, layout: Layout) -> tempfile::TempDir {
+    let (old, new, profile) = (issuer(ca), newer_issuer(ca), profile(layout));
+    let (old_key, new_key): (&TestKey, &TestKey) = (ca_key(ca), &NEWER_CA_KEY);
+    let folder = tempfile::tempdir().unwrap();
+    for (name, own, key, other) in [("old", &old, old_key, &new), ("new", &new, new_key, &old)] {
+        let root = lint::root(root_tbs(own, &profile), own, &profile).unwrap();
+        let leaf = lint::leaf(ca, auth_tbs(own, &profile), own, &profile).unwrap();
+        let link = lint::link(link_tbs(own, other, &profile), own, other, &profile).unwrap();
+        write(folder.path(), &format!("{name}-root.pem"), &sign(root, key));
+        write(folder.path(), &format!("{name}-leaf.pem"), &sign(leaf, key));
+        write(folder.path(), &format!("with-{name}.pem"), &sign(link, key));
+    }
+    folder
+}
+
+#[test]
+fn who_has_one_root_verifies_what_the_other_key_signed_through_the_link_and_not_without_it() {
+    let policy = profile(Layout::Default).policy(Ca::Auth).to_string();
+    for layout in Layout::ALL {
+        let folder = generations(Ca::Auth, layout);
+        for (trusted, other) in [("old", "new"), ("new", "old")] {
+            let (root, link) = (format!("{trusted}-root.pem"), format!("with-{trusted}.pem"));
+            let (own, others) = (format!("{trusted}-leaf.pem"), format!("{other}-leaf.pem"));
+            let verify = |more: &[&str]| {
+                let fixed = ["verify", "-x509_strict", "-CAfile", &root, "-attime", WITHIN];
+                openssl(folder.path(), &[&fixed, more].concat())
+            };
+            assert!(verify(&[&own]).0, "{layout:?} {trusted}");
+            assert!(!verify(&[&others]).0, "{layout:?} {trusted}: without the link");
+            let (success, text) = verify(&["-untrusted", &link, "-policy", &policy, "-explicit_policy", &others]);
+            // The test card's authorityKeyIdentifier names the serial of the self-signed certificate, which a link is not.
+            assert_eq!(success, layout == Layout::Default, "{layout:?} {trusted}: {text}");
+        }
+    }
 }
 
 #[test]

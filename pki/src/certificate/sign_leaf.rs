@@ -45,7 +45,7 @@ impl SignLeaf<'_> {
             extensions::issuer_alt_name(w, profile, issuer.issuer.ca);
             extensions::crl_distribution_points(w, &point);
             extensions::leaf_authority_info_access(w, profile, issuer);
-            extensions::authority_key_identifier(w, issuer);
+            extensions::leaf_authority_key_identifier(w, profile, issuer);
             extensions::subject_key_identifier(w, public_key);
         })
     }

@@ -1,4 +1,6 @@
-use super::example::{auth_tbs, issuer, kiyose, ocsp_tbs, person, profile, root_tbs, serial, settings, sign_tbs};
+use super::example::{
+    auth_tbs, issuer, kiyose, link_tbs, newer_issuer, ocsp_tbs, person, profile, root_tbs, serial, settings, sign_tbs,
+};
 use super::*;
 use crate::identity::Ca;
 use crate::person::FourInfo;
@@ -151,6 +153,33 @@ fn a_user_certificate_has_the_extensions_of_facts_1_4_and_no_person() {
         assert!(contains(access, b"http://127.0.0.1:8080/ocsp/auth"));
         assert_eq!(contains(access, b"/certs/"), layout == Layout::Default);
         assert_eq!(contains(value(&tbs, "2.5.29.31"), b"http://"), layout == Layout::Default);
+    }
+}
+
+#[test]
+fn a_link_is_a_ca_certificate_of_the_other_key_with_the_policy_and_names_its_signer_by_key_alone() {
+    let (old, new) = (issuer(Ca::Sign), newer_issuer(Ca::Sign));
+    let tbs = decode(&link_tbs(&old, &new, &profile(Layout::Default)));
+    assert_eq!(tbs.subject(), tbs.issuer());
+    assert_eq!(
+        outline(&tbs),
+        "keyUsage! subjectAltName basicConstraints! certificatePolicies! authorityKeyIdentifier subjectKeyIdentifier"
+    );
+    let of_old = [&[0x30, 22, 0x80, 20][..], &old.public_key.key_identifier()].concat();
+    assert_eq!(value(&tbs, "2.5.29.35"), of_old);
+    assert!(contains(value(&tbs, "2.5.29.14"), &new.public_key.key_identifier()));
+}
+
+#[test]
+fn a_leaf_of_the_default_layout_names_its_issuer_by_key_alone_and_the_test_cards_by_all_three_parts() {
+    for layout in Layout::ALL {
+        for tbs in [sign_tbs(&issuer(Ca::Sign), &profile(layout)), auth_tbs(&issuer(Ca::Auth), &profile(layout))] {
+            let tbs = decode(&tbs);
+            let value = value(&tbs, "2.5.29.35");
+            let in_full =
+                [value.len() > 24, contains(value, b"JPKI-TEST"), contains(value, &[0x82, 4, 6, 0x7c, 0x6a, 0x21])];
+            assert_eq!(in_full, [layout == Layout::JpkiExact; 3]);
+        }
     }
 }
 

@@ -23,6 +23,8 @@ pub(super) struct Decoded<'a> {
     pub(super) tbs_der: &'a [u8],
     pub(super) tbs: TbsCertificate,
     pub(super) issuer: &'a Issuer,
+    /// Whose key a link certifies; of every other kind, the issuer.
+    pub(super) linked: &'a Issuer,
     pub(super) profile: &'a Profile,
 }
 
@@ -30,11 +32,11 @@ impl<'a> Decoded<'a> {
     pub(super) fn new(
         kind: CertificateKind,
         tbs_der: &'a [u8],
-        issuer: &'a Issuer,
+        (issuer, linked): (&'a Issuer, &'a Issuer),
         profile: &'a Profile,
     ) -> Result<Self, LintFinding> {
         match TbsCertificate::from_der(tbs_der) {
-            Ok(tbs) => Ok(Self { kind, tbs_der, tbs, issuer, profile }),
+            Ok(tbs) => Ok(Self { kind, tbs_der, tbs, issuer, linked, profile }),
             // The decoder's error may quote octets of the input, so it is not passed on.
             Err(_) => Err(LintFinding {
                 lint: "form.decodable",

@@ -69,6 +69,10 @@ pub(super) const SERIAL_OF_ISSUER: Lint = Lint {
         let is_issuers = decoded.serial() == Some(decoded.issuer.ca_serial);
         match decoded.kind {
             CertificateKind::Root => ensure(is_issuers, "the serial is not the one reserved for this CA certificate"),
+            CertificateKind::Link => {
+                let is_linked = decoded.serial() == Some(decoded.linked.ca_serial);
+                ensure(!is_issuers && !is_linked, "the serial is that of one of the two keys' own certificates")
+            }
             CertificateKind::Leaf(_) | CertificateKind::OcspResponder => {
                 ensure(!is_issuers, "the serial is that of the CA's own certificate")
             }
@@ -123,7 +127,9 @@ pub(super) const VALIDITY_INSIDE_ISSUERS: Lint = Lint {
     clause: "RFC 5280 §6.1.3 (a)(2): every certificate of the path is valid at the time; facts 1.1; I14",
     check: |decoded| {
         let issuer = decoded.issuer;
-        let inside = decoded.not_before() >= issuer.not_before && decoded.not_after() <= issuer.not_after;
+        // RFC 4210 §4.4.1: an old key's link begins with the old key, before the new one that signs it.
+        let begins = decoded.kind == CertificateKind::Link || decoded.not_before() >= issuer.not_before;
+        let inside = begins && decoded.not_after() <= issuer.not_after;
         ensure(inside, "the validity reaches outside that of the issuer's own certificate")
     },
 };
@@ -148,6 +154,10 @@ pub(super) const PUBLIC_KEY: Lint = Lint {
         let is_issuers = key == decoded.issuer.public_key;
         match decoded.kind {
             CertificateKind::Root => ensure(is_issuers, "the subject's public key is not that of the CA key"),
+            CertificateKind::Link => ensure(
+                key == decoded.linked.public_key,
+                "the subject's public key is not that of the CA key to be linked",
+            ),
             CertificateKind::OcspResponder => ensure(!is_issuers, "the subject's public key is that of the CA"),
             CertificateKind::Leaf(_) => {
                 ensure(!is_issuers, "the subject's public key is that of the CA")?;

@@ -34,6 +34,15 @@ const ROOT: &[Lint] = &[
     values::CA_DISTRIBUTION_POINT,
 ];
 
+const LINK: &[Lint] = &[
+    subject::ROOT,
+    subject::LINK_VALIDITY,
+    values::CA_ALTERNATIVE_NAME,
+    values::BASIC_CONSTRAINTS,
+    values::CERTIFICATE_POLICY,
+    values::AUTHORITY_KEY,
+];
+
 const SIGN: &[Lint] = &[
     subject::SIGN,
     subject::LEAF_VALIDITY,
@@ -74,6 +83,7 @@ const OCSP_RESPONDER: &[Lint] = &[
 pub(super) fn lints(kind: CertificateKind) -> impl Iterator<Item = &'static Lint> {
     let own = match kind {
         CertificateKind::Root => ROOT,
+        CertificateKind::Link => LINK,
         CertificateKind::Leaf(Ca::Sign | Ca::PhoneSign) => SIGN,
         CertificateKind::Leaf(Ca::Auth | Ca::PhoneAuth) => AUTH,
         CertificateKind::OcspResponder => OCSP_RESPONDER,

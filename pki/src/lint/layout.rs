@@ -18,6 +18,17 @@ const ROOT: &[Place] = &[
     (oid::SUBJECT_KEY_IDENTIFIER, false),
 ];
 
+/// Facts 1.2 with the policy and the issuer's key of a certificate that another key signed, and without a distribution
+/// point.
+const LINK: &[Place] = &[
+    (oid::KEY_USAGE, true),
+    (oid::SUBJECT_ALT_NAME, false),
+    (oid::BASIC_CONSTRAINTS, true),
+    (oid::CERTIFICATE_POLICIES, true),
+    (oid::AUTHORITY_KEY_IDENTIFIER, false),
+    (oid::SUBJECT_KEY_IDENTIFIER, false),
+];
+
 /// Facts 1.3, the whole table.
 const SIGN_EXACT: &[Place] = &[
     (oid::KEY_USAGE, true),
@@ -65,6 +76,7 @@ const OCSP_RESPONDER: &[Place] = &[
 fn expected(decoded: &Decoded<'_>) -> &'static [Place] {
     match (decoded.kind, decoded.profile.layout()) {
         (CertificateKind::Root, Layout::Default | Layout::JpkiExact) => ROOT,
+        (CertificateKind::Link, Layout::Default | Layout::JpkiExact) => LINK,
         (CertificateKind::Leaf(Ca::Sign | Ca::PhoneSign), Layout::JpkiExact) => SIGN_EXACT,
         (CertificateKind::Leaf(Ca::Sign | Ca::PhoneSign), Layout::Default) => SIGN_DEFAULT,
         (CertificateKind::Leaf(Ca::Auth | Ca::PhoneAuth), Layout::Default | Layout::JpkiExact) => AUTH,

@@ -2,6 +2,7 @@
 use super::decoded::{common_name, is_name};
 use super::form::ensure;
 use super::{CertificateKind, Lint};
+use crate::certificate::link_validity;
 use crate::certificate::ocsp_responder::VALIDITY_SECONDS_MAX;
 use crate::der::Tag;
 use crate::name::DistinguishedName;
@@ -14,6 +15,10 @@ pub(super) const KIND_OF_ISSUER: Lint = Lint {
     clause: "facts 1.1: two independent hierarchies",
     check: |decoded| match decoded.kind {
         CertificateKind::Leaf(ca) => ensure(ca == decoded.ca(), "the issuer is the other CA"),
+        CertificateKind::Link => {
+            let same_ca = decoded.linked.issuer.ca == decoded.ca();
+            ensure(same_ca && decoded.linked.issuer != decoded.issuer.issuer, "the keys are not two of one CA")
+        }
         CertificateKind::Root | CertificateKind::OcspResponder => Ok(()),
     },
 };
@@ -32,6 +37,15 @@ pub(super) const ROOT_VALIDITY: Lint = Lint {
         let issuers = not_before == decoded.issuer.not_before && not_after == decoded.issuer.not_after;
         ensure(issuers, "the validity is not the one settled for this CA key")?;
         ensure(not_after == ca_not_after(not_before), "notAfter is not the end of ten years")
+    },
+};
+
+pub(super) const LINK_VALIDITY: Lint = Lint {
+    name: "subject.link-validity",
+    clause: "RFC 4210 §4.4.1: from when the certified key was made, until the older of the two ends",
+    check: |decoded| {
+        let expected = link_validity(decoded.issuer, decoded.linked);
+        ensure((decoded.not_before(), decoded.not_after()) == expected, "the validity is not that of these two keys")
     },
 };
 

@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::certificate::example::{
-    CARD_KEY, TestKey, auth_tbs, issuer, ocsp_tbs, person, profile, root_tbs, sign_tbs, utc,
+    CARD_KEY, TestKey, auth_tbs, issuer, link_tbs, newer_issuer, ocsp_tbs, person, profile, root_tbs, sign_tbs, utc,
 };
 use crate::certificate::{AuthLeaf, DeskId, Layout, OcspResponderLeaf, ProfileSettings, SignCommonName, SignLeaf};
+use crate::der::Tag;
 use crate::municipality;
 use crate::person::{Address, BirthDate, FourInfo, PersonName, Sex};
 use crate::time::{CivilDate, UnixTime};
@@ -17,8 +18,9 @@ use bad_examples::BAD;
 use parts::Parts;
 use proptest::prelude::*;
 
-const KINDS: [CertificateKind; 6] = [
+const KINDS: [CertificateKind; 7] = [
     CertificateKind::Root,
+    CertificateKind::Link,
     CertificateKind::Leaf(Ca::Sign),
     CertificateKind::Leaf(Ca::Auth),
     CertificateKind::Leaf(Ca::PhoneSign),
@@ -31,7 +33,22 @@ const AUTH: CertificateKind = CertificateKind::Leaf(Ca::Auth);
 fn issuer_of(kind: CertificateKind) -> Issuer {
     match kind {
         CertificateKind::Leaf(ca) => issuer(ca),
-        CertificateKind::Root | CertificateKind::OcspResponder => issuer(Ca::Sign),
+        CertificateKind::Root | CertificateKind::Link | CertificateKind::OcspResponder => issuer(Ca::Sign),
+    }
+}
+
+/// Lints a certificate of any kind; a link is one to the second key of the same CA.
+fn lint(
+    kind: CertificateKind,
+    tbs_der: Vec<u8>,
+    issuer: &Issuer,
+    profile: &Profile,
+) -> Result<LintedCertificate, LintRefusal> {
+    match kind {
+        CertificateKind::Link => link(tbs_der, issuer, &newer_issuer(issuer.issuer.ca), profile),
+        CertificateKind::Root | CertificateKind::Leaf(_) | CertificateKind::OcspResponder => {
+            super::lint(kind, tbs_der, issuer, profile)
+        }
     }
 }
 
@@ -39,6 +56,7 @@ fn good(kind: CertificateKind, layout: Layout) -> Vec<u8> {
     let (issuer, profile) = (issuer_of(kind), profile(layout));
     match kind {
         CertificateKind::Root => root_tbs(&issuer, &profile),
+        CertificateKind::Link => link_tbs(&issuer, &newer_issuer(Ca::Sign), &profile),
         CertificateKind::Leaf(Ca::Sign | Ca::PhoneSign) => sign_tbs(&issuer, &profile),
         CertificateKind::Leaf(Ca::Auth | Ca::PhoneAuth) => auth_tbs(&issuer, &profile),
         CertificateKind::OcspResponder => ocsp_tbs(&issuer),
@@ -84,6 +102,48 @@ fn each_lint_has_a_bad_example() {
     let elsewhere = BTreeSet::from(["subject.kind-of-issuer"]);
     let all: BTreeSet<_> = KINDS.into_iter().flat_map(kinds::lints).map(|lint| lint.name).collect();
     assert_eq!(all, shown.union(&elsewhere).copied().collect());
+}
+
+#[test]
+fn a_link_is_between_two_keys_of_one_ca_and_ends_with_the_older() {
+    let profile = profile(Layout::Default);
+    let (old, new) = (issuer(Ca::Sign), newer_issuer(Ca::Sign));
+    for (signer, linked) in [(&old, &new), (&new, &old)] {
+        let linted = link(link_tbs(signer, linked, &profile), signer, linked, &profile).unwrap();
+        assert_eq!((linted.issuer(), linted.kind()), (signer.issuer, CertificateKind::Link));
+        assert_eq!(crate::certificate::link_validity(signer, linked), (linked.not_before, old.not_after));
+        // What is made for one direction does not pass for the other.
+        assert!(link(link_tbs(signer, linked, &profile), linked, signer, &profile).is_err());
+    }
+    for wrong in [old.clone(), newer_issuer(Ca::Auth)] {
+        let found = names(link(link_tbs(&old, &wrong, &profile), &old, &wrong, &profile));
+        assert!(found.contains(&"subject.kind-of-issuer"), "{found:?}");
+    }
+}
+
+#[test]
+fn the_test_cards_layout_names_the_issuers_own_certificate_and_no_other_does() {
+    use crate::oid::AUTHORITY_KEY_IDENTIFIER as AKI;
+    let exact = profile(Layout::JpkiExact);
+    let lint_exact = |parts: &Parts| names(leaf(Ca::Auth, parts.tbs_der(), &issuer(Ca::Auth), &exact));
+    let good = Parts::of(&good(AUTH, Layout::JpkiExact));
+    let issuer = issuer(Ca::Auth);
+    let key = issuer.public_key.key_identifier();
+    let mut other_serial = good.clone();
+    other_serial.replace(AKI, &[0x82, 4, 0x06, 0x7c, 0x6a, 0x21], &[0x82, 4, 0x06, 0x7c, 0x6a, 0x22]);
+    let mut without_serial = good.clone();
+    without_serial.set(AKI, false, |w| {
+        w.sequence(|w| {
+            w.primitive(Tag::context(0), &key);
+            w.constructed(Tag::context_constructed(1), |w| issuer.name.write_directory_name(w));
+        });
+    });
+    let mut key_alone = good.clone();
+    key_alone.set(AKI, false, |w| w.sequence(|w| w.primitive(Tag::context(0), &key)));
+    assert!(lint_exact(&good).is_empty());
+    for bad in [other_serial, without_serial, key_alone] {
+        assert_eq!(lint_exact(&bad), ["values.authority-key-identifier"]);
+    }
 }
 
 #[test]

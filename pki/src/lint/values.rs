@@ -20,7 +20,7 @@ pub(super) const KEY_USAGE: Lint = Lint {
     clause: "RFC 5280 §4.2.1.3; facts 1.2 to 1.4",
     check: |decoded| {
         let expected: FlagSet<KeyUsages> = match decoded.kind {
-            CertificateKind::Root => KeyUsages::KeyCertSign | KeyUsages::CRLSign,
+            CertificateKind::Root | CertificateKind::Link => KeyUsages::KeyCertSign | KeyUsages::CRLSign,
             CertificateKind::Leaf(Ca::Sign | Ca::PhoneSign) => KeyUsages::DigitalSignature | KeyUsages::NonRepudiation,
             CertificateKind::Leaf(Ca::Auth | Ca::PhoneAuth) | CertificateKind::OcspResponder => {
                 KeyUsages::DigitalSignature.into()
@@ -176,6 +176,11 @@ pub(super) const AUTHORITY_KEY: Lint = Lint {
             key.as_bytes() == issuer.public_key.key_identifier(),
             "the key identifier is not that of the issuer's key",
         )?;
+        // A verifier would take no link certificate for an issuer that is named by its self-signed one's serial.
+        if (decoded.profile.layout(), matches!(decoded.kind, CertificateKind::Leaf(_))) != (Layout::JpkiExact, true) {
+            let alone = authority_cert_issuer.is_none() && authority_cert_serial_number.is_none();
+            return ensure(alone, "the issuer's own certificate is named beside its key");
+        }
         let names = authority_cert_issuer.ok_or("the issuer's name is missing")?;
         ensure(
             matches!(&names[..], [name] if is_directory_name(name, &issuer.name)),

@@ -5,7 +5,7 @@ use super::parts::{
 use super::{AUTH, SIGN, good};
 use crate::algorithm::Algorithm;
 use crate::certificate::Layout;
-use crate::certificate::example::{CARD_KEY, TestKey, issuer, profile, utc};
+use crate::certificate::example::{CARD_KEY, TestKey, issuer, newer_issuer, profile, utc};
 use crate::der::Tag;
 use crate::identity::Ca;
 use crate::lint::CertificateKind;
@@ -73,6 +73,18 @@ pub(super) const BAD: &[BadExample] = &[
     ("form.public-key", CertificateKind::Root, |parts| {
         parts.fields[PUBLIC_KEY] = CARD_KEY.public_key().spki_der().to_vec();
     }),
+    ("form.serial-of-issuer", CertificateKind::Link, |parts| {
+        parts.fields[SERIAL] = element(|w| w.integer(newer_issuer(Ca::Sign).ca_serial.get()));
+    }),
+    ("form.serial-of-issuer", CertificateKind::Link, |parts| {
+        parts.fields[SERIAL] = element(|w| w.integer(issuer(Ca::Sign).ca_serial.get()));
+    }),
+    ("form.public-key", CertificateKind::Link, |parts| {
+        parts.fields[PUBLIC_KEY] = issuer(Ca::Sign).public_key.spki_der().to_vec();
+    }),
+    ("form.validity-inside-issuers", CertificateKind::Link, |parts| {
+        parts.fields[VALIDITY] = validity(utc("20250716005027Z"), utc("20350715145959Z"));
+    }),
     // layout
     ("layout.extensions-once", SIGN, |parts| parts.extensions.push(parts.extensions[0].clone())),
     ("layout.extensions-present", SIGN, |parts| drop(parts.extensions.remove(5))),
@@ -121,7 +133,16 @@ pub(super) const BAD: &[BadExample] = &[
         let not_before = utc("20251027013542Z");
         parts.fields[VALIDITY] = validity(not_before, not_before.plus_seconds(31 * 86_400 + 1));
     }),
+    ("subject.link-validity", CertificateKind::Link, |parts| {
+        parts.fields[VALIDITY] = validity(utc("20250716005026Z"), utc("20330715145959Z"));
+    }),
+    ("subject.link-validity", CertificateKind::Link, |parts| {
+        parts.fields[VALIDITY] = validity(utc("20250716005027Z"), utc("20330715145958Z"));
+    }),
     // values
+    ("values.key-usage", CertificateKind::Link, |parts| {
+        parts.set(oid::KEY_USAGE, true, |w| w.primitive(Tag::BIT_STRING, &[7, 0x80]));
+    }),
     ("values.key-usage", SIGN, |parts| parts.set(oid::KEY_USAGE, true, |w| w.primitive(Tag::BIT_STRING, &[7, 0x80]))),
     ("values.key-usage", AUTH, |parts| parts.set(oid::KEY_USAGE, true, |w| w.primitive(Tag::BIT_STRING, &[1, 0x86]))),
     ("values.subject-key-identifier", AUTH, |parts| {
@@ -178,21 +199,17 @@ pub(super) const BAD: &[BadExample] = &[
         parts.replace(oid::AUTHORITY_INFO_ACCESS, b"/ocsp/sign", b"/ocsp/auth");
     }),
     ("values.authority-key-identifier", SIGN, |parts| {
-        // Without the third part.
-        let issuer = issuer(Ca::Sign);
-        parts.set(oid::AUTHORITY_KEY_IDENTIFIER, false, |w| {
-            w.sequence(|w| {
-                w.primitive(Tag::context(0), &issuer.public_key.key_identifier());
-                w.constructed(Tag::context_constructed(1), |w| issuer.name.write_directory_name(w));
-            });
-        });
+        // The issuer's own certificate is named, so that no link would do.
+        let of_exact = Parts::of(&good(SIGN, Layout::JpkiExact));
+        let at = parts.position(oid::AUTHORITY_KEY_IDENTIFIER);
+        parts.extensions[at] = of_exact.extensions[of_exact.position(oid::AUTHORITY_KEY_IDENTIFIER)].clone();
     }),
     ("values.authority-key-identifier", AUTH, |parts| {
-        parts.replace(
-            oid::AUTHORITY_KEY_IDENTIFIER,
-            &[0x82, 4, 0x06, 0x7c, 0x6a, 0x21],
-            &[0x82, 4, 0x06, 0x7c, 0x6a, 0x22],
-        );
+        parts.set(oid::AUTHORITY_KEY_IDENTIFIER, false, |w| w.sequence(|_| {}));
+    }),
+    ("values.authority-key-identifier", CertificateKind::Link, |parts| {
+        let linked = newer_issuer(Ca::Sign).public_key.key_identifier();
+        parts.replace(oid::AUTHORITY_KEY_IDENTIFIER, &issuer(Ca::Sign).public_key.key_identifier(), &linked);
     }),
     ("values.authority-key-identifier", CertificateKind::OcspResponder, |parts| {
         parts.replace(oid::AUTHORITY_KEY_IDENTIFIER, &issuer(Ca::Sign).public_key.key_identifier(), &[0; 20]);
