@@ -5,7 +5,9 @@ use std::time::Duration;
 use ca::seam::Visibility;
 use pki::identity::{Ca, IssuerKey, KeyNumber, Serial};
 use pki::revocation::{CertificateStatus, Withdrawal};
+use pki::time::UnixTime;
 use registry::event::Event;
+use registry::row::Open;
 use registry::state::{CertificateRecord, StateReads, place_of};
 use registry::store::{Family, decode};
 use registry::transaction::Committed;
@@ -20,12 +22,12 @@ pub struct Applier {
 
 impl Applier {
     /// Applies one event.
-    pub fn apply(&mut self, index: &StatusIndex, number: u64, event: &Event) -> Result<(), ApplyError> {
-        let changes = self.changes(index, event);
+    pub fn apply(&mut self, index: &StatusIndex, number: u64, open: &Open) -> Result<(), ApplyError> {
+        let changes = self.changes(index, open.time, &open.event);
         index.apply(number + 1, &changes)
     }
 
-    fn changes(&mut self, index: &StatusIndex, event: &Event) -> Vec<Change> {
+    fn changes(&mut self, index: &StatusIndex, time: UnixTime, event: &Event) -> Vec<Change> {
         match event {
             Event::OwnSerialReserved { ca, key, serial } | Event::Reserved { ca, key, serial, .. } => {
                 let ranges = &mut self.key_ranges[ca.index()];
@@ -40,9 +42,15 @@ impl Applier {
                 self.withdrawal(index, *ca, *serial, Withdrawal::from(*withdrawal))
             }
             Event::HoldReleased { ca, serial, cause: _ } => vec![Change::Released { ca: *ca, serial: *serial }],
+            Event::CaKeyCompromised { ca, key, because: _ } => {
+                vec![Change::KeyCompromised { ca: *ca, key: *key, since: time }]
+            }
             Event::Initialised(_)
             | Event::PhonePoliciesFixed(_)
             | Event::CaKeyActivated { .. }
+            | Event::CaLinkIssued { .. }
+            // The index has its rule about the key, which says the same of each serial.
+            | Event::CompromiseFilled { .. }
             | Event::OcspKeyActivated { .. }
             | Event::PartyRegistered { .. }
             | Event::PartySuspended { .. }
@@ -100,7 +108,7 @@ impl IndexFollower {
 impl Follower for IndexFollower {
     fn follow(&mut self, committed: &[Committed]) {
         for Committed { number, open } in committed {
-            if let Err(error) = self.applier.apply(&self.index, *number, &open.event) {
+            if let Err(error) = self.applier.apply(&self.index, *number, open) {
                 (self.on_fatal)(&error);
             }
         }
@@ -141,6 +149,9 @@ pub fn load(store: &Store, index: &StatusIndex) -> Result<Applier, CatchUpError>
         if let Some(withdrawal) = record.withdrawal() {
             changes.push(Change::Withdrawn { ca, serial, withdrawal });
         }
+    }
+    for (IssuerKey { ca, key }, compromise) in store.compromises()? {
+        changes.push(Change::KeyCompromised { ca, key, since: compromise.since });
     }
     let position = store.tree_edge()?.size();
     if position > 0 {

@@ -82,6 +82,15 @@ impl CutLedger for RegistryLedger {
     }
 }
 
+fn certificate_of(serial: Serial, record: WithdrawnRecord) -> WithdrawnCertificate {
+    WithdrawnCertificate {
+        serial,
+        withdrawal: Withdrawal::from(record.withdrawal),
+        municipality: MunicipalityCode::new(record.municipality),
+        leave_day: record.leave_day,
+    }
+}
+
 /// The held and revoked certificates of one position, read in one go: 40 octets each.
 struct FrozenRegistry {
     log_position: u64,
@@ -105,12 +114,21 @@ impl FrozenRegistry {
             let (key, value) = pair?;
             let record: WithdrawnRecord = decode(Family::Withdrawn, &key, &value)?;
             let (ca, serial) = place_of(&key).ok_or_else(|| damaged("a withdrawn certificate has no place"))?;
-            withdrawn[ca.index()].push(WithdrawnCertificate {
-                serial,
-                withdrawal: Withdrawal::from(record.withdrawal),
-                municipality: MunicipalityCode::new(record.municipality),
-                leave_day: record.leave_day,
-            });
+            withdrawn[ca.index()].push(certificate_of(serial, record));
+        }
+        let mut unfilled: [Vec<WithdrawnCertificate>; Ca::ALL.len()] = Default::default();
+        for ((ca, serial), row) in frozen.unfilled()? {
+            // Of a compromised key, and its own row does not say so yet; a hold's row does not count any more.
+            let certificates = &mut withdrawn[ca.index()];
+            let certificate = certificate_of(serial, row);
+            match certificates.binary_search_by_key(&serial, |certificate| certificate.serial) {
+                Ok(at) => certificates[at] = certificate,
+                Err(_) => unfilled[ca.index()].push(certificate),
+            }
+        }
+        for (certificates, more) in withdrawn.iter_mut().zip(unfilled) {
+            certificates.extend(more);
+            certificates.sort_by_key(|certificate| certificate.serial);
         }
         let released = frozen.iterate(Family::Released, &[]).filter_map(|pair| match pair {
             Ok((key, _)) => place_of(&key).map(Ok),

@@ -122,6 +122,9 @@ impl Heads {
             Event::Initialised(_)
             | Event::PhonePoliciesFixed(_)
             | Event::HoldReleased { .. }
+            | Event::CaKeyCompromised { .. }
+            | Event::CompromiseFilled { .. }
+            | Event::CaLinkIssued { .. }
             | Event::OwnSerialReserved { .. }
             | Event::CaKeyActivated { .. }
             | Event::OcspKeyActivated { .. }

@@ -611,6 +611,54 @@ pub enum Event {
         #[n(2)]
         cause: Cause,
     },
+    /// A CA's key was compromised (article 14). Everything issued under it counts as revoked from this row on.
+    #[n(42)]
+    CaKeyCompromised {
+        /// Which CA.
+        #[cbor(n(0), with = "codec::ca")]
+        ca: Ca,
+        /// Which generation.
+        #[cbor(n(1), with = "codec::key")]
+        key: KeyNumber,
+        /// How it is known, in the words of the one who said so.
+        #[n(2)]
+        because: String,
+    },
+    /// The records of a range of serials under a compromised key show now what they count as since its compromise.
+    #[n(43)]
+    CompromiseFilled {
+        /// Which CA.
+        #[cbor(n(0), with = "codec::ca")]
+        ca: Ca,
+        /// Which generation.
+        #[cbor(n(1), with = "codec::key")]
+        key: KeyNumber,
+        /// The first serial; the one after the last range.
+        #[cbor(n(2), with = "codec::serial")]
+        from: Serial,
+        /// The last serial.
+        #[cbor(n(3), with = "codec::serial")]
+        to: Serial,
+    },
+    /// A link certificate was issued: one key of a CA vouches for another (RFC 4210 §4.4).
+    #[n(44)]
+    CaLinkIssued {
+        /// Which CA.
+        #[cbor(n(0), with = "codec::ca")]
+        ca: Ca,
+        /// Whose key it certifies.
+        #[cbor(n(1), with = "codec::key")]
+        linked: KeyNumber,
+        /// Which key signed it.
+        #[cbor(n(2), with = "codec::key")]
+        with: KeyNumber,
+        /// Its serial.
+        #[cbor(n(3), with = "codec::serial")]
+        serial: Serial,
+        /// It, DER.
+        #[cbor(n(4), with = "minicbor::bytes")]
+        certificate: Vec<u8>,
+    },
 }
 
 /// A certificate by its CA and serial.

@@ -1,5 +1,6 @@
 //! The records that follow from the log. [`apply`] is the only place that changes them, and refuses what does not fit:
 //! a serial out of turn, an issue without an intent, a status that goes back.
+mod compromise;
 mod consent;
 mod key;
 mod read;
@@ -9,17 +10,17 @@ pub use key::Counter;
 pub use key::{certificate_key, issuer_key, resident_prefix};
 pub use read::{StateReads, place_of};
 pub use record::{
-    CertificateRecord, ConsentRecord, ConsentStanding, KeyClaim, OcspKeyRecord, PartyRecord, PartyState,
-    ProviderRecord, RequestOutcome, RequestRecord, ResidentRecord, ServiceRecord, StoredDate, StoredTime,
+    CertificateRecord, CompromiseRecord, ConsentRecord, ConsentStanding, KeyClaim, OcspKeyRecord, PartyRecord,
+    PartyState, ProviderRecord, RequestOutcome, RequestRecord, ResidentRecord, ServiceRecord, StoredDate, StoredTime,
     WithdrawnRecord,
 };
 
-use pki::identity::{Ca, Device, KeyNumber, Serial};
+use pki::identity::{Ca, Device, IssuerKey, KeyNumber, Serial};
 
 use crate::event::{Actor, Cause, Event, FixedSettings, PartyId, RequestId, ResidentChange, StoredWithdrawal};
 use crate::store::{Family, Reads, RegistryError};
 use crate::transaction::Transaction;
-use key::{key_range_key, party_key, request_key};
+use key::{key_range_key, link_key, party_key, request_key};
 
 /// Settings fixed by event 0, in [`Family::Meta`].
 const SETTINGS: &[u8] = b"settings";
@@ -92,6 +93,17 @@ pub(crate) fn apply(transaction: &mut Transaction<'_>, number: u64, event: &Even
             withdraw(transaction, *ca, *serial, *cause, *withdrawal)?;
         }
         Event::HoldReleased { ca, serial, cause: _ } => release_hold(transaction, *ca, *serial)?,
+        Event::CaKeyCompromised { ca, key, because: _ } => {
+            compromise::compromise(transaction, IssuerKey { ca: *ca, key: *key })?;
+        }
+        Event::CompromiseFilled { ca, key, from, to } => compromise::fill(transaction, (*ca, *key), (*from, *to))?,
+        Event::CaLinkIssued { ca, linked, with, serial: _, certificate } => {
+            if linked == with {
+                return Err(illegal("a link is between two keys"));
+            }
+            let record = minicbor::bytes::ByteVec::from(certificate.clone());
+            transaction.put(Family::Links, link_key(*ca, *linked, *with), &record);
+        }
         Event::PhonePoliciesFixed(policies) => {
             let settings = transaction.settings()?.ok_or(illegal("settings are fixed first"))?;
             if settings.phone_policies.is_some() {
@@ -210,6 +222,9 @@ fn reserve(transaction: &mut Transaction<'_>, event: &Event) -> Result<(), Regis
     let Actor::Party(party) = transaction.actor() else { return Err(illegal("a reservation is a party's")) };
     if card.is_some() != (ca.device() == Device::Phone) {
         return Err(illegal("a phone's certificate, and no other, stands on one of the card"));
+    }
+    if transaction.compromise(IssuerKey { ca, key })?.is_some() {
+        return Err(illegal("a compromised key issues nothing more"));
     }
     take_serial(transaction, ca, key, serial)?;
     put_request(transaction, &request, RequestOutcome::Certificate { ca, serial })?;

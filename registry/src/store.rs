@@ -104,11 +104,15 @@ pub enum Family {
     Applications,
     /// CA, serial → nothing: certificates whose hold was released, for as long as they are not withdrawn again.
     Released,
+    /// CA, key → since when it is compromised, and how far its certificates' records show it.
+    Compromises,
+    /// CA, certified key, signing key → link certificate.
+    Links,
 }
 
 impl Family {
     /// Every family.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::Log,
         Self::Meta,
         Self::Certificates,
@@ -130,6 +134,8 @@ impl Family {
         Self::ConsentWithdrawals,
         Self::Applications,
         Self::Released,
+        Self::Compromises,
+        Self::Links,
     ];
 
     const fn name(self) -> &'static str {
@@ -155,6 +161,8 @@ impl Family {
             Self::ConsentWithdrawals => "consent-withdrawals",
             Self::Applications => "applications",
             Self::Released => "released",
+            Self::Compromises => "compromises",
+            Self::Links => "links",
         }
     }
 }
@@ -169,6 +177,9 @@ pub trait Reads {
 
     /// Every key that begins with the prefix, ascending.
     fn scan(&self, family: Family, prefix: &[u8]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, RegistryError>;
+
+    /// Every key between these two, themselves among them, ascending.
+    fn range(&self, family: Family, from: &[u8], to: &[u8]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, RegistryError>;
 
     /// The value of a key, decoded.
     fn record<T: for<'b> Decode<'b, ()>>(&self, family: Family, key: &[u8]) -> Result<Option<T>, RegistryError>
@@ -313,14 +324,14 @@ pub(crate) fn tree_edge(reads: &impl Reads) -> Result<TreeEdge, RegistryError> {
     }
 }
 
-fn collect_prefix(
+fn collect_while(
     pairs: impl Iterator<Item = Result<(Box<[u8]>, Box<[u8]>), rocksdb::Error>>,
-    prefix: &[u8],
+    belongs: impl Fn(&[u8]) -> bool,
 ) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, RegistryError> {
     let mut found = BTreeMap::new();
     for pair in pairs {
         let (key, value) = pair.map_err(storage("read"))?;
-        if !key.starts_with(prefix) {
+        if !belongs(&key) {
             break;
         }
         found.insert(key.into_vec(), value.into_vec());
@@ -336,7 +347,14 @@ impl Reads for Store {
 
     fn scan(&self, family: Family, prefix: &[u8]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, RegistryError> {
         let Some(family) = self.readable(family) else { return Ok(BTreeMap::new()) };
-        collect_prefix(self.db.iterator_cf(family, IteratorMode::From(prefix, Direction::Forward)), prefix)
+        let pairs = self.db.iterator_cf(family, IteratorMode::From(prefix, Direction::Forward));
+        collect_while(pairs, |key| key.starts_with(prefix))
+    }
+
+    fn range(&self, family: Family, from: &[u8], to: &[u8]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, RegistryError> {
+        let Some(family) = self.readable(family) else { return Ok(BTreeMap::new()) };
+        let pairs = self.db.iterator_cf(family, IteratorMode::From(from, Direction::Forward));
+        collect_while(pairs, |key| key <= to)
     }
 }
 
@@ -378,7 +396,13 @@ impl Reads for Frozen<'_> {
     fn scan(&self, family: Family, prefix: &[u8]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, RegistryError> {
         let Some(family) = self.store.readable(family) else { return Ok(BTreeMap::new()) };
         let pairs = self.snapshot.iterator_cf(family, IteratorMode::From(prefix, Direction::Forward));
-        collect_prefix(pairs, prefix)
+        collect_while(pairs, |key| key.starts_with(prefix))
+    }
+
+    fn range(&self, family: Family, from: &[u8], to: &[u8]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, RegistryError> {
+        let Some(family) = self.store.readable(family) else { return Ok(BTreeMap::new()) };
+        let pairs = self.snapshot.iterator_cf(family, IteratorMode::From(from, Direction::Forward));
+        collect_while(pairs, |key| key <= to)
     }
 }
 

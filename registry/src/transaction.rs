@@ -117,18 +117,32 @@ impl Reads for Transaction<'_> {
     }
 
     fn scan(&self, family: Family, prefix: &[u8]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, RegistryError> {
-        let mut found = self.store.scan(family, prefix)?;
+        Ok(self.over(self.store.scan(family, prefix)?, family, prefix, |key| key.starts_with(prefix)))
+    }
+
+    fn range(&self, family: Family, from: &[u8], to: &[u8]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, RegistryError> {
+        Ok(self.over(self.store.range(family, from, to)?, family, from, |key| key <= to))
+    }
+}
+
+impl Transaction<'_> {
+    /// What is staged laid over what is stored: keys from that one on, as long as they belong.
+    fn over(
+        &self,
+        mut found: BTreeMap<Vec<u8>, Vec<u8>>,
+        family: Family,
+        from: &[u8],
+        belongs: impl Fn(&[u8]) -> bool,
+    ) -> BTreeMap<Vec<u8>, Vec<u8>> {
         for layer in [&self.batch.staged, &self.staged] {
-            let from = (family, prefix.to_vec());
-            for ((_, key), value) in
-                layer.range(from..).take_while(|((f, key), _)| *f == family && key.starts_with(prefix))
-            {
+            let staged = layer.range((family, from.to_vec())..);
+            for ((_, key), value) in staged.take_while(|((f, key), _)| *f == family && belongs(key)) {
                 match value {
                     Some(value) => found.insert(key.clone(), value.clone()),
                     None => found.remove(key),
                 };
             }
         }
-        Ok(found)
+        found
     }
 }

@@ -1,6 +1,7 @@
 //! What the log says to the index, and which status may follow which.
 use pki::identity::{Ca, KeyNumber, Serial};
-use pki::revocation::{CertificateStatus, Withdrawal};
+use pki::revocation::{CertificateStatus, RevocationReason, Withdrawal};
+use pki::time::UnixTime;
 
 /// One change of status, as an event of the log makes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,15 @@ pub enum Change {
         /// Its serial.
         serial: Serial,
     },
+    /// A key was compromised: whatever is or will be issued under it counts as revoked, for ever.
+    KeyCompromised {
+        /// Whose key.
+        ca: Ca,
+        /// Which.
+        key: KeyNumber,
+        /// Since when.
+        since: UnixTime,
+    },
 }
 
 impl Change {
@@ -46,7 +56,8 @@ impl Change {
             Self::KeyRange { ca, .. }
             | Self::Issued { ca, .. }
             | Self::Withdrawn { ca, .. }
-            | Self::Released { ca, .. } => ca,
+            | Self::Released { ca, .. }
+            | Self::KeyCompromised { ca, .. } => ca,
         }
     }
 }
@@ -78,6 +89,9 @@ pub enum Refusal {
     /// Any change of a revoked certificate: revocation is for ever (I16).
     #[error("the certificate is revoked already")]
     RevokedAlready,
+    /// A second compromise of a key, or one of a key without serials.
+    #[error("the key is compromised already, or has no serials")]
+    CompromisedAlready,
     /// A release without a hold.
     #[error("the certificate is good already")]
     GoodAlready,
@@ -104,6 +118,16 @@ pub enum ApplyError {
         /// What is wrong with it.
         refusal: Refusal,
     },
+}
+
+/// What a certificate under a key that is compromised since then counts as. A hold before keeps its date.
+pub(crate) const fn under_compromise(status: CertificateStatus, since: UnixTime) -> CertificateStatus {
+    let since = match status {
+        CertificateStatus::NotIssued | CertificateStatus::Withdrawn(Withdrawal::Revoked { .. }) => return status,
+        CertificateStatus::Good => since,
+        CertificateStatus::Withdrawn(Withdrawal::Held { since }) => since,
+    };
+    CertificateStatus::Withdrawn(Withdrawal::Revoked { since, reason: RevocationReason::CaCompromise })
 }
 
 /// After `Issued`.

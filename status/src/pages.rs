@@ -42,7 +42,6 @@ pub struct StatusCounts {
 #[derive(Default)]
 pub(crate) struct StatusPages {
     pages: Vec<Page>,
-    counts: StatusCounts,
 }
 
 #[derive(Default)]
@@ -71,10 +70,6 @@ impl Place {
 }
 
 impl StatusPages {
-    pub(crate) const fn counts(&self) -> StatusCounts {
-        self.counts
-    }
-
     pub(crate) fn status(&self, serial: Serial) -> CertificateStatus {
         let place = Place::of(serial);
         let Some(page) = self.pages.get(place.page) else { return CertificateStatus::NotIssued };
@@ -99,8 +94,9 @@ impl StatusPages {
         }
     }
 
-    /// Sets a status, whatever it was. The caller keeps the serial at or below [`SERIAL_MAX`].
-    pub(crate) fn set(&mut self, serial: Serial, status: CertificateStatus) {
+    /// Sets a status, whatever it was, and moves it from one count to another. The caller keeps the serial at or below
+    /// [`SERIAL_MAX`].
+    pub(crate) fn set(&mut self, serial: Serial, status: CertificateStatus, counts: &mut StatusCounts) {
         let place = Place::of(serial);
         if self.pages.len() <= place.page {
             self.pages.resize_with(place.page + 1, Page::default);
@@ -118,19 +114,21 @@ impl StatusPages {
             CertificateStatus::NotIssued | CertificateStatus::Good => page.remove_row(place),
             CertificateStatus::Withdrawn(withdrawal) => page.put_row(Row::new(place.in_page, withdrawal)),
         }
-        if let Some(count) = self.count(before) {
+        if let Some(count) = counts.of(before) {
             *count -= 1;
         }
-        if let Some(count) = self.count(after) {
+        if let Some(count) = counts.of(after) {
             *count += 1;
         }
     }
+}
 
-    fn count(&mut self, bits: u64) -> Option<&mut u64> {
+impl StatusCounts {
+    const fn of(&mut self, bits: u64) -> Option<&mut u64> {
         match bits {
-            GOOD => Some(&mut self.counts.good),
-            HELD => Some(&mut self.counts.held),
-            REVOKED => Some(&mut self.counts.revoked),
+            GOOD => Some(&mut self.good),
+            HELD => Some(&mut self.held),
+            REVOKED => Some(&mut self.revoked),
             _ => None,
         }
     }

@@ -40,7 +40,15 @@ fn any_serial() -> impl Strategy<Value = Serial> {
 fn any_change() -> impl Strategy<Value = Change> {
     let time = (0_i64..=253_402_300_799).prop_map(UnixTime::from_seconds);
     let ca = prop::sample::select(Ca::ALL.to_vec());
-    (ca, any_serial(), time, 0..10_usize).prop_map(|(ca, serial, since, kind)| match kind {
+    (ca, any_serial(), time, 0..40_usize).prop_map(|(ca, serial, since, kind)| match kind {
+        // Rare: after it nothing much can happen under that key.
+        39 => Change::KeyCompromised { ca, key: key_of(serial), since },
+        _ => any_change_of_one(ca, serial, since, kind % 10),
+    })
+}
+
+fn any_change_of_one(ca: Ca, serial: Serial, since: UnixTime, kind: usize) -> Change {
+    match kind {
         0..=3 => Change::Issued { ca, serial },
         4 | 5 => Change::Withdrawn { ca, serial, withdrawal: Withdrawal::Held { since } },
         6 => Change::Released { ca, serial },
@@ -48,15 +56,27 @@ fn any_change() -> impl Strategy<Value = Change> {
             let reason = RevocationReason::ALL[usize::try_from(since.as_seconds() % 6).unwrap()];
             Change::Withdrawn { ca, serial, withdrawal: Withdrawal::Revoked { since, reason } }
         }
-    })
+    }
 }
 
+/// What was said of each certificate by itself, and since when each key is compromised.
 #[derive(Clone, Default)]
-struct Model(HashMap<(Ca, Serial), CertificateStatus>);
+struct Model(HashMap<(Ca, Serial), CertificateStatus>, HashMap<(Ca, KeyNumber), UnixTime>);
+
+fn key_of(serial: Serial) -> KeyNumber {
+    key(if serial.get() < SECOND_KEY_FIRST_SERIAL { 1 } else { 2 })
+}
 
 impl Model {
     fn status(&self, ca: Ca, serial: Serial) -> CertificateStatus {
-        self.0.get(&(ca, serial)).copied().unwrap_or(CertificateStatus::NotIssued)
+        use CertificateStatus::{Good, NotIssued, Withdrawn};
+        let status = self.0.get(&(ca, serial)).copied().unwrap_or(NotIssued);
+        let revoked = |since| Withdrawn(Withdrawal::Revoked { since, reason: RevocationReason::CaCompromise });
+        match (self.1.get(&(ca, key_of(serial))), status) {
+            (Some(since), Good) => revoked(*since),
+            (Some(_), Withdrawn(Withdrawal::Held { since })) => revoked(since),
+            (Some(_) | None, status) => status,
+        }
     }
 
     /// `None`: no right log says this.
@@ -64,6 +84,9 @@ impl Model {
         use CertificateStatus::{Good, NotIssued, Withdrawn};
         let (place, after) = match change {
             Change::KeyRange { .. } => return None,
+            Change::KeyCompromised { ca, key, since } => {
+                return self.1.insert((ca, key), since).is_none().then_some(());
+            }
             Change::Issued { ca, serial } => ((ca, serial), (self.status(ca, serial) == NotIssued).then_some(Good)),
             Change::Released { ca, serial } => {
                 let held = matches!(self.status(ca, serial), Withdrawn(Withdrawal::Held { .. }));
@@ -84,8 +107,8 @@ impl Model {
 
     fn counts(&self, of: Ca) -> StatusCounts {
         let mut counts = StatusCounts::default();
-        for status in self.0.iter().filter(|((ca, _), _)| *ca == of).map(|(_, status)| status) {
-            match status {
+        for &(ca, serial) in self.0.keys().filter(|(ca, _)| *ca == of) {
+            match self.status(ca, serial) {
                 CertificateStatus::NotIssued => {}
                 CertificateStatus::Good => counts.good += 1,
                 CertificateStatus::Withdrawn(Withdrawal::Held { .. }) => counts.held += 1,

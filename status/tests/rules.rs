@@ -94,6 +94,53 @@ fn what_was_reserved_and_never_handed_over_can_be_revoked() {
     assert_eq!(index.counts(CA), StatusCounts { good: 0, held: 0, revoked: 1 });
 }
 
+fn compromised(key: u16, since: i64) -> Change {
+    let since = UnixTime::from_seconds(since);
+    Change::KeyCompromised { ca: CA, key: KeyNumber::new(key).unwrap(), since }
+}
+
+#[test]
+fn a_compromised_key_revokes_at_once_what_was_issued_under_it_and_nothing_else() {
+    let index = StatusIndex::new();
+    let held = Withdrawal::Held { since: UnixTime::from_seconds(70) };
+    let hold = Change::Withdrawn { ca: CA, serial: serial(2), withdrawal: held };
+    // Serials 10 to 19 are key 2's; 20 is key 1's again.
+    let ranges = [key_range(1, 1), issued(1), issued(2), hold, issued(3), revoked(3), key_range(10, 2), issued(10)];
+    index.apply(1, &ranges).unwrap();
+    index.apply(2, &[key_range(20, 1), issued(20), compromised(1, 100)]).unwrap();
+    let since = |seconds: i64| {
+        let since = UnixTime::from_seconds(seconds);
+        CertificateStatus::Withdrawn(Withdrawal::Revoked { since, reason: RevocationReason::CaCompromise })
+    };
+    let unspecified = Withdrawal::Revoked { since: UnixTime::EPOCH, reason: RevocationReason::Unspecified };
+    for (number, status) in [
+        (1, since(100)),
+        (2, since(70)),
+        (3, CertificateStatus::Withdrawn(unspecified)),
+        (4, CertificateStatus::NotIssued),
+        (20, since(100)),
+        (21, CertificateStatus::NotIssued),
+    ] {
+        assert_eq!(index.status(under(1), serial(number)), status, "{number}");
+    }
+    assert_eq!(index.status(under(2), serial(10)), CertificateStatus::Good);
+    assert_eq!(index.status(under(1), serial(10)), CertificateStatus::NotIssued);
+    assert_eq!(index.counts(CA), StatusCounts { good: 1, held: 0, revoked: 4 });
+    assert_eq!(refusal(&index, revoked(1)), Some(Refusal::RevokedAlready));
+    assert_eq!(refusal(&index, Change::Released { ca: CA, serial: serial(2) }), Some(Refusal::RevokedAlready));
+    assert_eq!(refusal(&index, compromised(1, 101)), Some(Refusal::CompromisedAlready));
+    assert_eq!(refusal(&index, compromised(3, 101)), Some(Refusal::CompromisedAlready));
+}
+
+#[test]
+fn a_compromise_in_a_refused_batch_leaves_no_trace() {
+    let index = StatusIndex::new();
+    index.apply(1, &[key_range(1, 1), issued(1)]).unwrap();
+    assert!(index.apply(2, &[compromised(1, 100), issued(1)]).is_err());
+    assert_eq!(index.status(under(1), serial(1)), CertificateStatus::Good);
+    assert_eq!(index.counts(CA), StatusCounts { good: 1, held: 0, revoked: 0 });
+}
+
 #[test]
 fn serials_beyond_every_counter_are_refused_and_never_issued() {
     let index = StatusIndex::new();

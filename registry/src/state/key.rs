@@ -14,6 +14,11 @@ pub fn issuer_key(ca: Ca, key: KeyNumber) -> Vec<u8> {
     [&[ca.code()][..], &key.get().to_be_bytes()].concat()
 }
 
+/// CA, certified key, signing key.
+pub(super) fn link_key(ca: Ca, linked: KeyNumber, with: KeyNumber) -> Vec<u8> {
+    [&issuer_key(ca, linked)[..], &with.get().to_be_bytes()].concat()
+}
+
 /// What the keys of one resident's certificates begin with.
 pub fn resident_prefix(resident: &[u8; 32]) -> Vec<u8> {
     resident.to_vec()

@@ -3,18 +3,22 @@ use minicbor::bytes::ByteVec;
 use pki::identity::{Ca, IssuerKey, KeyNumber, Serial};
 use pki::time::UnixTime;
 
+use super::compromise::unfilled;
 use super::key::{
     Counter, certificate_key, consent_number_key, consents_prefix, issuer_key, parse_certificate_key,
     parse_consent_key, party_key, provider_key, request_key, resident_prefix, service_key,
 };
 use super::record::{
-    CertificateRecord, ConsentRecord, KeyClaim, OcspKeyRecord, PartyRecord, ProviderRecord, RequestRecord,
-    ResidentRecord, ServiceRecord, StoredTime, WithdrawnRecord,
+    CertificateRecord, CompromiseRecord, ConsentRecord, KeyClaim, OcspKeyRecord, PartyRecord, ProviderRecord,
+    RequestRecord, ResidentRecord, ServiceRecord, StoredTime, WithdrawnRecord,
 };
 use super::{PUBLISHED_CUT, SETTINGS};
 use crate::consent::{ConsentId, ProviderId, ServiceId};
 use crate::event::{FixedSettings, PartyId, PublishedCut};
 use crate::store::{Family, Reads, RegistryError, decode};
+
+/// Records read into memory at once: 30 MB of them.
+const UNFILLED_SERIALS_AT_ONCE: u64 = 1 << 16;
 
 /// The state's records by their own names.
 pub trait StateReads: Reads + Sized {
@@ -48,9 +52,59 @@ pub trait StateReads: Reads + Sized {
         Ok(self.counter(Counter::Cut)? + 1)
     }
 
-    /// A certificate's record, from its reservation on.
+    /// A certificate's record, from its reservation on. What was issued under a compromised key is told as revoked, whether
+    /// or not that is filled in yet: so this is not to be written back before.
     fn certificate(&self, ca: Ca, serial: Serial) -> Result<Option<CertificateRecord>, RegistryError> {
-        self.record(Family::Certificates, &certificate_key(ca, serial))
+        let record: Option<CertificateRecord> = self.record(Family::Certificates, &certificate_key(ca, serial))?;
+        let Some(record) = record else { return Ok(None) };
+        let compromise = self.compromise(IssuerKey { ca, key: record.key })?;
+        Ok(Some(match compromise {
+            None => record,
+            Some(compromise) => compromise.told_of(record),
+        }))
+    }
+
+    /// The compromise of a CA key; `None` while it is not.
+    fn compromise(&self, issuer: IssuerKey) -> Result<Option<CompromiseRecord>, RegistryError> {
+        self.record(Family::Compromises, &issuer_key(issuer.ca, issuer.key))
+    }
+
+    /// Every compromised CA key.
+    fn compromises(&self) -> Result<Vec<(IssuerKey, CompromiseRecord)>, RegistryError> {
+        let mut compromises = Vec::new();
+        for (key, value) in self.scan(Family::Compromises, &[])? {
+            let record = decode(Family::Compromises, &key, &value)?;
+            compromises.extend(parse_issuer_key(&key).map(|issuer| (issuer, record)));
+        }
+        Ok(compromises)
+    }
+
+    /// What CRLs are to say of the certificates under compromised keys whose own records do not show it yet, ascending by
+    /// CA and serial.
+    fn unfilled(&self) -> Result<Vec<((Ca, Serial), WithdrawnRecord)>, RegistryError> {
+        let mut found = Vec::new();
+        for (IssuerKey { ca, key }, compromise) in self.compromises()? {
+            let mut rest = compromise;
+            while let Some((from, to)) = rest.next_range(UNFILLED_SERIALS_AT_ONCE) {
+                let unfilled = unfilled(self, (ca, key), &compromise, (from, to))?;
+                found.extend(unfilled.into_iter().map(|unfilled| ((ca, unfilled.serial), unfilled.withdrawn)));
+                rest.filled_to = to.get();
+            }
+        }
+        found.sort_unstable_by_key(|(place, _)| *place);
+        Ok(found)
+    }
+
+    /// Every link certificate: CA, certified key, signing key, DER.
+    fn links(&self) -> Result<Vec<(Ca, KeyNumber, KeyNumber, Vec<u8>)>, RegistryError> {
+        let mut links = Vec::new();
+        for (key, value) in self.scan(Family::Links, &[])? {
+            let certificate: ByteVec = decode(Family::Links, &key, &value)?;
+            if let Some((ca, linked, with)) = parse_link_key(&key) {
+                links.push((ca, linked, with, certificate.into()));
+            }
+        }
+        Ok(links)
     }
 
     /// Every certificate of a resident.
@@ -221,6 +275,12 @@ fn numbered<Id, T: for<'b> minicbor::Decode<'b, ()>>(
 /// CA and serial of a key in [`Family::Certificates`] or [`Family::Withdrawn`].
 pub fn place_of(key: &[u8]) -> Option<(Ca, Serial)> {
     parse_certificate_key(key)
+}
+
+fn parse_link_key(key: &[u8]) -> Option<(Ca, KeyNumber, KeyNumber)> {
+    let (issuer, with) = key.split_last_chunk::<2>()?;
+    let IssuerKey { ca, key } = parse_issuer_key(issuer)?;
+    Some((ca, key, KeyNumber::new(u16::from_be_bytes(*with))?))
 }
 
 fn parse_issuer_key(key: &[u8]) -> Option<IssuerKey> {

@@ -62,6 +62,29 @@ impl CertificateRecord {
     }
 }
 
+/// A compromised CA key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct CompromiseRecord {
+    /// When it was recorded.
+    #[cbor(n(0), with = "codec::time")]
+    pub since: UnixTime,
+    /// Up to this serial the certificates' own records show it; 0 at first.
+    #[n(1)]
+    pub filled_to: u64,
+    /// The last serial that the CA had taken: nothing is issued under the key after it.
+    #[n(2)]
+    pub last: u64,
+}
+
+impl CompromiseRecord {
+    /// The serials whose records are to be filled in next, at most so many; `None` when all show it.
+    pub fn next_range(&self, serials_max: u64) -> Option<(Serial, Serial)> {
+        let to = self.last.min(self.filled_to.saturating_add(serials_max));
+        let (from, to) = (Serial::new(self.filled_to + 1)?, Serial::new(to)?);
+        (from <= to).then_some((from, to))
+    }
+}
+
 /// A date as it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(transparent)]
