@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pki::certificate::Layout;
+use pki::identity::Ca;
 use pki::time::UnixTime;
 
 use crate::client::Door;
@@ -34,6 +35,12 @@ pub enum Command {
     Config,
     /// Make token, keys, CA certificates, party CA and the first administrator. Refuses to run twice.
     Init(InitArguments),
+    /// The CAs' keys.
+    CaKey {
+        /// What to do.
+        #[command(subcommand)]
+        command: CaKeyCommand,
+    },
     /// Run: the public listener, the doors, the publisher, the metrics.
     Serve(ServeArguments),
     /// Print a door's OpenAPI document, octet for octet as the door serves it.
@@ -73,6 +80,7 @@ impl Command {
         match self {
             Self::Config
             | Self::Init(_)
+            | Self::CaKey { .. }
             | Self::Serve(_)
             | Self::Openapi { .. }
             | Self::Sandbox(_)
@@ -108,6 +116,29 @@ pub enum AuditCommand {
     /// Recompute every row's hash and the tree, and compare the state with what the log says. Needs no key; works on a
     /// running registry, too.
     Verify(ConfigArgument),
+}
+
+/// What to do with the CAs' keys.
+#[derive(Debug, Subcommand)]
+pub enum CaKeyCommand {
+    /// Make a CA's next key, its certificate, and the links with the key before. `akashi serve` must be stopped; started
+    /// again, it issues under the new key. An interrupted attempt is finished by running it again.
+    #[command(after_help = "Example:\n  akashi ca-key new sign --config akashi.toml")]
+    New(CaKeyArguments),
+}
+
+/// Which CA's key.
+#[derive(Args, Debug)]
+pub struct CaKeyArguments {
+    /// `sign`, `auth`, `phone-sign` or `phone-auth`.
+    #[arg(value_name = "CA")]
+    pub ca: Ca,
+    /// Which configuration.
+    #[command(flatten)]
+    pub config: ConfigArgument,
+    /// The clock stands there at the start, and then runs: 2026-11-21T10:00:00+09:00. For a sandbox alone.
+    #[arg(long, value_name = "TIME")]
+    pub clock_starts_at: Option<UnixTime>,
 }
 
 /// What to make.

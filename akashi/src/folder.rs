@@ -136,6 +136,20 @@ impl Folder {
         work().map_err(|source| FolderError::Io { path, source })
     }
 
+    /// Writes a file with that mode in one step: a crash leaves the one before, or none.
+    pub fn replace(&self, name: &str, contents: &[u8], mode: u32) -> Result<(), FolderError> {
+        let (draft, path) = (format!("{name}.draft"), self.0.join(name));
+        let io = |source| FolderError::Io { path: path.clone(), source };
+        match std::fs::remove_file(self.0.join(&draft)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(error)),
+            Ok(()) | Err(_) => {}
+        }
+        self.write(&draft, contents, mode)?;
+        std::fs::rename(self.0.join(&draft), &path).map_err(io)?;
+        let folder = path.parent().unwrap_or(&self.0);
+        std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)
+    }
+
     fn is_occupied(&self) -> Result<bool, FolderError> {
         match std::fs::read_dir(&self.0) {
             Ok(mut entries) => Ok(entries.next().is_some()),

@@ -3,7 +3,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`cli`], [`config`], [`folder`], [`failure`] | the command line; the configuration; the data folder; what ends the process; [`output`] what a command prints |
-//! | [`init`], [`serve`], [`audit`], [`openapi`], [`sandbox`] | the commands |
+//! | [`init`], [`ca_key`], [`serve`], [`audit`], [`openapi`], [`sandbox`] | the commands |
 //! | [`clock`], [`keys`], [`delegation`] | the real time and randomness; keys as handles; OCSP keys renewed |
 //! | [`feed`], [`ledger`] | the log's followers: the status index, the publisher's view |
 //! | [`mark`] | outside the registry, where the log's end was: an older copy is noticed |
@@ -11,6 +11,7 @@
 //! | [`client`] | the other side of the doors |
 //! | [`steps`] | where crash tests stop the process |
 pub mod audit;
+pub mod ca_key;
 pub mod cli;
 pub mod client;
 pub mod clock;
@@ -34,7 +35,7 @@ pub mod tls;
 
 use std::process::ExitCode;
 
-use cli::{AuditCommand, Command, SandboxArguments};
+use cli::{AuditCommand, CaKeyCommand, Command, SandboxArguments};
 use clock::SystemClock;
 use config::Config;
 use failure::Failure;
@@ -51,6 +52,9 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
             let clock = arguments.clock_starts_at.map_or(SystemClock::REAL, SystemClock::starting_at);
             init::init(&config, if arguments.sandbox { Kind::Sandbox(clock) } else { Kind::Lasting })?;
             print(&format!("initialised {}\n", config.data_dir.display()))?;
+        }
+        Command::CaKey { command: CaKeyCommand::New(arguments) } => {
+            ca_key::new_key(&Config::load(&arguments.config.config)?, arguments.ca, arguments.clock_starts_at)?;
         }
         Command::Serve(arguments) => serve::serve(&Config::load(&arguments.config.config)?, arguments.clock_starts_at)?,
         Command::Openapi { door } => print(&openapi::document(door))?,

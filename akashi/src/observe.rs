@@ -8,9 +8,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use ca::doors::CallObserver;
 use crl_publisher::store::PublishedCrls;
-use pki::identity::{Ca, IssuerKey};
+use pki::identity::{Ca, IssuerKey, KeyNumber};
 use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry as MetricRegistry, TextEncoder};
 use registry::event::Door;
+use registry::state::StateReads;
 use registry::{Clock, Registry};
 use status::StatusIndex;
 
@@ -102,6 +103,8 @@ pub struct Watched {
     pub clock: Arc<dyn Clock>,
     /// The CA certificates, DER.
     pub ca_certificates: Vec<(IssuerKey, Vec<u8>)>,
+    /// The link certificates: CA, certified key, signing key, DER.
+    pub links: Vec<(Ca, KeyNumber, KeyNumber, Vec<u8>)>,
     /// The public half of the manifest key, PEM.
     pub manifest_key_pem: String,
     /// The metrics.
@@ -130,7 +133,7 @@ impl Watched {
 /// The public half of the manifest key. Who verifies manifests compares it once with what the CA's staff hands out.
 const MANIFEST_KEY_PATH: &str = "/certs/manifest/1.pem";
 
-/// `/healthz`, `/readyz`, `/certs/{ca}/{key}.cer` and the manifest key, on the public listener.
+/// `/healthz`, `/readyz`, `/certs/{ca}/{key}.cer`, `/certs/{ca}/{linked}-with-{signer}.cer` and the manifest key, on the public listener.
 pub fn public_routes(watched: Arc<Watched>) -> Router {
     Router::new()
         .route("/healthz", get(|| async { plain(StatusCode::OK, "ok\n".to_owned()) }))
@@ -172,17 +175,38 @@ async fn manifest_key(State(watched): State<Arc<Watched>>) -> Response {
 /// What is served under the name of a key never changes (I10).
 const NEVER_CHANGES: (axum::http::HeaderName, &str) = (header::CACHE_CONTROL, "public, max-age=86400, immutable");
 
-/// A CA certificate, by its key.
+/// A link is served for as long as neither of its keys is compromised.
+const ASK_AGAIN: (axum::http::HeaderName, &str) = (header::CACHE_CONTROL, "public, max-age=3600");
+
+/// A CA certificate by its key, or a link by its two: `1.cer`, `1-with-2.cer`.
 async fn ca_certificate(State(watched): State<Arc<Watched>>, Path((ca, file)): Path<(String, String)>) -> Response {
-    let asked = || {
-        let key = file.strip_suffix(".cer")?.parse().ok()?;
-        Some(IssuerKey { ca: ca.parse().ok()?, key })
+    let served = |certificate: &[u8], caching| {
+        ([(header::CONTENT_TYPE, "application/pkix-cert"), caching], certificate.to_vec()).into_response()
     };
-    let found = asked().and_then(|asked| watched.ca_certificates.iter().find(|(issuer, _)| *issuer == asked));
-    match found {
-        Some((_, certificate)) => {
-            ([(header::CONTENT_TYPE, "application/pkix-cert"), NEVER_CHANGES], certificate.clone()).into_response()
+    let root = || {
+        let asked = IssuerKey { ca: ca.parse().ok()?, key: file.strip_suffix(".cer")?.parse().ok()? };
+        watched.ca_certificates.iter().find(|(issuer, _)| *issuer == asked)
+    };
+    let link = || {
+        let (linked, with) = file.strip_suffix(".cer")?.split_once("-with-")?;
+        let asked: (Ca, KeyNumber, KeyNumber) = (ca.parse().ok()?, linked.parse().ok()?, with.parse().ok()?);
+        watched.links.iter().find(|(of, linked, with, _)| (*of, *linked, *with) == asked)
+    };
+    match (root(), link()) {
+        (Some((_, certificate)), _) => served(certificate, NEVER_CHANGES),
+        (None, Some((ca, linked, with, certificate))) => {
+            let compromised = [*linked, *with].map(|key| watched.ledger.store().compromise(IssuerKey { ca: *ca, key }));
+            match compromised {
+                [Ok(None), Ok(None)] => served(certificate, ASK_AGAIN),
+                [Err(_), _] | [_, Err(_)] => {
+                    plain(StatusCode::SERVICE_UNAVAILABLE, "the registry cannot be read\n".to_owned())
+                }
+                _ => plain(
+                    StatusCode::GONE,
+                    "one of the two keys is compromised; trust neither through the other\n".to_owned(),
+                ),
+            }
         }
-        None => plain(StatusCode::NOT_FOUND, "no CA has this key; the form is /certs/sign/1.cer\n".to_owned()),
+        (None, None) => plain(StatusCode::NOT_FOUND, "no CA has this key; the form is /certs/sign/1.cer\n".to_owned()),
     }
 }

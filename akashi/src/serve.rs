@@ -31,21 +31,23 @@ use tasks::Tasks;
 
 /// How often keys and certificates are looked at for renewal.
 const HOUSEKEEPING: Duration = Duration::from_hours(1);
+/// How often it is looked whether a CA key was compromised.
+const FILLING: Duration = Duration::from_secs(1);
 /// Public, doors, metrics.
 const LISTENERS: u64 = 3;
 
 /// Runs until told to stop, on the machine's clock or, in a sandbox, on one that stands at that instant at the start.
 pub fn serve(config: &Config, clock_starts_at: Option<UnixTime>) -> Result<(), Failure> {
-    let clock = match clock_starts_at {
-        None => SystemClock::REAL,
-        Some(instant) => {
-            let folder = Folder::new(&config.data_dir);
-            folder.require_initialised()?;
-            folder.require_sandbox()?;
-            SystemClock::starting_at(instant)
-        }
-    };
-    serve_while(config, clock, until_told_to_stop)
+    serve_while(config, sandbox_clock(config, clock_starts_at)?, until_told_to_stop)
+}
+
+/// The machine's clock or, in a sandbox alone, one that stands at that instant at the start.
+pub fn sandbox_clock(config: &Config, starts_at: Option<UnixTime>) -> Result<SystemClock, Failure> {
+    let Some(instant) = starts_at else { return Ok(SystemClock::REAL) };
+    let folder = Folder::new(&config.data_dir);
+    folder.require_initialised()?;
+    folder.require_sandbox()?;
+    Ok(SystemClock::starting_at(instant))
 }
 
 /// Runs for as long as the work takes, which is told the listeners' addresses; then stops in order.
@@ -111,6 +113,7 @@ async fn run<T>(
     let (mut listeners, mut workers) = (Tasks::default(), Tasks::default());
     workers.spawn("the publisher", publisher.run);
     workers.spawn("housekeeping", housekeeping(parts.housekeeper()));
+    workers.spawn("what a compromise is followed by", filling(parts.filler()));
     listeners.spawn("the public listener", listen(public, Security::Plain, public_router, limits, stopped.clone()));
     listeners.spawn("the doors' listener", listen(api, tls, api_router, limits, stopped.clone()));
     listeners.spawn("the metrics' listener", listen(metrics, Security::Plain, metrics_router, limits, stopped));
@@ -137,6 +140,18 @@ fn dated(router: Router, clock: Arc<dyn Clock>) -> Router {
 
 async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|source| Failure::Listen { key, address, source })
+}
+
+/// Works for as long as there is something to fill in, chunk by chunk, so that the doors' writes come in between.
+async fn filling(filler: Arc<dyn Fn() -> bool + Send + Sync>) {
+    loop {
+        let filler = Arc::clone(&filler);
+        // A panic in it is reported by the panic hook, and the next second tries again.
+        let more = tokio::task::spawn_blocking(move || filler()).await.unwrap_or(false);
+        if !more {
+            tokio::time::sleep(FILLING).await;
+        }
+    }
 }
 
 async fn housekeeping(housekeeper: Arc<dyn Fn() + Send + Sync>) {

@@ -97,11 +97,17 @@ impl Authority {
         self.outside.profile.crl_manifest_url()
     }
 
-    /// The signer with which a CA issues now: the newest key's.
+    /// The signer with which a CA issues now: that of the newest key that is not compromised.
     pub(crate) fn signer(&self, ca: Ca) -> Result<&Arc<dyn LeafSigner>, Problem> {
-        let of_ca = |signer: &&Arc<dyn LeafSigner>| signer.issuer().issuer.ca == ca;
-        let newest = self.outside.signers.iter().filter(of_ca).max_by_key(|signer| signer.issuer().issuer.key);
-        newest.ok_or_else(|| Problem::new(ProblemKind::TokenUnavailable, "the CA has no key in service"))
+        let mut newest: Option<&Arc<dyn LeafSigner>> = None;
+        for signer in &self.outside.signers {
+            let issuer = signer.issuer().issuer;
+            let newer = newest.is_none_or(|newest| newest.issuer().issuer.key < issuer.key);
+            if issuer.ca == ca && newer && self.registry().store().compromise(issuer)?.is_none() {
+                newest = Some(signer);
+            }
+        }
+        newest.ok_or_else(|| Problem::new(ProblemKind::NoIssuingKey, format!("the {ca} CA has no key that may issue")))
     }
 
     /// The signer of one CA key.

@@ -62,7 +62,14 @@ impl Authority {
             stay_ends_on: application.stay_ends_on,
             paired_user_certificate_not_after: paired,
         };
-        leaf_not_after(&inputs).map_err(|error| Problem::new(ProblemKind::NoTimeLeft, error.to_string()))
+        let not_after =
+            leaf_not_after(&inputs).map_err(|error| Problem::new(ProblemKind::NoTimeLeft, error.to_string()))?;
+        // I14, facts 1.1: a root outlives what it signs. Every four years comes a new key, so that it does.
+        if not_after > self.signer(application.ca)?.issuer().not_after {
+            let detail = format!("the newest key of the {} CA ends before the certificate would", application.ca);
+            return Err(Problem::new(ProblemKind::NoIssuingKey, detail));
+        }
+        Ok(not_after)
     }
 
     /// notAfter of the resident's newest certificate of that CA that is not revoked.

@@ -15,6 +15,7 @@ use crate::answer::Answer;
 use crate::application::Application;
 use crate::authority::{Asked, Authority, Caller, Ruling, ended, other_kind};
 use crate::cause::Occasion;
+use crate::compromise::require_uncompromised;
 use crate::doors::forms::{CertificatePem, MunicipalityWord, Time};
 use crate::problem::{Problem, ProblemKind, token_unavailable};
 use crate::record::{IssueRecord, PersonRecord, intent_place, issue_place};
@@ -105,6 +106,7 @@ impl Authority {
         let (public_key, resident) = (application.public_key_sha256(), application.resident);
         let party = caller.party;
         self.registry().transact(caller.actor(), caller.door, move |transaction| {
+            require_uncompromised(transaction, issuer)?;
             if transaction.resident(&resident)?.is_some_and(|record| record.last_row >= judged_at) {
                 return Err(Problem::new(ProblemKind::ResidentChanged, "the register reported a change just now"));
             }

@@ -11,17 +11,19 @@
 //! | `entitlement` | what a person may be issued, and until when |
 //! | [`issue`] | the seven durable steps of an issue; [`recovery`] what a crash between them leaves, made whole |
 //! | [`cause`] | the table cause × CA → effect; [`withdraw`] holds and revocations |
+//! | [`compromise`] | the compromise of a CA key: at once by one event, record by record behind it |
 //! | [`residents`] | changes reported by the resident register; [`parties`] who may knock |
 //! | [`lookup`] | what a desk may see and act on |
 //! | [`services`] | who may ask for the latest 4 info: providers and their services |
 //! | [`consent`] | a person's consent to that, and its withdrawal; [`disclosure`] the latest 4 info themselves |
-//! | [`own`] | the CA's own certificates: self-signed CA certificates and delegated OCSP certificates |
+//! | [`own`] | the CA's own certificates: self-signed CA certificates, links between them, delegated OCSP certificates |
 //! | [`seam`] | what the rules need from outside |
 //! | [`problem`] | the table of refusals |
 pub mod answer;
 pub mod application;
 pub mod authority;
 pub mod cause;
+pub mod compromise;
 pub mod consent;
 pub mod disclosure;
 pub mod doors;

@@ -190,6 +190,15 @@ kinds! {
     /// A cut was asked for and not published.
     CutFailed = "cut-failed", 503, "No new cut was published",
         "Look at the log and the metric akashi_crl_failures_total for the check that failed.";
+    /// No CA key with that number.
+    UnknownCaKey = "unknown-ca-key", 404, "There is no such CA key",
+        "Check CA and key number; the certificates of all keys are under `/certs/`.";
+    /// A CA key whose compromise is on record.
+    CaKeyCompromised = "ca-key-compromised", 409, "The compromise of this CA key is on record already",
+        "Nothing more is to be reported of this key; make the CA's next key with `akashi ca-key new`.";
+    /// No key of the CA may issue.
+    NoIssuingKey = "no-issuing-key", 503, "No key of this CA may issue now",
+        "Send the same request with the same idempotency key again; if it stays, the CA's staff makes a new key with `akashi ca-key new`.";
     /// The token does not answer.
     TokenUnavailable = "token-unavailable", 503, "The signing token does not answer",
         "Send the same request with the same idempotency key again later; nothing is lost.";
@@ -237,7 +246,8 @@ impl ProblemKind {
             | Self::ApplicationStale
             | Self::ApplicationUsed
             | Self::NotASignatureCertificate
-            | Self::SignatureInvalid => true,
+            | Self::SignatureInvalid
+            | Self::UnknownCaKey => true,
             Self::ResidentChanged
             | Self::ResidentGone
             | Self::CertificateNotGood
@@ -252,6 +262,8 @@ impl ProblemKind {
             | Self::TooManyRefusals
             | Self::CutUnderWay
             | Self::CutFailed
+            | Self::CaKeyCompromised
+            | Self::NoIssuingKey
             | Self::TokenUnavailable
             | Self::RegistryUnavailable
             | Self::Internal => false,

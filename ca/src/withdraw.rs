@@ -56,6 +56,15 @@ pub(crate) fn apply_occasion(
     Ok(())
 }
 
+/// Ends an issue under way by itself: what stands on the certificate, another CA's, stays as it is.
+pub(crate) fn give_up(
+    transaction: &mut Transaction<'_>,
+    (ca, serial, record): &Found,
+    occasion: Occasion,
+) -> Result<(), Problem> {
+    apply_to_one(transaction, (*ca, *serial, record), occasion, None)
+}
+
 fn apply_to_one(
     transaction: &mut Transaction<'_>,
     (ca, serial, record): (Ca, Serial, &CertificateRecord),

@@ -69,6 +69,21 @@ pub enum AdminCommand {
     /// List the services.
     #[command(after_help = "Example:\n  akashi admin services --sandbox sandbox")]
     Services,
+    /// Record the compromise of a CA key: for ever. Everything issued under it counts as revoked from then on.
+    #[command(
+        after_help = "Example:\n  akashi admin compromise --sandbox sandbox sign/1 --confirm sign/1 --because 'its backup was found in an attic'"
+    )]
+    Compromise {
+        /// Which key: `sign/1`.
+        #[arg(value_name = "CA/KEY")]
+        key: String,
+        /// The key once more. Nothing takes a compromise back.
+        #[arg(long, value_name = "CA/KEY")]
+        confirm: String,
+        /// How and why.
+        #[command(flatten)]
+        because: Because,
+    },
     /// Publish a cut of all CRLs now; the answer comes after its flip.
     #[command(after_help = "Example:\n  akashi admin cut --sandbox sandbox --because 'a correction before noon'")]
     Cut {
@@ -188,6 +203,11 @@ impl DoorCommand for AdminCommand {
                 one("service registered", SERVICE),
             ),
             Self::Services => call("/admin/v1/services", Ask::Read, list("services", SERVICE)),
+            Self::Compromise { key, confirm, because: Because { because, retry } } => call(
+                &format!("/admin/v1/ca-keys/{key}/compromise"),
+                Ask::change(retry, move || Ok(json!({ "because": because, "confirm": confirm }))),
+                one("compromise recorded", &["ca", "key", "compromised_at", "issuing_key"]),
+            ),
             Self::Cut { because } => call(
                 "/admin/v1/cuts",
                 because.ask(),

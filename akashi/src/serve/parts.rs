@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use ca::authority::{Authority, Surroundings as Outside};
+use ca::compromise::FILL_SERIALS;
 use ca::doors::DoorState;
 use ca::own::issuer_of;
 use ca::seam::LeafSigner;
@@ -56,7 +57,8 @@ pub struct Parts {
     pub door_tls: Arc<DoorTls>,
     door_state: DoorState,
     delegation: Arc<Delegation>,
-    issuers: Vec<Issuer>,
+    /// The CA keys whose certificates have not expired at the start.
+    live: Vec<Issuer>,
     ocsp: Arc<OcspService>,
     publisher: Arc<Publisher>,
     schedule: Arc<Schedule>,
@@ -88,6 +90,7 @@ impl Parts {
         let mark_keeper = check_mark(&folder, &registry)?;
         fix_phone_policies(&registry, config)?;
         let ca_certificates = registry.store().issuers()?;
+        let links = registry.store().links()?;
         let issuers = ca_certificates
             .iter()
             .map(|(issuer, certificate)| issuer_of(*issuer, certificate, &config.profile))
@@ -110,14 +113,16 @@ impl Parts {
         let recovered = authority.recover()?;
         tracing::info!(?recovered, "what a crash left has been settled");
         let served = Arc::new(Issuers::new());
-        for issuer in &issuers {
+        // OCSP ends with the key's own certificate: no delegate outlives it, and what the key signed has expired.
+        let live: Vec<_> = issuers.iter().filter(|issuer| issuer.not_after > clock.now()).cloned().collect();
+        for issuer in &live {
             served.add(issuer.issuer, &issuer.name.to_der(), &issuer.public_key);
         }
         let algorithm = config.profile.algorithm();
         let manifest_key_pem = token.public_key(&Labels::manifest_key())?.to_pem();
         let delegation =
             Delegation { authority: Arc::clone(&authority), token, issuers: Arc::clone(&served), algorithm };
-        for issuer in &issuers {
+        for issuer in &live {
             delegation.ensure(issuer.issuer, clock.now())?;
         }
         let metrics = Metrics::new()?;
@@ -131,6 +136,7 @@ impl Parts {
             published: Arc::clone(publisher.published()),
             clock,
             ca_certificates,
+            links,
             manifest_key_pem,
             metrics,
         });
@@ -140,7 +146,7 @@ impl Parts {
             door_tls,
             door_state,
             delegation: Arc::new(delegation),
-            issuers,
+            live,
             ocsp,
             publisher,
             schedule: Arc::new(config.schedule.clone()),
@@ -186,15 +192,27 @@ impl Parts {
         Ok(RunningPublisher { handle, run: Box::pin(publisher_loop.run()) })
     }
 
+    /// Fills in one chunk of what a compromised CA key's certificates count as; `true` if there was one.
+    pub fn filler(&self) -> Arc<dyn Fn() -> bool + Send + Sync> {
+        let authority = Arc::clone(self.door_state.authority());
+        Arc::new(move || match authority.fill_compromise(FILL_SERIALS) {
+            Ok(more) => more,
+            Err(problem) => {
+                tracing::error!(detail = problem.detail(), "the records of a compromised key could not be filled in");
+                false
+            }
+        })
+    }
+
     /// Settles issues that nobody came back for, renews OCSP keys and the doors' certificate.
     pub fn housekeeper(&self) -> Arc<dyn Fn() + Send + Sync> {
         let (delegation, door_tls) = (Arc::clone(&self.delegation), Arc::clone(&self.door_tls));
-        let issuers: Vec<_> = self.issuers.iter().map(|issuer| issuer.issuer).collect();
+        let issuers: Vec<_> = self.live.iter().map(|issuer| (issuer.issuer, issuer.not_after)).collect();
         let clock = Arc::clone(&self.watched.clock);
         let authority = Arc::clone(self.door_state.authority());
         Arc::new(move || {
             authority.settle_overdue();
-            for issuer in &issuers {
+            for (issuer, _) in issuers.iter().filter(|(_, not_after)| *not_after > clock.now()) {
                 if let Err(error) = delegation.ensure(*issuer, clock.now()) {
                     tracing::error!(%issuer, %error, "there is no OCSP key to serve with");
                 }

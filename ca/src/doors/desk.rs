@@ -37,6 +37,7 @@ pub(super) fn calls() -> OpenApiRouter<DoorState> {
                 K::KeyAlgorithm,
                 K::KeySeenBefore,
                 K::NoTimeLeft,
+                K::NoIssuingKey,
                 K::ResidentChanged,
                 K::ResidentGone,
                 K::UnknownCertificate,

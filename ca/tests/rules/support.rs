@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use ca::authority::{Asked, Authority, Caller, Ruling, Surroundings};
-use ca::own::{activate_ca_key, issuer_of};
+use ca::own::{activate_ca_key, activate_next_ca_key, issuer_of};
 use ca::parties::register_first_administrator;
 use ca::record::IssueRecord;
 use ca::seam::LeafSigner;
@@ -114,6 +114,29 @@ impl World {
             activate_ca_key(&registry, &self.profile, issuer, &public_key, sign).unwrap();
         }
         register_first_administrator(&registry, Party::Admin.certificate()).unwrap();
+    }
+
+    /// The ceremony of the CA's next key, between two runs of the process. A compromised key is not linked.
+    pub(crate) fn next_key(&mut self, ca: Ca) {
+        self.stop();
+        let registry = self.open_registry();
+        let keys = registry.store().issuers().unwrap();
+        let (last, der) =
+            keys.iter().filter(|(issuer, _)| issuer.ca == ca).max_by_key(|(issuer, _)| issuer.key).unwrap();
+        let older = issuer_of(*last, der, &self.profile).unwrap();
+        let issuer = IssuerKey { ca, key: KeyNumber::new(last.key.get() + 1).unwrap() };
+        let (label, older_label) = (ca_label(issuer), ca_label(*last));
+        let public_key = self.token.generate_signing_key(&label, self.profile.algorithm()).unwrap();
+        let sign_new = |linted| sign(&self.token, &label, &public_key, linted);
+        if registry.store().compromise(*last).unwrap().is_some() {
+            activate_ca_key(&registry, &self.profile, issuer, &public_key, sign_new).unwrap();
+        } else {
+            let sign_old = |linted| sign(&self.token, &older_label, &older.public_key, linted);
+            let newer = (issuer, &public_key, &sign_new as _);
+            activate_next_ca_key(&registry, &self.profile, newer, (&older, &sign_old), &|_| {}).unwrap();
+        }
+        drop(registry);
+        self.start();
     }
 
     fn open_registry(&self) -> Registry {
