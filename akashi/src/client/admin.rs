@@ -76,7 +76,7 @@ pub enum AdminCommand {
     Compromise {
         /// Which key: `sign/1`.
         #[arg(value_name = "CA/KEY")]
-        key: String,
+        issuer: String,
         /// The key once more. Nothing takes a compromise back.
         #[arg(long, value_name = "CA/KEY")]
         confirm: String,
@@ -203,8 +203,8 @@ impl DoorCommand for AdminCommand {
                 one("service registered", SERVICE),
             ),
             Self::Services => call("/admin/v1/services", Ask::Read, list("services", SERVICE)),
-            Self::Compromise { key, confirm, because: Because { because, retry } } => call(
-                &format!("/admin/v1/ca-keys/{key}/compromise"),
+            Self::Compromise { issuer, confirm, because: Because { because, retry } } => call(
+                &format!("/admin/v1/ca-keys/{issuer}/compromise"),
                 Ask::change(retry, move || Ok(json!({ "because": because, "confirm": confirm }))),
                 one("compromise recorded", &["ca", "key", "compromised_at", "issuing_key"]),
             ),

@@ -46,6 +46,13 @@ fn latest_info_is_asked_of_a_signature_certificate_unless_another_is_named() {
 }
 
 #[test]
+fn a_compromise_names_the_key_twice() {
+    let asked = ["admin", "compromise", "phone-sign/2", "--confirm", "phone-sign/2", "--because", "a leak"];
+    let body = json!({ "because": "a leak", "confirm": "phone-sign/2" });
+    assert_eq!(sent(&asked), ("/admin/v1/ca-keys/phone-sign/2/compromise".to_owned(), body));
+}
+
+#[test]
 fn providers_and_services_are_registered_by_number_and_name() {
     let provider = sent(&["admin", "register-provider", "--operator", "7", "--name", "Hinode Bank"]);
     assert_eq!(provider, ("/admin/v1/providers".to_owned(), json!({ "operator": 7, "name": "Hinode Bank" })));

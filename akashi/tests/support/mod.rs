@@ -14,4 +14,4 @@ mod server;
 pub use asking::{OcspStatus, eventually};
 pub use calls::{Answer, CurlFailure, Party, get, openssl, openssl_with};
 pub use people::{CardKey, Resident};
-pub use server::Akashi;
+pub use server::{Akashi, BINARY};
