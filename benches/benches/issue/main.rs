@@ -1,0 +1,69 @@
+//! What issuing and revoking cost, beside what they cannot do without. `ops/bench issue` runs it; what came out is in
+//! `benches/RESULTS.md`.
+//!
+//! Each figure is measured in five pairs with its limit, one after the other in the same process and on the same core, so
+//! that what else the machine does touches both. Costs are processor time, user's and system's, of all threads.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `scene` | an authority as `akashi init` and `akashi serve` make it, on a disk; its desks |
+//! | `requests` | requests with their keys, made beforehand |
+//! | `figures` | the figures; `limits` what they are held against |
+//! | `doors` | the same over mutual TLS, the server in a process and on a core of its own |
+//! | `pairs`, `machine` | alternated pairs, medians; clocks and cores; `results` the page |
+//!
+//! Without `--bench` (`cargo test`) it does everything once with few requests, and holds nothing against a limit.
+mod doors;
+mod figures;
+mod limits;
+mod machine;
+mod pairs;
+mod requests;
+mod results;
+mod scene;
+
+use std::process::ExitCode;
+
+use pki::algorithm::Algorithm;
+
+use figures::Scale;
+use machine::Cores;
+use pairs::Figure;
+use scene::Scene;
+
+/// What today's cards have, and what is announced for the next (facts 1.1, 1.8).
+const ALGORITHMS: [Algorithm; 2] = [Algorithm::Rsa2048Sha256, Algorithm::EcdsaP384Sha384];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let is = |word: &str| arguments.iter().any(|argument| argument == word);
+    if let [word, config] = &arguments[..]
+        && word == doors::SERVE
+    {
+        return doors::serve(config);
+    }
+    let scale = if is("--bench") { Scale::FULL } else { Scale::SMOKE };
+    let cores = Cores::find();
+    let mut figures = Vec::new();
+    for algorithm in ALGORITHMS {
+        cores.pin_to_servers();
+        let mut scene = Scene::make(algorithm, scale);
+        figures.push(figures::issuance(&mut scene, scale));
+        if algorithm == ALGORITHMS[0] {
+            figures.extend(figures::revocation(&mut scene, scale));
+        }
+        let scene = scene.stop();
+        if !is("--no-doors") {
+            figures.extend(doors::figures(scene, &cores, scale));
+        }
+    }
+    let held = figures.iter().all(Figure::holds);
+    if scale == Scale::FULL {
+        let page = results::page(&figures, &cores);
+        println!("{page}");
+        if is("--record") {
+            results::record(&page);
+        }
+    }
+    if held || scale == Scale::SMOKE { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
