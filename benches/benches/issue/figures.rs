@@ -109,7 +109,12 @@ fn at_once<T: Sync, R: Send>(all: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R>
         }
         done.lock().expect("nobody panics while holding it").append(&mut own);
     };
-    std::thread::scope(|scope| (0..AT_ONCE).for_each(|_| drop(scope.spawn(worker))));
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            // Named, for whoever looks where the time goes.
+            std::thread::Builder::new().name("caller".to_owned()).spawn_scoped(scope, worker).expect("a thread");
+        }
+    });
     done.into_inner().expect("nobody panicked")
 }
 
