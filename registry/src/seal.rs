@@ -68,17 +68,19 @@ impl Sealed {
         record: &[u8],
     ) -> Result<Self, VaultError> {
         let mut data_key = Zeroizing::new([0; 32]);
-        let mut salted = Zeroizing::new(vec![0; SALT_OCTETS]);
+        // Room for the tag, too: what is moved to make room would leave a copy behind.
+        let mut octets = Zeroizing::new(Vec::with_capacity(SALT_OCTETS + record.len() + AES_256_GCM.tag_len()));
+        octets.resize(SALT_OCTETS, 0);
         let failed = |_| VaultError::Token("no randomness".to_owned());
         randomness.fill(&mut *data_key).map_err(failed)?;
-        randomness.fill(&mut salted).map_err(failed)?;
-        salted.extend_from_slice(record);
-        let commitment = pki::algorithm::sha256(&salted);
+        randomness.fill(&mut octets).map_err(failed)?;
+        octets.extend_from_slice(record);
+        let commitment = pki::algorithm::sha256(&octets);
         let wrapped_key = vault.wrap(year, &data_key)?;
-        let mut ciphertext = salted.to_vec();
         cipher(&data_key)
-            .seal_in_place_append_tag(nonce(), Aad::from(place.as_bytes()), &mut ciphertext)
+            .seal_in_place_append_tag(nonce(), Aad::from(place.as_bytes()), &mut *octets)
             .map_err(|_| VaultError::Altered)?;
+        let ciphertext = std::mem::take(&mut *octets);
         Ok(Self { year, wrapped_key, ciphertext, commitment })
     }
 

@@ -11,7 +11,7 @@ use crate::merkle::TreeEdge;
 use crate::row::{Open, Row};
 use crate::seal::Sealed;
 use crate::state;
-use crate::store::{Family, Reads, RegistryError, Store, TREE_EDGE};
+use crate::store::{Family, Reads, RegistryError, Store};
 
 /// Values by family and key; `None` is a deletion.
 pub(crate) type Staged = BTreeMap<(Family, Vec<u8>), Option<Vec<u8>>>;
@@ -81,13 +81,13 @@ impl<'a> Transaction<'a> {
         let number = self.edge.size();
         state::apply(self, number, &event)?;
         let mut blind = [0; 32];
-        self.randomness.fill(&mut blind).map_err(|_| RegistryError::Illegal("no randomness for the commitment"))?;
+        if sealed.is_none() {
+            self.randomness.fill(&mut blind).map_err(|_| RegistryError::Illegal("no randomness for the commitment"))?;
+        }
         let open = Open { time: self.now, actor: self.actor, door: self.door, event };
         let row = Row::new(number, &open, sealed, blind);
         self.edge.append(row.leaf_hash);
         self.put(Family::Log, number.to_be_bytes().to_vec(), &row);
-        let edge = self.edge.clone();
-        self.put(Family::Meta, TREE_EDGE.to_vec(), &edge);
         self.events.push(Committed { number, open });
         Ok(number)
     }

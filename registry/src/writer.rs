@@ -11,7 +11,7 @@ use pki::time::UnixTime;
 use rocksdb::{WriteBatch, WriteOptions};
 
 use crate::event::{Actor, Door};
-use crate::store::{RegistryError, Store, storage};
+use crate::store::{Family, RegistryError, Store, TREE_EDGE, storage};
 use crate::transaction::{Batch, Committed, Staged, Transaction};
 
 /// The time now. Only the binary owns the real one.
@@ -219,6 +219,26 @@ impl Writer {
         Ok(now)
     }
 
+    /// What was staged, and the tree's edge after it.
+    fn writes(&mut self) -> WriteBatch {
+        /// Of RocksDB's record in a batch: its kind, its family, two lengths.
+        const RECORD_OVERHEAD_OCTETS: usize = 12;
+        let edge = minicbor::to_vec(&self.batch.edge).expect("writing to memory does not fail");
+        let staged = std::mem::take(&mut self.batch.staged);
+        let octets = |key: &[u8], value: &[u8]| key.len() + value.len() + RECORD_OVERHEAD_OCTETS;
+        let of_all = staged.iter().map(|((_, key), value)| octets(key, value.as_deref().unwrap_or_default()));
+        // Made large enough at once: a batch that grows is copied again and again.
+        let mut writes = WriteBatch::with_capacity_bytes(of_all.sum::<usize>() + octets(TREE_EDGE, &edge));
+        for ((family, key), value) in staged {
+            match value {
+                Some(value) => writes.put_cf(self.store.family(family), key, value),
+                None => writes.delete_cf(self.store.family(family), key),
+            }
+        }
+        writes.put_cf(self.store.family(Family::Meta), TREE_EDGE, edge);
+        writes
+    }
+
     fn commit(&mut self) -> Result<(), RegistryError> {
         if self.poisoned {
             return Err(RegistryError::Poisoned);
@@ -226,13 +246,7 @@ impl Writer {
         if self.batch.events.is_empty() {
             return Ok(());
         }
-        let mut writes = WriteBatch::default();
-        for ((family, key), value) in std::mem::take(&mut self.batch.staged) {
-            match value {
-                Some(value) => writes.put_cf(self.store.family(family), key, value),
-                None => writes.delete_cf(self.store.family(family), key),
-            }
-        }
+        let writes = self.writes();
         let mut options = WriteOptions::default();
         options.set_sync(match self.surroundings.durability {
             Durability::Synced => true,
