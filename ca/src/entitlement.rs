@@ -43,24 +43,35 @@ impl Authority {
         Ok(())
     }
 
-    /// notAfter by the birthday rule, cut by card, stay and, for a signature certificate, the paired user certificate.
-    pub(crate) fn not_after(&self, application: &Application, issued_at: UnixTime) -> Result<UnixTime, Problem> {
-        let (issued_on, resident) = (issued_at.jst_date(), &application.resident);
+    /// When the person's living certificates end that bear on a new one.
+    pub(crate) fn standing(&self, application: &Application, on: CivilDate) -> Result<Standing, Problem> {
+        let certificates = self.registry().store().certificates_of(&application.resident)?;
         let paired = match application.ca.purpose() {
             Purpose::Signature => {
                 let paired = Ca::of(application.ca.device(), Purpose::Authentication);
-                self.newest_not_after(paired, resident, issued_on)?
+                self.newest_not_after(paired, &certificates, on)?
             }
             Purpose::Authentication => None,
         };
-        let earlier = self.newest_not_after(application.ca, resident, issued_on)?;
+        let earlier = self.newest_not_after(application.ca, &certificates, on)?;
+        Ok(Standing { paired, earlier })
+    }
+
+    /// notAfter by the birthday rule, cut by card, stay and, for a signature certificate, the paired user certificate.
+    pub(crate) fn not_after(
+        &self,
+        application: &Application,
+        standing: Standing,
+        issued_at: UnixTime,
+    ) -> Result<UnixTime, Problem> {
+        let issued_on = issued_at.jst_date();
         let inputs = ValidityInputs {
             issued_on,
             birth_date: application.person.birth_date.earliest(),
-            renewal: earlier.is_some_and(|not_after| is_renewal(not_after, issued_on)),
+            renewal: standing.earlier.is_some_and(|not_after| is_renewal(not_after, issued_on)),
             card_expires_on: application.card_expires_on,
             stay_ends_on: application.stay_ends_on,
-            paired_user_certificate_not_after: paired,
+            paired_user_certificate_not_after: standing.paired,
         };
         let not_after =
             leaf_not_after(&inputs).map_err(|error| Problem::new(ProblemKind::NoTimeLeft, error.to_string()))?;
@@ -72,9 +83,13 @@ impl Authority {
         Ok(not_after)
     }
 
-    /// notAfter of the resident's newest certificate of that CA that is not revoked.
-    fn newest_not_after(&self, of: Ca, resident: &[u8; 32], on: CivilDate) -> Result<Option<UnixTime>, Problem> {
-        let certificates = self.registry().store().certificates_of(resident)?;
+    /// notAfter of the newest of these certificates that is of that CA and not revoked.
+    fn newest_not_after(
+        &self,
+        of: Ca,
+        certificates: &[(Ca, Serial, CertificateRecord)],
+        on: CivilDate,
+    ) -> Result<Option<UnixTime>, Problem> {
         let live = |(ca, _, record): &&(Ca, Serial, CertificateRecord)| {
             *ca == of && record.issued_row.is_some() && !record.is_revoked()
         };
@@ -86,4 +101,13 @@ impl Authority {
         };
         newest.map(not_after).transpose()
     }
+}
+
+/// When the person's living certificates end that bear on a new one.
+#[derive(Clone, Copy)]
+pub(crate) struct Standing {
+    /// Of a new signature certificate: the user certificate's notAfter.
+    paired: Option<UnixTime>,
+    /// The notAfter of the certificate of the same kind.
+    earlier: Option<UnixTime>,
 }

@@ -5,7 +5,6 @@ use pki::certificate::{AuthCommonName, AuthLeaf, SignCommonName, SignLeaf};
 use pki::identity::{Ca, IssuerKey, Purpose, Serial};
 use pki::lint::{self, LintedCertificate};
 use pki::time::UnixTime;
-use registry::Transaction;
 use registry::event::{Cause, Event, RequestId};
 use registry::state::{CertificateRecord, RequestOutcome, StateReads};
 use serde::Serialize;
@@ -17,6 +16,7 @@ use crate::authority::{Asked, Authority, Caller, Ruling, ended, other_kind};
 use crate::cause::Occasion;
 use crate::compromise::require_uncompromised;
 use crate::doors::forms::{CertificatePem, MunicipalityWord, Time};
+use crate::entitlement::Standing;
 use crate::problem::{Problem, ProblemKind, token_unavailable};
 use crate::record::{IssueRecord, PersonRecord, intent_place, issue_place};
 use crate::withdraw::{CertificateStatus, apply_occasion, status_of};
@@ -54,12 +54,14 @@ impl Authority {
         let judged_at = self.registry().store().tree_edge()?.size();
         let application = Application::judge(self, caller, asked.body)?;
         self.refuse_outdated(&application)?;
-        self.not_after(&application, self.outside.clock.now())?;
+        let now = self.outside.clock.now();
+        let standing = self.standing(&application, now.jst_date())?;
+        self.not_after(&application, standing, now)?;
         // Step 2: reserve, in one batch. A crash after it wastes a serial and never reuses one; recovery frees the rest.
         let reservation = self.reserve(caller, request, &application, judged_at)?;
         (self.outside.step)("issue.2-reserved");
         // Step 3: build and lint. Nothing new is durable.
-        let built = self.build(&application, reservation);
+        let built = self.build(&application, standing, reservation);
         let (linted, record) = match built {
             Ok(built) => built,
             Err(problem) => {
@@ -130,11 +132,12 @@ impl Authority {
     fn build(
         &self,
         application: &Application,
+        standing: Standing,
         reservation: Reservation,
     ) -> Result<(LintedCertificate, IssueRecord), Problem> {
         let Reservation { issuer, serial, reserved_at } = reservation;
         let signer = self.signer_of(issuer)?;
-        let not_after = self.not_after(application, reserved_at)?;
+        let not_after = self.not_after(application, standing, reserved_at)?;
         let profile = &self.outside.profile;
         let (public_key, municipality) = (&application.public_key, application.municipality);
         let (not_before, desk) = (reserved_at, application.desk);
@@ -193,14 +196,18 @@ impl Authority {
         let ca = issuer.ca;
         let record = self.transact_inside(move |transaction| {
             let record = still_pending(transaction.certificate(ca, serial)?.as_ref())?;
-            if has_newer(transaction, ca, serial, &record)? {
+            let certificates = transaction.certificates_of(&record.resident)?;
+            let is_newer = |(of, other, record): &(Ca, Serial, CertificateRecord)| {
+                *of == ca && *other > serial && record.issued_row.is_some()
+            };
+            if certificates.iter().any(is_newer) {
                 // A later request of the same person was finished first. What was handed over stays; this one ends.
                 apply_occasion(transaction, &(ca, serial, record), Occasion::at_hand_over(ca))?;
                 return Ok(None);
             }
             transaction.append(Event::Issued { ca, serial }, Some(sealed))?;
             // A person has one certificate of a kind: the new one takes the place of those before it.
-            for (other_ca, other, record) in transaction.certificates_of(&record.resident)? {
+            for (other_ca, other, record) in certificates {
                 let occasion = match (record.issued_row, record.intended_row) {
                     (Some(_), _) => Occasion { cause: Cause::Superseded, at: ca.device() },
                     // Nobody waits for an older issue any more: finished later, it would supersede what was handed over.
@@ -216,7 +223,7 @@ impl Authority {
         let record = record.ok_or_else(|| destroyed(ca, serial))?;
         (self.outside.step)("issue.6-issued");
         // Step 7: answer. If it is lost, the same idempotency key gets it again.
-        self.certificate_answer(ca, serial, &record)
+        Ok(answer(ca, serial, &record, &issued))
     }
 
     /// The answer about a certificate: the same for a first answer, a retry and a look-up.
@@ -224,15 +231,7 @@ impl Authority {
         if record.issued_row.is_none() {
             return Err(if record.withdrawal.is_some() { destroyed(ca, serial) } else { under_way(ca, serial) });
         }
-        let issued = self.issue_record(ca, serial, record)?;
-        let body = IssuedCertificate {
-            status: status_of(ca, serial, record),
-            municipality: MunicipalityWord(format!("{:05}", record.municipality)),
-            not_before: Time(record.reserved_at.to_string()),
-            not_after: Time(issued.not_after().to_string()),
-            certificate: CertificatePem(pki::certificate::pem(&issued.octets)),
-        };
-        Ok(Answer::created(body, format!("/desk/v1/certificates/{ca}/{serial}")))
+        Ok(answer(ca, serial, record, &self.issue_record(ca, serial, record)?))
     }
 
     fn random_octets(&self) -> Result<[u8; 16], Problem> {
@@ -243,15 +242,15 @@ impl Authority {
     }
 }
 
-/// The person already has a certificate of this kind with a later serial.
-fn has_newer(
-    transaction: &Transaction<'_>,
-    ca: Ca,
-    serial: Serial,
-    record: &CertificateRecord,
-) -> Result<bool, Problem> {
-    let certificates = transaction.certificates_of(&record.resident)?;
-    Ok(certificates.iter().any(|(of, other, record)| *of == ca && *other > serial && record.issued_row.is_some()))
+fn answer(ca: Ca, serial: Serial, record: &CertificateRecord, issued: &IssueRecord) -> Answer {
+    let body = IssuedCertificate {
+        status: status_of(ca, serial, record),
+        municipality: MunicipalityWord(format!("{:05}", record.municipality)),
+        not_before: Time(record.reserved_at.to_string()),
+        not_after: Time(issued.not_after().to_string()),
+        certificate: CertificatePem(pki::certificate::pem(&issued.octets)),
+    };
+    Answer::created(body, format!("/desk/v1/certificates/{ca}/{serial}"))
 }
 
 /// The issue goes on only while nothing ended it: a move reported in between ends it, for one.

@@ -176,8 +176,10 @@ impl Authority {
         (ca, serial): (Ca, Serial),
         cause: Cause,
     ) -> Ruling {
-        if self.earlier(&self.request_id(caller, asked)?)?.is_none() {
-            self.may_act_on(caller, ca, serial)?;
+        if let Err(problem) = self.may_act_on(caller, ca, serial)
+            && self.earlier(&self.request_id(caller, asked)?)?.is_none()
+        {
+            return Err(problem);
         }
         self.withdraw(caller, asked, Target::Certificate { ca, serial }, Occasion { cause, at: ca.device() })
     }

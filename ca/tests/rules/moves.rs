@@ -128,15 +128,15 @@ fn a_loss_reported_while_an_issue_runs_lets_nothing_good_out() {
 }
 
 #[test]
-fn a_move_while_the_token_fails_to_build_leaves_the_retry_ended() {
+fn a_move_while_the_token_fails_to_seal_leaves_the_retry_ended() {
     let world = World::new();
     world.issued("user certificate", &application(Ca::Auth, PERSON));
     let body = application(Ca::Sign, PERSON);
     let token = Arc::clone(&world.token);
     meanwhile(&world, "issue.2-reserved", move |doors| {
         assert_eq!(doors.report("a move", PERSON, "moved").status, 200);
-        // What the user certificate's notAfter is read with.
-        token.fail_next(Operation::Unwrap, Fault::NotDone);
+        // What the octets to be signed are sealed with.
+        token.fail_next(Operation::Wrap, Fault::NotDone);
     });
     assert_eq!(world.issue("key-1", &body).problem(), (503, "token-unavailable"));
     assert_eq!(world.issue("key-1", &body).problem(), (409, "destroyed-before-hand-over"));
