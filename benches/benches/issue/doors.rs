@@ -60,7 +60,7 @@ struct Call {
 }
 
 /// Processor time of the server for an issue and for a revocation at its doors.
-pub(crate) fn figures(mut kept: Kept, cores: &Cores, scale: Scale) -> Vec<Figure> {
+pub(crate) fn figures(mut kept: Kept, cores: &Cores, scale: Scale) -> [Figure; 2] {
     // The server inherits its core from this thread, which then leaves it.
     let server = Server::start(&kept);
     cores.pin_to_clients();
@@ -104,7 +104,7 @@ pub(crate) fn figures(mut kept: Kept, cores: &Cores, scale: Scale) -> Vec<Figure
         rule: Rule::Told,
         beside: vec![],
     };
-    vec![figure("issuance", issues), figure("revocation", revocations)]
+    [figure("issuance", issues), figure("revocation", revocations)]
 }
 
 fn clients(kept: &Kept) -> Vec<Client> {

@@ -119,7 +119,7 @@ fn at_once<T: Sync, R: Send>(all: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R>
 }
 
 /// Revocations in a second, beside what the store alone commits.
-pub(crate) fn revocation(scene: &mut Scene, scale: Scale) -> Vec<Figure> {
+pub(crate) fn revocation(scene: &mut Scene, scale: Scale) -> Figure {
     let (mut limits, mut measured, mut syncs) = (Vec::new(), Vec::new(), Vec::new());
     let (mut bare_time, mut own_time) = (Vec::new(), Vec::new());
     let authority = scene.authority();
@@ -137,7 +137,7 @@ pub(crate) fn revocation(scene: &mut Scene, scale: Scale) -> Vec<Figure> {
         measured.push(per_second(certificates.len(), elapsed()));
         own_time.push(microseconds_each(processor_time() - started, certificates.len()));
     }
-    vec![Figure {
+    Figure {
         what: format!("revocation, {AT_ONCE} at once, durable"),
         unit: "in a second",
         limit: ("synced RocksDB commits of one record", limits),
@@ -148,7 +148,7 @@ pub(crate) fn revocation(scene: &mut Scene, scale: Scale) -> Vec<Figure> {
             ("µs of processor time for a bare commit", bare_time),
             ("µs of processor time for a revocation", own_time),
         ],
-    }]
+    }
 }
 
 fn revoke(authority: &Authority, desks: &[Desk], certificates: &[(usize, Ca, Serial)]) {

@@ -12,7 +12,8 @@
 //! | `doors` | the same over mutual TLS, the server in a process and on a core of its own |
 //! | `pairs`, `machine` | alternated pairs, medians; clocks and cores; `results` the page |
 //!
-//! Without `--bench` (`cargo test`) it does everything once with few requests, and holds nothing against a limit.
+//! With `--test`, or without `--bench` (`cargo test`), it does everything once with few requests, and holds nothing against
+//! a limit.
 mod doors;
 mod figures;
 mod limits;
@@ -28,7 +29,7 @@ use pki::algorithm::Algorithm;
 
 use figures::Scale;
 use machine::Cores;
-use pairs::Figure;
+use pairs::{Figure, spread};
 use scene::Scene;
 
 /// What today's cards have, and what is announced for the next (facts 1.1, 1.8).
@@ -42,19 +43,19 @@ fn main() -> ExitCode {
     {
         return doors::serve(config);
     }
-    let scale = if is("--bench") { Scale::FULL } else { Scale::SMOKE };
+    let scale = if is("--bench") && !is("--test") { Scale::FULL } else { Scale::SMOKE };
     let cores = Cores::find();
     let mut figures = Vec::new();
     for algorithm in ALGORITHMS {
         cores.pin_to_servers();
         let mut scene = Scene::make(algorithm, scale);
-        figures.push(figures::issuance(&mut scene, scale));
+        figures.push(told(figures::issuance(&mut scene, scale)));
         if algorithm == ALGORITHMS[0] {
-            figures.extend(figures::revocation(&mut scene, scale));
+            figures.push(told(figures::revocation(&mut scene, scale)));
         }
         let scene = scene.stop();
         if !is("--no-doors") {
-            figures.extend(doors::figures(scene, &cores, scale));
+            figures.extend(doors::figures(scene, &cores, scale).map(told));
         }
     }
     let held = figures.iter().all(Figure::holds);
@@ -66,4 +67,10 @@ fn main() -> ExitCode {
         }
     }
     if held || scale == Scale::SMOKE { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Tells a figure as soon as it is there.
+fn told(figure: Figure) -> Figure {
+    eprintln!("bench: {}: ratio {}", figure.what, spread(&figure.ratios(), 2));
+    figure
 }
