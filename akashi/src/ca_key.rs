@@ -145,8 +145,8 @@ impl Ceremony<'_> {
     fn write_files(&self, ca: Ca) -> Result<(), Failure> {
         let store = self.registry.store();
         let roots = store.issuers()?.into_iter().map(|(issuer, der)| (issuer.ca, issuer.key.to_string(), der));
-        let links =
-            store.links()?.into_iter().map(|(of, linked, with, der)| (of, format!("{linked}-with-{with}"), der));
+        let links = store.links()?.into_iter();
+        let links = links.map(|link| (link.ca, format!("{}-with-{}", link.linked, link.with), link.certificate));
         for (_, name, der) in roots.chain(links).filter(|(of, ..)| *of == ca) {
             self.folder.replace(&format!("ca/{ca}-{name}.cer"), &der, 0o644)?;
             self.folder.replace(&format!("ca/{ca}-{name}.pem"), pem(&der).as_bytes(), 0o644)?;

@@ -11,7 +11,7 @@ use crl_publisher::store::PublishedCrls;
 use pki::identity::{Ca, IssuerKey, KeyNumber};
 use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry as MetricRegistry, TextEncoder};
 use registry::event::Door;
-use registry::state::StateReads;
+use registry::state::{LinkRecord, StateReads};
 use registry::{Clock, Registry};
 use status::StatusIndex;
 
@@ -103,8 +103,8 @@ pub struct Watched {
     pub clock: Arc<dyn Clock>,
     /// The CA certificates, DER.
     pub ca_certificates: Vec<(IssuerKey, Vec<u8>)>,
-    /// The link certificates: CA, certified key, signing key, DER.
-    pub links: Vec<(Ca, KeyNumber, KeyNumber, Vec<u8>)>,
+    /// The link certificates.
+    pub links: Vec<LinkRecord>,
     /// The public half of the manifest key, PEM.
     pub manifest_key_pem: String,
     /// The metrics.
@@ -190,11 +190,11 @@ async fn ca_certificate(State(watched): State<Arc<Watched>>, Path((ca, file)): P
     let link = || {
         let (linked, with) = file.strip_suffix(".cer")?.split_once("-with-")?;
         let asked: (Ca, KeyNumber, KeyNumber) = (ca.parse().ok()?, linked.parse().ok()?, with.parse().ok()?);
-        watched.links.iter().find(|(of, linked, with, _)| (*of, *linked, *with) == asked)
+        watched.links.iter().find(|link| (link.ca, link.linked, link.with) == asked)
     };
     match (root(), link()) {
         (Some((_, certificate)), _) => served(certificate, NEVER_CHANGES),
-        (None, Some((ca, linked, with, certificate))) => {
+        (None, Some(LinkRecord { ca, linked, with, certificate })) => {
             let compromised = [*linked, *with].map(|key| watched.ledger.store().compromise(IssuerKey { ca: *ca, key }));
             match compromised {
                 [Ok(None), Ok(None)] => served(certificate, ASK_AGAIN),

@@ -56,18 +56,17 @@ impl Authority {
     pub fn compromise_ca_key(&self, caller: &Caller, asked: &Asked<'_>, issuer: IssuerKey) -> Ruling {
         let request = self.request_id(caller, asked)?;
         let _turn = self.turn(&request);
-        let answer = match self.kept(&request)? {
-            Some(answer) => answer,
-            None => {
-                let CompromiseBody { because: Because(because), confirm } = read_body(asked.body)?;
-                require_meant(&because, &confirm, issuer)?;
-                let others = self.keys_of(issuer.ca);
-                self.registry().transact::<_, Problem>(caller.actor(), caller.door, move |transaction| {
-                    let answer = compromise(transaction, issuer, because, others)?;
-                    keep(transaction, request, &answer)?;
-                    Ok(answer)
-                })?
-            }
+        let answer = if let Some(answer) = self.kept(&request)? {
+            answer
+        } else {
+            let CompromiseBody { because: Because(because), confirm } = read_body(asked.body)?;
+            require_meant(&because, &confirm, issuer)?;
+            let others = self.keys_of(issuer.ca);
+            self.registry().transact::<_, Problem>(caller.actor(), caller.door, move |transaction| {
+                let answer = compromise(transaction, issuer, because, others)?;
+                keep(transaction, request, &answer)?;
+                Ok(answer)
+            })?
         };
         (self.outside.step)("compromise.1-recorded");
         let end = self.registry().store().tree_edge()?.size();

@@ -8,11 +8,11 @@ mod record;
 
 pub use key::Counter;
 pub use key::{certificate_key, issuer_key, resident_prefix};
-pub use read::{StateReads, place_of};
+pub use read::{PlacedWithdrawal, StateReads, place_of};
 pub use record::{
-    CertificateRecord, CompromiseRecord, ConsentRecord, ConsentStanding, KeyClaim, OcspKeyRecord, PartyRecord,
-    PartyState, ProviderRecord, RequestOutcome, RequestRecord, ResidentRecord, ServiceRecord, StoredDate, StoredTime,
-    WithdrawnRecord,
+    CertificateRecord, CompromiseRecord, ConsentRecord, ConsentStanding, KeyClaim, LinkRecord, OcspKeyRecord,
+    PartyRecord, PartyState, ProviderRecord, RequestOutcome, RequestRecord, ResidentRecord, ServiceRecord, StoredDate,
+    StoredTime, WithdrawnRecord,
 };
 
 use pki::identity::{Ca, Device, IssuerKey, KeyNumber, Serial};

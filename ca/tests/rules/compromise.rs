@@ -115,14 +115,16 @@ fn a_compromise_is_said_once_of_a_key_that_is_there_by_someone_who_means_it() {
     assert_eq!(compromise(&world, "other", "auth/1", "auth/1").status, 202);
 }
 
+type Listed = BTreeMap<(Ca, Serial), Withdrawal>;
+
 /// What the API tells of each serial, and what CRLs are to be made from.
-fn everything(world: &World) -> (Vec<Option<Withdrawal>>, BTreeMap<(Ca, Serial), Withdrawal>) {
+fn everything(world: &World) -> (Vec<Option<Withdrawal>>, Listed) {
     let store = world.store();
     let serials = (1..=12).filter_map(Serial::new);
     let told =
         serials.map(|serial| store.certificate(Ca::Sign, serial).unwrap().and_then(|record| record.withdrawal()));
     let rows = store.scan(Family::Withdrawn, &[]).unwrap();
-    let mut listed: BTreeMap<_, _> = rows
+    let mut listed: Listed = rows
         .keys()
         .filter_map(|key| registry::state::place_of(key))
         .map(|(ca, serial)| ((ca, serial), store.withdrawn(ca, serial).unwrap().unwrap().withdrawal.into()))

@@ -9,13 +9,16 @@ use super::key::{
     parse_consent_key, party_key, provider_key, request_key, resident_prefix, service_key,
 };
 use super::record::{
-    CertificateRecord, CompromiseRecord, ConsentRecord, KeyClaim, OcspKeyRecord, PartyRecord, ProviderRecord,
-    RequestRecord, ResidentRecord, ServiceRecord, StoredTime, WithdrawnRecord,
+    CertificateRecord, CompromiseRecord, ConsentRecord, KeyClaim, LinkRecord, OcspKeyRecord, PartyRecord,
+    ProviderRecord, RequestRecord, ResidentRecord, ServiceRecord, StoredTime, WithdrawnRecord,
 };
 use super::{PUBLISHED_CUT, SETTINGS};
 use crate::consent::{ConsentId, ProviderId, ServiceId};
 use crate::event::{FixedSettings, PartyId, PublishedCut};
 use crate::store::{Family, Reads, RegistryError, decode};
+
+/// A held or revoked certificate, and where it is found.
+pub type PlacedWithdrawal = ((Ca, Serial), WithdrawnRecord);
 
 /// Records read into memory at once: 30 MB of them.
 const UNFILLED_SERIALS_AT_ONCE: u64 = 1 << 16;
@@ -81,7 +84,7 @@ pub trait StateReads: Reads + Sized {
 
     /// What CRLs are to say of the certificates under compromised keys whose own records do not show it yet, ascending by
     /// CA and serial.
-    fn unfilled(&self) -> Result<Vec<((Ca, Serial), WithdrawnRecord)>, RegistryError> {
+    fn unfilled(&self) -> Result<Vec<PlacedWithdrawal>, RegistryError> {
         let mut found = Vec::new();
         for (IssuerKey { ca, key }, compromise) in self.compromises()? {
             let mut rest = compromise;
@@ -95,13 +98,13 @@ pub trait StateReads: Reads + Sized {
         Ok(found)
     }
 
-    /// Every link certificate: CA, certified key, signing key, DER.
-    fn links(&self) -> Result<Vec<(Ca, KeyNumber, KeyNumber, Vec<u8>)>, RegistryError> {
+    /// Every link certificate.
+    fn links(&self) -> Result<Vec<LinkRecord>, RegistryError> {
         let mut links = Vec::new();
         for (key, value) in self.scan(Family::Links, &[])? {
             let certificate: ByteVec = decode(Family::Links, &key, &value)?;
             if let Some((ca, linked, with)) = parse_link_key(&key) {
-                links.push((ca, linked, with, certificate.into()));
+                links.push(LinkRecord { ca, linked, with, certificate: certificate.into() });
             }
         }
         Ok(links)

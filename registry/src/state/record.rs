@@ -85,6 +85,19 @@ impl CompromiseRecord {
     }
 }
 
+/// A link certificate: one key of a CA vouches for another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkRecord {
+    /// Which CA.
+    pub ca: Ca,
+    /// Whose key it certifies.
+    pub linked: KeyNumber,
+    /// Which key signed it.
+    pub with: KeyNumber,
+    /// It, DER.
+    pub certificate: Vec<u8>,
+}
+
 /// A date as it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(transparent)]
