@@ -60,6 +60,7 @@ impl Applier {
             | Event::ReservationReleased { .. }
             | Event::ResidentChanged { .. }
             | Event::Answered { .. }
+            | Event::BatchRowsAnswered { .. }
             | Event::RequestEnded(_)
             | Event::ProviderRegistered { .. }
             | Event::ServiceRegistered { .. }

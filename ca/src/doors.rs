@@ -1,6 +1,7 @@
 //! The doors: HTTP on the outside, plain calls of the rules inside. Each call recognises the party, reads a body of
 //! limited size, runs the rules where blocking is allowed, and records a refusal.
 mod admin;
+mod batches;
 mod describe;
 mod desk;
 pub mod forms;
@@ -54,12 +55,15 @@ pub struct DoorState {
     authority: Arc<Authority>,
     observer: CallObserver,
     places: Arc<Semaphore>,
+    batches: Arc<Semaphore>,
 }
 
 impl DoorState {
     /// Doors to these rules; the observer is told of each call.
     pub fn new(authority: Arc<Authority>, observer: CallObserver) -> Self {
-        Self { authority, observer, places: Arc::new(Semaphore::new(CALLS_AT_ONCE_MAX)) }
+        let places = Arc::new(Semaphore::new(CALLS_AT_ONCE_MAX));
+        let batches = Arc::new(Semaphore::new(batches::BATCHES_AT_ONCE_MAX));
+        Self { authority, observer, places, batches }
     }
 
     /// The rules.
@@ -97,7 +101,7 @@ async fn call(
     request: axum::extract::Request,
     rules: impl FnOnce(&Authority, &Caller, &Asked<'_>) -> Ruling + Send + 'static,
 ) -> Response {
-    let DoorState { authority, observer, places } = state;
+    let DoorState { authority, observer, places, batches: _ } = state;
     let (parts, body) = request.into_parts();
     let peer = parts.extensions.get::<PeerCertificate>().cloned();
     let body = read_limited(body).await;
@@ -105,14 +109,7 @@ async fn call(
     let ruling = tokio::task::spawn_blocking(move || {
         let _place = place;
         let work = || {
-            let certificate = peer.ok_or_else(|| {
-                let problem = Problem::new(ProblemKind::PartyUnregistered, "no client certificate");
-                (Actor::Unregistered, problem)
-            })?;
-            let caller = authority.recognise(&certificate.0, door).map_err(|(actor, problem)| {
-                let problem = authority.refuse_the_refused(actor).err().unwrap_or(problem);
-                (actor, problem)
-            })?;
+            let caller = recognise(&authority, peer.as_ref(), door)?;
             let run = || {
                 authority.refuse_the_refused(caller.actor())?;
                 let idempotency_key = idempotency_key(&parts.headers, kind)?;
@@ -139,6 +136,18 @@ async fn call(
         Err(problem) => observer(door, problem.kind().status(), problem.kind().slug()),
     }
     respond(ruling)
+}
+
+/// Who calls, if this door opens to them.
+fn recognise(authority: &Authority, peer: Option<&PeerCertificate>, door: Door) -> Result<Caller, (Actor, Problem)> {
+    let certificate = peer.ok_or_else(|| {
+        let problem = Problem::new(ProblemKind::PartyUnregistered, "no client certificate");
+        (Actor::Unregistered, problem)
+    })?;
+    authority.recognise(&certificate.0, door).map_err(|(actor, problem)| {
+        let problem = authority.refuse_the_refused(actor).err().unwrap_or(problem);
+        (actor, problem)
+    })
 }
 
 async fn read_limited(body: Body) -> Result<Vec<u8>, Problem> {

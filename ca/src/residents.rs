@@ -1,6 +1,11 @@
 //! Changes that the resident register reports. In law the CA acts on them at once (article 12).
+pub mod batch;
+
+use pki::algorithm::sha256;
 use pki::identity::Device;
 use pki::time::CivilDate;
+use registry::Transaction;
+use registry::batch::ToldCertificate;
 use registry::event::{Event, ResidentChange};
 use registry::state::StateReads;
 use serde::Deserialize;
@@ -12,7 +17,7 @@ use crate::cause::{Occasion, cause_of};
 use crate::doors::forms::{Day, ResidentCode};
 use crate::doors::read_body;
 use crate::problem::{Problem, ProblemKind};
-use crate::withdraw::withdraw_all;
+use crate::withdraw::{CertificateStatus, withdraw_and_tell};
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -52,21 +57,51 @@ impl From<Change> for ResidentChange {
     }
 }
 
+/// A judged report.
+#[derive(Clone, Copy)]
+struct Report {
+    /// The keyed hash of the resident code.
+    resident: [u8; 32],
+    change: ResidentChange,
+    effective_on: CivilDate,
+}
+
+impl Report {
+    fn judge(authority: &Authority, code: &ResidentCode, change: Change, effective_on: &Day) -> Result<Self, Problem> {
+        let resident = authority.resident(&code.0)?;
+        let effective_on = effective_on.0.parse().map_err(|error: pki::time::ImpossibleDate| {
+            Problem::of_field(ProblemKind::ImpossibleDate, "effective_on", error.to_string())
+        })?;
+        Ok(Self { resident, change: change.into(), effective_on })
+    }
+
+    fn event(self) -> Event {
+        let Self { resident, change, effective_on } = self;
+        Event::ResidentChanged { resident, change, effective_on }
+    }
+
+    /// Tells one report from another. The resident is a keyed hash in it already, so it needs no key of its own.
+    fn content(self) -> [u8; 32] {
+        sha256(&minicbor::to_vec(self.event()).expect("writing to memory does not fail"))
+    }
+
+    /// Records the change with all it does to certificates; what they are afterwards.
+    fn apply(self, transaction: &mut Transaction<'_>) -> Result<Vec<ToldCertificate>, Problem> {
+        transaction.append(self.event(), None)?;
+        let found = transaction.certificates_of(&self.resident)?;
+        // What the register reports concerns the person, so it does not matter at which device.
+        withdraw_and_tell(transaction, found, Occasion { cause: cause_of(self.change), at: Device::Card })
+    }
+}
+
 impl Authority {
     /// `POST /residents/v1/changes`: the change and all it does to certificates, in one batch. A person without
     /// certificates is no error: the register reports everybody.
     pub fn report_change(&self, caller: &Caller, asked: &Asked<'_>) -> Ruling {
         let body: ChangeBody = read_body(asked.body)?;
-        let resident = self.resident(&body.resident_code.0)?;
-        let effective_on: CivilDate = body.effective_on.0.parse().map_err(|error: pki::time::ImpossibleDate| {
-            Problem::of_field(ProblemKind::ImpossibleDate, "effective_on", error.to_string())
-        })?;
-        let change = ResidentChange::from(body.change);
+        let report = Report::judge(self, &body.resident_code, body.change, &body.effective_on)?;
         self.change_once(caller, asked, move |transaction| {
-            transaction.append(Event::ResidentChanged { resident, change, effective_on }, None)?;
-            let found = transaction.certificates_of(&resident)?;
-            // What the register reports concerns the person, so it does not matter at which device.
-            withdraw_all(transaction, found, Occasion { cause: cause_of(change), at: Device::Card })
+            Ok(report.apply(transaction)?.into_iter().map(CertificateStatus::from).collect())
         })
     }
 

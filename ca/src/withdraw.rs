@@ -5,6 +5,7 @@ use std::time::Duration;
 use pki::identity::{Ca, Device, Serial};
 use pki::revocation::Withdrawal;
 use registry::Transaction;
+use registry::batch::ToldCertificate;
 use registry::event::{Cause, CertificatePlace, Event, StoredWithdrawal};
 use registry::state::{CertificateRecord, RequestOutcome, StateReads};
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,7 @@ use crate::problem::{Problem, ProblemKind};
 
 /// Longer than any OCSP node in service takes to follow; past it the caller is told that it is durable but not yet
 /// visible everywhere.
-const VISIBLE_AT_MOST: Duration = Duration::from_secs(2);
+pub(crate) const VISIBLE_AT_MOST: Duration = Duration::from_secs(2);
 
 /// What a withdrawal is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,19 +151,31 @@ pub struct Changed {
 
 /// The status of a certificate as answers tell it.
 pub(crate) fn status_of(ca: Ca, serial: Serial, record: &CertificateRecord) -> CertificateStatus {
-    let (status, told) = match (record.withdrawal(), record.issued_row) {
-        (None, None) => (Status::Pending, None),
-        (None, Some(_)) => (Status::Good, None),
-        (Some(Withdrawal::Held { since }), _) => (Status::Held, Some((HOLD_WORD, since))),
-        (Some(Withdrawal::Revoked { since, reason }), _) => (Status::Revoked, Some((reason.word(), since))),
-    };
-    CertificateStatus {
-        ca: CaWord(ca.word().to_owned()),
-        key: record.key.get(),
-        serial: SerialWord(serial.to_string()),
-        status,
-        reason: told.map(|(word, _)| ReasonWord(word.to_owned())),
-        since: told.map(|(_, since)| Time(since.to_string())),
+    told_of(ca, serial, record).into()
+}
+
+/// What an answer tells of a certificate, as it is stored.
+fn told_of(ca: Ca, serial: Serial, record: &CertificateRecord) -> ToldCertificate {
+    let CertificateRecord { key, issued_row, withdrawal, .. } = record;
+    ToldCertificate { ca, key: *key, serial, issued: issued_row.is_some(), withdrawal: *withdrawal }
+}
+
+impl From<ToldCertificate> for CertificateStatus {
+    fn from(ToldCertificate { ca, key, serial, issued, withdrawal }: ToldCertificate) -> Self {
+        let (status, told) = match (withdrawal.map(Withdrawal::from), issued) {
+            (None, false) => (Status::Pending, None),
+            (None, true) => (Status::Good, None),
+            (Some(Withdrawal::Held { since }), _) => (Status::Held, Some((HOLD_WORD, since))),
+            (Some(Withdrawal::Revoked { since, reason }), _) => (Status::Revoked, Some((reason.word(), since))),
+        };
+        Self {
+            ca: CaWord(ca.word().to_owned()),
+            key: key.get(),
+            serial: SerialWord(serial.to_string()),
+            status,
+            reason: told.map(|(word, _)| ReasonWord(word.to_owned())),
+            since: told.map(|(_, since)| Time(since.to_string())),
+        }
     }
 }
 
@@ -262,6 +275,16 @@ pub(crate) fn withdraw_all(
     found: Vec<Found>,
     occasion: Occasion,
 ) -> Result<Vec<CertificateStatus>, Problem> {
+    let told = withdraw_and_tell(transaction, found, occasion)?;
+    Ok(told.into_iter().map(CertificateStatus::from).collect())
+}
+
+/// The same, with the answer as it is stored.
+pub(crate) fn withdraw_and_tell(
+    transaction: &mut Transaction<'_>,
+    found: Vec<Found>,
+    occasion: Occasion,
+) -> Result<Vec<ToldCertificate>, Problem> {
     let mut concerned = BTreeSet::new();
     for (ca, serial, _) in found {
         // Read again: what went before may have reached it already.
@@ -277,7 +300,7 @@ pub(crate) fn withdraw_all(
     for (ca, serial) in concerned {
         // A reservation that was released is no certificate.
         if let Some(record) = transaction.certificate(ca, serial)? {
-            certificates.push(status_of(ca, serial, &record));
+            certificates.push(told_of(ca, serial, &record));
         }
     }
     Ok(certificates)

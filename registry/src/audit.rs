@@ -139,6 +139,7 @@ impl Heads {
             | Event::Withdrawn { .. }
             | Event::ResidentChanged { .. }
             | Event::Answered { .. }
+            | Event::BatchRowsAnswered { .. }
             | Event::RequestEnded(_)
             | Event::ProviderRegistered { .. }
             | Event::ServiceRegistered { .. }

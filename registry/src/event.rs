@@ -6,6 +6,7 @@ use pki::identity::{Ca, KeyNumber, Serial};
 use pki::revocation::{RevocationReason, Withdrawal};
 use pki::time::{CivilDate, UnixTime};
 
+use crate::batch::{BatchHash, DoneRow, RefusedRow};
 use crate::codec;
 use crate::consent::{ConsentId, DisclosureId, Items, ProviderId, ServiceId};
 
@@ -658,6 +659,23 @@ pub enum Event {
         /// It, DER.
         #[cbor(n(4), with = "minicbor::bytes")]
         certificate: Vec<u8>,
+    },
+    /// Rows of a batch of the resident register were answered. What was reported and what it did are events before this
+    /// one, in the same transaction.
+    #[n(35)]
+    BatchRowsAnswered {
+        /// SHA-256 of the batch's name.
+        #[cbor(n(0), with = "minicbor::bytes")]
+        batch: BatchHash,
+        /// Rows that were done.
+        #[n(1)]
+        done: Vec<DoneRow>,
+        /// Rows that were refused.
+        #[n(2)]
+        refused: Vec<RefusedRow>,
+        /// Lines that were refused without a row's number in them.
+        #[n(3)]
+        unnumbered: u32,
     },
 }
 

@@ -1,6 +1,7 @@
 //! The records that follow from the log. [`apply`] is the only place that changes them, and refuses what does not fit:
 //! a serial out of turn, an issue without an intent, a status that goes back.
 mod compromise;
+mod batch;
 mod consent;
 mod key;
 mod read;
@@ -114,6 +115,9 @@ pub(crate) fn apply(transaction: &mut Transaction<'_>, number: u64, event: &Even
         }
         Event::Answered { request, answer } => {
             put_request(transaction, request, RequestOutcome::Answer(answer.clone().into()))?;
+        }
+        Event::BatchRowsAnswered { batch, done, refused, unnumbered: _ } => {
+            batch::answer_rows(transaction, batch, done, refused)?;
         }
         Event::RequestEnded(request) => put_request(transaction, request, RequestOutcome::Ended)?,
         Event::ProviderRegistered { provider, operator, name } => {

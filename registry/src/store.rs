@@ -108,11 +108,15 @@ pub enum Family {
     Compromises,
     /// CA, certified key, signing key → link certificate.
     Links,
+    /// Party, batch → how far it is.
+    Batches,
+    /// Party, batch, row → what became of it.
+    BatchRows,
 }
 
 impl Family {
     /// Every family.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::Log,
         Self::Meta,
         Self::Certificates,
@@ -136,6 +140,8 @@ impl Family {
         Self::Released,
         Self::Compromises,
         Self::Links,
+        Self::Batches,
+        Self::BatchRows,
     ];
 
     const fn name(self) -> &'static str {
@@ -163,6 +169,8 @@ impl Family {
             Self::Released => "released",
             Self::Compromises => "compromises",
             Self::Links => "links",
+            Self::Batches => "batches",
+            Self::BatchRows => "batch-rows",
         }
     }
 }

@@ -52,6 +52,17 @@ pub fn described<S>((schemas, mut paths, router): UtoipaMethodRouter<S>, own: &[
     (schemas, paths, router)
 }
 
+/// A call whose rows each have a name of their own, in the place of an idempotency key, and whose refusals are theirs.
+pub(super) fn described_batch<S>(
+    (schemas, mut paths, router): UtoipaMethodRouter<S>,
+    own: &[ProblemKind],
+) -> UtoipaMethodRouter<S> {
+    for change in paths.paths.values_mut().filter_map(|item| item.post.as_mut()) {
+        refuse(change, EVERY_CALL.iter().chain(own));
+    }
+    (schemas, paths, router)
+}
+
 fn idempotency_key() -> Parameter {
     let pattern = format!("^[!-~]{{1,{IDEMPOTENCY_KEY_OCTETS_MAX}}}$");
     let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern));

@@ -2,6 +2,7 @@
 //! clock that stands where a story sets it. One module per thing that can happen.
 mod applications;
 mod compromise;
+mod batches;
 mod concurrency;
 mod consent;
 mod consent_withdrawals;

@@ -30,6 +30,7 @@ use serde_json::Value;
 
 pub(crate) use calls::{Doors, Reply};
 pub(crate) use consents::{BANK, Card, SHOP, base64, consent_to, withdrawal_of};
+pub(crate) use documented::assert_documented;
 pub(crate) use people::{Party, application, certification_request, change, jst, rsa_certification_request};
 pub(crate) use seams::{Nodes, Steps, TestClock, TestToken};
 use seams::{PartyNames, Signer, TokenSeams, ca_label, hash_label, randomness, sign};

@@ -1,6 +1,7 @@
 //! Stored keys: fixed widths, big-endian, so that their order is the order of the numbers.
 use pki::identity::{Ca, KeyNumber, Serial};
 
+use crate::batch::BatchHash;
 use crate::consent::{ConsentId, ProviderId, ServiceId};
 use crate::event::PartyId;
 
@@ -34,6 +35,15 @@ pub(super) fn party_key(party: PartyId) -> Vec<u8> {
 
 pub(super) fn request_key(party: PartyId, key_hash: &[u8; 32]) -> Vec<u8> {
     [&party.0.to_be_bytes()[..], key_hash].concat()
+}
+
+/// What the keys of a batch's rows begin with.
+pub(super) fn batch_key(party: PartyId, batch: &BatchHash) -> Vec<u8> {
+    [&party.0.to_be_bytes()[..], batch].concat()
+}
+
+pub(super) fn batch_row_key(party: PartyId, batch: &BatchHash, row: u32) -> Vec<u8> {
+    [&batch_key(party, batch)[..], &row.to_be_bytes()].concat()
 }
 
 pub(super) fn provider_key(provider: ProviderId) -> Vec<u8> {

@@ -5,14 +5,15 @@ use pki::time::UnixTime;
 
 use super::compromise::unfilled;
 use super::key::{
-    Counter, certificate_key, consent_number_key, consents_prefix, issuer_key, parse_certificate_key,
-    parse_consent_key, party_key, provider_key, request_key, resident_prefix, service_key,
+    Counter, batch_key, batch_row_key, certificate_key, consent_number_key, consents_prefix, issuer_key,
+    parse_certificate_key, parse_consent_key, party_key, provider_key, request_key, resident_prefix, service_key,
 };
 use super::record::{
     CertificateRecord, CompromiseRecord, ConsentRecord, KeyClaim, LinkRecord, OcspKeyRecord, PartyRecord,
     ProviderRecord, RequestRecord, ResidentRecord, ServiceRecord, StoredTime, WithdrawnRecord,
 };
 use super::{PUBLISHED_CUT, SETTINGS};
+use crate::batch::{BatchHash, BatchRecord, RowRecord};
 use crate::consent::{ConsentId, ProviderId, ServiceId};
 use crate::event::{FixedSettings, PartyId, PublishedCut};
 use crate::store::{Family, Reads, RegistryError, decode};
@@ -136,6 +137,16 @@ pub trait StateReads: Reads + Sized {
     /// What an idempotency key of a party stands for.
     fn request(&self, party: PartyId, key_hash: &[u8; 32]) -> Result<Option<RequestRecord>, RegistryError> {
         self.record(Family::Requests, &request_key(party, key_hash))
+    }
+
+    /// How far a party's batch is; nowhere, if nothing of it came.
+    fn batch(&self, party: PartyId, batch: &BatchHash) -> Result<BatchRecord, RegistryError> {
+        Ok(self.record(Family::Batches, &batch_key(party, batch))?.unwrap_or_default())
+    }
+
+    /// What became of a row of a batch; `None` before it was answered.
+    fn batch_row(&self, party: PartyId, batch: &BatchHash, row: u32) -> Result<Option<RowRecord>, RegistryError> {
+        self.record(Family::BatchRows, &batch_row_key(party, batch, row))
     }
 
     /// Who claimed a public key.

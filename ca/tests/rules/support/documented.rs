@@ -26,7 +26,12 @@ pub(crate) fn assert_documented(method: &str, path: &str, reply: &Reply) {
     };
     let place = format!("{method} {path} -> {} {}", reply.status, reply.problem().1);
     let answer = &operation["responses"][reply.status.to_string()];
-    let media_type = if reply.status < 400 { "application/json" } else { "application/problem+json" };
+    let media_type = match reply.status {
+        400.. => "application/problem+json",
+        // Of a batch's answer, one line.
+        _ if answer["content"].get("application/x-ndjson").is_some() => "application/x-ndjson",
+        _ => "application/json",
+    };
     let schema = &answer["content"][media_type]["schema"];
     assert!(schema.is_object(), "{place}: the document tells no such status");
     assert!(fits(document, schema, &reply.body), "{place}: not as the document tells");
