@@ -3,11 +3,13 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`desk`], [`hotline`], [`residents`], [`operator`], [`admin`] | each door's commands: what they take, which call they make, how its answer is told |
+//! | [`batch`] | many rows from one file |
 //! | [`call`] | what all calls have: method, path, body, idempotency key |
 //! | [`connection`], [`http`] | where the doors are and with which certificate; HTTP over mutual TLS |
 //! | [`input`] | files and standard input: personal data is never an argument |
 //! | [`tell`] | answers and problems for people, or as JSON; the exit code |
 pub mod admin;
+pub mod batch;
 pub mod call;
 pub mod connection;
 pub mod desk;
@@ -22,6 +24,7 @@ pub mod tell;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use registry::event::Role;
 
 use call::{Ask, Call, Deed, DoorCommand};
 use connection::Connection;
@@ -49,8 +52,24 @@ pub fn run<C: DoorCommand + Subcommand>(door: Door<C>, randomness: &hsm_mock::Ra
     let ending = match command.deed() {
         Deed::Print(text) => tell::print(text).map(|()| Ending::Done),
         Deed::Call(call) => call_and_tell(&connection, output, call, randomness),
+        Deed::ReportBatch(batch) => {
+            in_runtime(|| connection.client(Role::Residents), |client| batch.run(client, output))
+        }
+        Deed::RequestBatch(batch) => in_runtime(|| connection.client(Role::Desk), |client| batch.run(client, output)),
     };
     ending.unwrap_or_else(|error| tell::cannot_ask(&error)).into()
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, CannotAsk> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CannotAsk::System)
+}
+
+fn in_runtime<F: Future<Output = Result<Ending, CannotAsk>>>(
+    client: impl FnOnce() -> Result<http::Client, CannotAsk>,
+    run: impl FnOnce(http::Client) -> F,
+) -> Result<Ending, CannotAsk> {
+    let client = client()?;
+    runtime()?.block_on(run(client))
 }
 
 fn call_and_tell(
@@ -61,7 +80,7 @@ fn call_and_tell(
 ) -> Result<Ending, CannotAsk> {
     let Call { role, path, ask, telling, certificate } = call;
     let mut client = connection.client(role)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CannotAsk::System)?;
+    let runtime = runtime()?;
     let (reply, idempotency_key): (Reply, _) = match ask {
         Ask::Read => (runtime.block_on(client.get(&path))?, None),
         Ask::Change { retry, body } => {

@@ -8,7 +8,7 @@
 //! | [`keys`] | thousands of throw-away keys in seconds |
 //! | [`calls`], [`parties`], [`cards`], [`consents`] | many calls at once; who may call; certificates; consents |
 //! | [`past`], [`today`] | three days ago, and now |
-//! | [`description`], [`progress`] | `sandbox.json`; how far it is |
+//! | [`description`] | `sandbox.json` |
 pub mod calls;
 pub mod cards;
 pub mod consents;
@@ -19,7 +19,6 @@ pub mod parties;
 pub mod past;
 pub mod people;
 pub mod place;
-pub mod progress;
 pub mod today;
 
 use pki::certificate::Layout;

@@ -3,6 +3,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | `scene` | a server with a folder as sandboxes have, and the binary run as a client of it |
+//! | `batches` | many rows from one file |
 //! | `consents` | a person's consent, from the provider's registration to the withdrawal |
 //! | `endings` | the exit codes and what is said with them |
 //! | `pages` | help texts and docs/commands.md against the commands; the commands against the doors |
@@ -10,6 +11,8 @@
 //! | `kept` | the connection that a client keeps |
 #![allow(unreachable_pub, reason = "parts of this test share what is public in them")]
 
+#[path = "commands/batches.rs"]
+mod batches;
 #[path = "commands/bodies.rs"]
 mod bodies;
 #[path = "commands/consents.rs"]

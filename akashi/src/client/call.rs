@@ -6,6 +6,8 @@ use pki::identity::{Ca, Serial};
 use registry::event::Role;
 use serde_json::Value;
 
+use super::batch::register::ReportBatch;
+use super::batch::requests::RequestBatch;
 use super::input::CannotAsk;
 use super::tell::Telling;
 
@@ -26,6 +28,22 @@ pub enum Deed<'a> {
     Print(&'static str),
     /// It calls.
     Call(Call<'a>),
+    /// It reports the rows of a file.
+    ReportBatch(&'a ReportBatch),
+    /// It requests what the rows of a file say.
+    RequestBatch(&'a RequestBatch),
+}
+
+impl Deed<'_> {
+    /// Method and path of what is called, if anything is.
+    pub fn called(&self) -> Option<(&'static str, String)> {
+        match self {
+            Self::Print(_) => None,
+            Self::Call(call) => Some((call.ask.method(), call.path.clone())),
+            Self::ReportBatch(batch) => Some(batch.call()),
+            Self::RequestBatch(batch) => Some(batch.call()),
+        }
+    }
 }
 
 /// One call of a door.

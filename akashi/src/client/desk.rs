@@ -7,6 +7,7 @@ use pki::identity::Ca;
 use registry::event::Role;
 use serde_json::{Value, json};
 
+use super::batch::requests::RequestBatch;
 use super::call::{Ask, Call, CertificateName, CertificateOut, Deed, DoorCommand, Retry, idempotency_key};
 use super::input::{self, CannotAsk};
 use super::tell::Telling;
@@ -49,6 +50,17 @@ Examples:
   akashi desk request --sandbox sandbox --request - --ca sign --csr card.csr --idempotency-key counter-3-0001 --json"
     )]
     Request(RequestArguments),
+    /// Request certificates for many people, or revoke many, from a file.
+    #[command(
+        after_help = "A row has the fields of `akashi desk request --example` and `csr`, PEM or a path relative to FILE; in CSV, columns such as
+person.name. With `kind` revoke it has ca, serial and cause. Rows that are done are passed over when the command is run
+again, and rows that are refused go into --rejects, to be corrected and run with the same --batch and --out.
+
+Examples:
+  akashi desk batch --sandbox sandbox requests.csv --batch kiyose-1 --out issued --rejects rejects.csv
+  akashi desk batch --sandbox sandbox requests.jsonl --batch kiyose-2 --out issued --jobs 8 --json"
+    )]
+    Batch(RequestBatch),
     /// Get a certificate and its status again.
     #[command(after_help = "Example:\n  akashi desk certificate --sandbox sandbox auth 3 --out card.pem")]
     Certificate {
@@ -135,6 +147,7 @@ impl DoorCommand for DeskCommand {
         };
         Deed::Call(match self {
             Self::Request(RequestArguments { example: true, .. }) => return Deed::Print(EXAMPLE),
+            Self::Batch(batch) => return Deed::RequestBatch(batch),
             Self::Request(request) => Call {
                 role: Role::Desk,
                 path: "/desk/v1/certificates".to_owned(),

@@ -7,8 +7,8 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes};
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{CONTENT_TYPE, HOST, HeaderValue, LOCATION};
-use hyper::{Method, Request, Response, Uri};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
@@ -23,6 +23,8 @@ pub use super::error::{ClientError, FileRole};
 pub const ANSWER_OCTETS_MAX: usize = 16 * 1_024 * 1_024;
 /// The slowest call answers after a cut's flip: two CRLs a municipality are signed and checked before it.
 pub const ANSWER_WITHIN: Duration = Duration::from_mins(3);
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const JSON_LINES: HeaderValue = HeaderValue::from_static("application/x-ndjson");
 /// Address, TCP and TLS together.
 const CONNECT_WITHIN: Duration = Duration::from_secs(15);
 
@@ -55,6 +57,15 @@ impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reply").field("status", &self.status).field("location", &self.location).finish_non_exhaustive()
     }
+}
+
+/// What came of lines that were sent.
+#[derive(Debug)]
+pub enum Streamed {
+    /// They were answered line by line, to the answer's end.
+    Whole,
+    /// They were answered as a whole: refused.
+    Answered(Reply),
 }
 
 /// A client of the doors. It keeps one connection; a clone makes one of its own.
@@ -102,7 +113,43 @@ impl Client {
     pub async fn post(&mut self, path: &str, idempotency_key: &str, body: &Value) -> Result<Reply, ClientError> {
         let key =
             HeaderValue::from_str(idempotency_key).map_err(|_| ClientError::NotSendable("the idempotency key"))?;
-        self.ask(Method::POST, path, Some((key, body.to_string().into()))).await
+        let headers = [(HeaderName::from_static("idempotency-key"), key), (CONTENT_TYPE, JSON)];
+        self.ask(Method::POST, path, Some((headers.into_iter().collect(), body.to_string().into()))).await
+    }
+
+    /// POST of JSON Lines that are answered by such, each given out as it comes. The patience is with each part of the answer.
+    /// Nothing is sent twice here: what has an answer is for the caller to know.
+    pub async fn post_lines(
+        &mut self,
+        path: &str,
+        lines: Bytes,
+        on_line: &mut dyn FnMut(Value),
+    ) -> Result<Streamed, ClientError> {
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, JSON_LINES)]);
+        let request = self.place.request(Method::POST, path, Some((headers, lines)))?;
+        let mut connection = connect(&self.tls, &self.place).await?;
+        let timed_out = |_| ClientError::TimedOut { seconds: self.patience.as_secs() };
+        let sent = tokio::time::timeout(self.patience, connection.send_request(request)).await.map_err(timed_out)?;
+        let response = sent.map_err(|error| ClientError::of_connection(&error))?;
+        if response.status() != StatusCode::OK {
+            let read = tokio::time::timeout(self.patience, read(response)).await;
+            return read.map_err(timed_out)?.map(Streamed::Answered);
+        }
+        let (status, mut body, mut begun) = (response.status().as_u16(), response.into_body(), Vec::new());
+        while let Some(frame) = tokio::time::timeout(self.patience, body.frame()).await.map_err(timed_out)? {
+            let data = frame.map_err(|error| ClientError::of_connection(&error))?.into_data().unwrap_or_default();
+            for piece in data.split_inclusive(|octet| *octet == b'\n') {
+                begun.extend_from_slice(piece);
+                if begun.len() > ANSWER_OCTETS_MAX {
+                    return Err(ClientError::AnswerTooLong(ANSWER_OCTETS_MAX));
+                }
+                if begun.ends_with(b"\n") {
+                    on_line(serde_json::from_slice(&begun).map_err(|_| ClientError::AnswerNotJson(status))?);
+                    begun.clear();
+                }
+            }
+        }
+        Ok(Streamed::Whole)
     }
 
     /// A server may close a kept connection at any moment. One that was is made anew, once: a GET changes nothing, and the
@@ -111,7 +158,7 @@ impl Client {
         &mut self,
         method: Method,
         path: &str,
-        body: Option<(HeaderValue, Bytes)>,
+        body: Option<(HeaderMap, Bytes)>,
     ) -> Result<Reply, ClientError> {
         let request = self.place.request(method, path, body)?;
         if let Some(kept) = self.kept.take().filter(|kept| !kept.is_closed()) {
@@ -161,17 +208,16 @@ impl Place {
         &self,
         method: Method,
         path: &str,
-        body: Option<(HeaderValue, Bytes)>,
+        body: Option<(HeaderMap, Bytes)>,
     ) -> Result<Request<Full<Bytes>>, ClientError> {
         let mut request = Request::new(Full::default());
         *request.method_mut() = method;
         *request.uri_mut() = path.parse().map_err(|_| ClientError::NotSendable("the path"))?;
-        request.headers_mut().insert(HOST, self.header.clone());
-        if let Some((idempotency_key, octets)) = body {
-            request.headers_mut().insert("idempotency-key", idempotency_key);
-            request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some((headers, octets)) = body {
+            *request.headers_mut() = headers;
             *request.body_mut() = Full::new(octets);
         }
+        request.headers_mut().insert(HOST, self.header.clone());
         Ok(request)
     }
 }

@@ -28,12 +28,14 @@ pub enum CannotAsk {
         source: std::io::Error,
     },
     /// A file without an end.
-    #[error("{what} ({}) is over {INPUT_OCTETS_MAX} octets", .path.display())]
+    #[error("{what} ({}) is over {max} octets", .path.display())]
     TooLong {
         /// What it was to hold.
         what: &'static str,
         /// Which one.
         path: PathBuf,
+        /// How many octets are taken.
+        max: u64,
     },
     /// Not UTF-8.
     #[error("{what} ({}) is not UTF-8 text", .path.display())]
@@ -56,6 +58,24 @@ pub enum CannotAsk {
         line: usize,
         /// From 1.
         column: usize,
+    },
+    /// A batch's file whose form is broken.
+    #[error("the batch ({}): line {line}: {reason}. Nothing was sent", .path.display())]
+    NotRows {
+        /// Which one.
+        path: PathBuf,
+        /// From 1.
+        line: u64,
+        /// In fixed words.
+        reason: &'static str,
+    },
+    /// A file for answers that cannot be written.
+    #[error("{} cannot be written: {source}. What was asked is done; run the same command again", .path.display())]
+    NotWritten {
+        /// Which one.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
     },
     /// A sandbox without that client.
     #[error("the sandbox ({}) has no client for the {role} door; give --cert and --key", .path.display())]
@@ -92,16 +112,21 @@ pub enum CannotAsk {
 
 /// Reads a file, or standard input for `-`.
 pub fn octets(what: &'static str, path: &Path) -> Result<Vec<u8>, CannotAsk> {
+    octets_up_to(what, path, INPUT_OCTETS_MAX)
+}
+
+/// The same with another limit.
+pub(super) fn octets_up_to(what: &'static str, path: &Path, max: u64) -> Result<Vec<u8>, CannotAsk> {
     let unreadable = |source| CannotAsk::Unreadable { what, path: path.to_owned(), source };
     let mut octets = Vec::new();
-    let mut read = |source: &mut dyn Read| source.take(INPUT_OCTETS_MAX + 1).read_to_end(&mut octets);
+    let mut read = |source: &mut dyn Read| source.take(max + 1).read_to_end(&mut octets);
     let length = if path == Path::new("-") {
         read(&mut std::io::stdin().lock())
     } else {
         File::open(path).and_then(|mut file| read(&mut file))
     };
-    if length.map_err(unreadable)? as u64 > INPUT_OCTETS_MAX {
-        return Err(CannotAsk::TooLong { what, path: path.to_owned() });
+    if length.map_err(unreadable)? as u64 > max {
+        return Err(CannotAsk::TooLong { what, path: path.to_owned(), max });
     }
     Ok(octets)
 }

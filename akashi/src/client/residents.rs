@@ -5,7 +5,8 @@ use clap::Subcommand;
 use registry::event::Role;
 use serde_json::Value;
 
-use super::call::{Ask, Call, Deed, DoorCommand, Retry};
+use super::batch::register::{ReportBatch, path};
+use super::call::{Ask, Call, Deed, DoorCommand, Retry, idempotency_key};
 use super::desk::WITHDRAWN;
 use super::input;
 use super::tell::Telling;
@@ -43,18 +44,45 @@ Examples:
         #[command(flatten)]
         retry: Retry,
     },
+    /// Report many changes from a file.
+    #[command(
+        after_help = "A row has the fields of `akashi residents report --example`; in CSV, a column for each. Rows that were done under the same
+number of the same batch are not done again, so after an interruption run the same command.
+
+Examples:
+  akashi residents batch --sandbox sandbox changes.csv --batch 2026-11-21 --rejects rejects.csv
+  akashi residents batch --sandbox sandbox rejects.csv --batch 2026-11-21
+  akashi residents batch --sandbox sandbox changes.jsonl --batch 2026-11-22 --out answers.jsonl --json"
+    )]
+    Batch(ReportBatch),
+    /// Look up how far a batch is.
+    #[command(after_help = "Example:\n  akashi residents batch-status --sandbox sandbox 2026-11-21")]
+    BatchStatus {
+        /// The batch's name.
+        #[arg(value_name = "NAME", value_parser = idempotency_key)]
+        batch: String,
+    },
 }
 
 impl DoorCommand for ResidentsCommand {
     fn deed(&self) -> Deed<'_> {
-        let Self::Report { report, example: _, retry } = self;
-        let Some(report) = report else { return Deed::Print(EXAMPLE) };
-        Deed::Call(Call {
-            role: Role::Residents,
-            path: "/residents/v1/changes".to_owned(),
-            ask: Ask::change(retry, || input::object("the report", report).map(Value::Object)),
-            telling: Telling { done: "change recorded", fields: &["visible"], rows: WITHDRAWN },
-            certificate: None,
-        })
+        match self {
+            Self::Report { report: None, .. } => Deed::Print(EXAMPLE),
+            Self::Report { report: Some(report), example: _, retry } => Deed::Call(Call {
+                role: Role::Residents,
+                path: "/residents/v1/changes".to_owned(),
+                ask: Ask::change(retry, || input::object("the report", report).map(Value::Object)),
+                telling: Telling { done: "change recorded", fields: &["visible"], rows: WITHDRAWN },
+                certificate: None,
+            }),
+            Self::Batch(batch) => Deed::ReportBatch(batch),
+            Self::BatchStatus { batch } => Deed::Call(Call {
+                role: Role::Residents,
+                path: path(batch),
+                ask: Ask::Read,
+                telling: Telling { done: "batch", fields: &["done", "refused", "answered_up_to"], rows: None },
+                certificate: None,
+            }),
+        }
     }
 }

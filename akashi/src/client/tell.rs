@@ -69,6 +69,11 @@ pub struct Output {
 }
 
 impl Output {
+    /// One JSON document and nothing else.
+    pub(super) const fn is_json(self) -> bool {
+        self.json
+    }
+
     /// Tells the answer.
     pub(super) fn reply(
         self,
@@ -112,15 +117,20 @@ fn ending(reply: &Reply) -> Result<Ending, CannotAsk> {
     Ok(match reply.status {
         200 | 201 => Ending::Done,
         202 | 500..=599 => Ending::AskAgain,
-        409 if under_way(&reply.body) => Ending::AskAgain,
+        409 if is_under_way(&reply.body) => Ending::AskAgain,
         400..=499 => Ending::Refused,
         other => return Err(CannotAsk::UnknownStatus(other)),
     })
 }
 
-fn under_way(problem: &Value) -> bool {
-    let kinds = [ProblemKind::IssueUnderWay, ProblemKind::CutUnderWay];
-    slug(problem).is_some_and(|slug| kinds.iter().any(|kind| kind.slug() == slug))
+/// It is being done, and asking again will tell.
+pub(super) fn is_under_way(problem: &Value) -> bool {
+    [ProblemKind::IssueUnderWay, ProblemKind::CutUnderWay].into_iter().any(|kind| is_of_kind(problem, kind))
+}
+
+/// The problem is of that kind.
+pub(super) fn is_of_kind(problem: &Value, kind: ProblemKind) -> bool {
+    slug(problem) == Some(kind.slug())
 }
 
 fn slug(problem: &Value) -> Option<&str> {
@@ -209,6 +219,8 @@ pub(super) fn cannot_ask(error: &CannotAsk) -> Ending {
         | CannotAsk::TooLong { .. }
         | CannotAsk::NotText { .. }
         | CannotAsk::NotJson { .. }
+        | CannotAsk::NotRows { .. }
+        | CannotAsk::NotWritten { .. }
         | CannotAsk::NoSuchClient { .. }
         | CannotAsk::Client(_)
         | CannotAsk::UnknownStatus(_)

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use super::progress::Phase;
 use crate::client::http::{Client, Reply};
 use crate::failure::Failure;
+use crate::progress::Phase;
 
 /// Connections of one party at once. A municipality has several counters.
 const CONNECTIONS: usize = 3;

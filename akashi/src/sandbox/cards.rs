@@ -11,8 +11,8 @@ use super::keys::Primes;
 use super::parties::Parties;
 use super::people::{Person, TOWNS};
 use super::place::Place;
-use super::progress::Phase;
 use crate::failure::Failure;
+use crate::progress::Phase;
 use pki::identity::Ca;
 use pki::time::CivilDate;
 
@@ -35,7 +35,7 @@ impl Card {
 
 /// As many new cards, made on all cores.
 pub fn make_cards(count: usize) -> Result<VecDeque<Card>, Failure> {
-    let phase = Phase::begin("keys for cards", count);
+    let phase = Phase::begin("sandbox: keys for cards", count);
     let primes = Primes::for_keys(count)?;
     let (left, made) = (Mutex::new(0..count), Mutex::new(VecDeque::with_capacity(count)));
     let work = || {

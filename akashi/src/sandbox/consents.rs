@@ -97,7 +97,7 @@ impl Consents {
             let key = format!("consent-{person}-{service}");
             chains.push(signed(parties, "/operators/v1/consents", key, &text, latest(held, *person))?);
         }
-        let answers = make_all("consents", chains).await?;
+        let answers = make_all("sandbox: consents", chains).await?;
         let kept = given.into_iter().zip(answers.into_iter().flatten()).map(|((person, service), answered)| Consent {
             person,
             service,
@@ -123,7 +123,7 @@ impl Consents {
             let key = format!("withdrawal-{person}-{service}");
             chains.push(signed(parties, "/operators/v1/consent-withdrawals", key, &text, latest(held, *person))?);
         }
-        make_all("withdrawals of consents", chains).await?;
+        make_all("sandbox: withdrawals of consents", chains).await?;
         Ok(())
     }
 
@@ -134,7 +134,7 @@ impl Consents {
             let path = format!("/operators/v1/consents/{}", consent.answered["consent"]);
             Chain { client, party, calls: vec![Call::get(path)] }
         };
-        let answers = make_all("reading consents back", self.0.iter().map(chain).collect()).await?;
+        let answers = make_all("sandbox: reading consents back", self.0.iter().map(chain).collect()).await?;
         for (consent, answer) in self.0.iter_mut().zip(answers.into_iter().flatten()) {
             consent.answered = answer;
         }

@@ -96,7 +96,7 @@ pub async fn live(
         };
         first_certificates(*fate).iter().map(applicant).collect()
     });
-    let held = issue("first certificates", place, &parties, applicants.collect()).await?;
+    let held = issue("sandbox: first certificates", place, &parties, applicants.collect()).await?;
     let services = Services::register(place, api_url, &parties).await?;
     let consents = Consents::give(&parties, &services, people, &held, clock).await?;
     Ok(Past { parties, held, services, consents })

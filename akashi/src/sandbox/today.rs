@@ -27,14 +27,14 @@ pub async fn live(
     let today = SystemClock::REAL.now().jst_date();
     let parties = &past.parties;
     let chains = people.iter().filter_map(|(person, fate)| befalls(person, *fate, &past.held, parties, today));
-    make_all("moves, holds and revocations", chains.collect()).await?;
+    make_all("sandbox: moves, holds and revocations", chains.collect()).await?;
     let moved = people.iter().filter(|(_, fate)| *fate == Fate::Moves);
     let applicants = moved.map(|(person, fate)| {
         let card = cards.pop_front().expect("a card was made for each certificate");
         let card_expires_on = card_expires_on(person, *fate, today);
         vec![Applicant { person: person.moved(), ca: Ca::Sign, card_expires_on, card }]
     });
-    past.held.extend(issue("certificates after a move", place, parties, applicants.collect()).await?);
+    past.held.extend(issue("sandbox: certificates after a move", place, parties, applicants.collect()).await?);
     past.consents.take_back(parties, &past.services, people, &past.held).await?;
     past.consents.read_again(parties).await?;
     read_again(parties, &mut past.held).await?;
@@ -88,7 +88,7 @@ async fn read_again(parties: &Parties, held: &mut [Held]) -> Result<(), Failure>
         let path = format!("/desk/v1/certificates/{}/{}", held.ca, held.serial);
         Chain { client, party, calls: vec![Call::get(path)] }
     };
-    let answers = make_all("reading back", held.iter().map(chain).collect()).await?;
+    let answers = make_all("sandbox: reading back", held.iter().map(chain).collect()).await?;
     for (held, mut answer) in held.iter_mut().zip(answers.into_iter().flatten()) {
         if let Value::Object(fields) = &mut answer {
             fields.remove("certificate");

@@ -4,7 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use akashi::cli::Cli;
-use akashi::client::call::Deed;
 use clap::{CommandFactory, Parser};
 
 /// The commands whose parts are calls.
@@ -101,9 +100,7 @@ fn every_call_of_the_doors_has_a_command_with_an_example() {
     for (_, help) in commands() {
         for example in examples(&help) {
             let cli = parse(example);
-            if let Some(Deed::Call(call)) = cli.command.deed() {
-                called.insert((call.ask.method(), call.path));
-            }
+            called.extend(cli.command.deed().and_then(|deed| deed.called()));
         }
     }
     let calls = calls_of_the_doors();
