@@ -2,10 +2,8 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`cli`], [`config`], [`folder`], [`failure`] | the command line; the configuration; the data folder; what ends the process; [`output`] what a command prints |
-//! | [`init`], [`ca_key`], [`serve`], [`audit`], [`openapi`], [`sandbox`] | the commands |
 //! | [`cli`], [`config`], [`folder`], [`failure`] | the command line; the configuration; the data folder; what ends the process; [`output`] what a command prints, [`progress`] how far it is |
-//! | [`init`], [`serve`], [`audit`], [`openapi`], [`sandbox`] | the commands |
+//! | [`init`], [`ca_key`], [`serve`], [`audit`], [`openapi`], [`sandbox`] | the commands |
 //! | [`clock`], [`keys`], [`delegation`] | the real time and randomness; keys as handles; OCSP keys renewed |
 //! | [`feed`], [`ledger`] | the log's followers: the status index, the publisher's view |
 //! | [`mark`] | outside the registry, where the log's end was: an older copy is noticed |

@@ -199,6 +199,7 @@ fn the_architecture_page_names_every_folder_step_key_and_dependency() {
         ("ca/src/issue.rs", 5),
         ("ca/src/withdraw.rs", 1),
         ("ca/src/compromise.rs", 2),
+        ("ca/src/residents/batch.rs", 2),
         ("ca/src/consent.rs", 2),
         ("ca/src/disclosure.rs", 2),
         ("crl-publisher/src/publish.rs", 8),

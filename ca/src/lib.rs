@@ -12,7 +12,7 @@
 //! | [`issue`] | the seven durable steps of an issue; [`recovery`] what a crash between them leaves, made whole |
 //! | [`cause`] | the table cause × CA → effect; [`withdraw`] holds and revocations |
 //! | [`compromise`] | the compromise of a CA key: at once by one event, record by record behind it |
-//! | [`residents`] | changes reported by the resident register; [`parties`] who may knock |
+//! | [`residents`] | changes reported by the resident register, [`residents::batch`] many in one call; [`parties`] who may knock |
 //! | [`lookup`] | what a desk may see and act on |
 //! | [`services`] | who may ask for the latest 4 info: providers and their services |
 //! | [`consent`] | a person's consent to that, and its withdrawal; [`disclosure`] the latest 4 info themselves |

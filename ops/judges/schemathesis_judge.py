@@ -26,6 +26,8 @@ CHECKS = [
 ]
 EXAMPLES = 60
 """Random calls an operation, besides those that Schemathesis derives from each constraint: all doors in about a minute."""
+LINES = {"report_batch"}
+"""Takes and answers JSON Lines, which Schemathesis does not speak: one call is made by hand."""
 SLOW = {"publish_cut"}
 """Makes and signs all of the country's CRLs each time, so it is judged with its example and with refused calls alone."""
 
@@ -49,7 +51,8 @@ def with_examples(document: dict, examples: dict) -> dict:
                 parameter["example"] = new_key()
                 parameter["schema"].pop("examples", None)
         if method == "post":
-            operation["requestBody"]["content"]["application/json"]["example"] = body
+            for content in operation["requestBody"]["content"].values():
+                content["example"] = body
     return document
 
 
@@ -81,8 +84,11 @@ def judge_door(judge: Judge, scene: Scene, door: str, client: Client) -> None:
     document = with_examples(document, scene.examples(door))
     path = judge.scratch / f"{door}.json"
     path.write_text(json.dumps(document))
-    slow = [option for name in sorted(SLOW) for option in ("--exclude-operation-id", name)]
+    slow = [option for name in sorted(SLOW | LINES) for option in ("--exclude-operation-id", name)]
     calls = run(judge, client, path, "--phases", "examples,coverage,fuzzing", *slow)
+    for template, method, operation in operations(document):
+        if operation["operationId"] in LINES:
+            calls.append((method, template, judge_lines(judge, client, template, operation)))
     if any(operation["operationId"] in SLOW for _, _, operation in operations(document)):
         only = [option for name in sorted(SLOW) for option in ("--include-operation-id", name)]
         calls += run(judge, client, path, "--phases", "examples", "--mode", "positive", *only)
@@ -96,6 +102,20 @@ def judge_door(judge: Judge, scene: Scene, door: str, client: Client) -> None:
             429 not in statuses, name, "refused as too-many-refusals: raise api.refusals_per_minute_max in the sandbox's akashi.toml"
         )
         judge.judged(f"calls at the {door} door")
+
+
+def judge_lines(judge: Judge, client: Client, template: str, operation: dict) -> int:
+    """A good line, one that is none, and the good one again; the call's status."""
+    (media_type, content), = operation["requestBody"]["content"].items()
+    good = json.dumps(content["example"])
+    path = template.format(**{parameter["name"]: parameter["example"] for parameter in operation["parameters"]})
+    status, answer = client.lines(path, media_type, [good, "no JSON", good])
+    told = [(line.get("row"), line.get("line"), line.get("status")) for line in answer[:-1]]
+    row = content["example"]["row"]
+    judge.expect(told == [(row, None, 200), (None, 2, 400), (row, None, 200)], template, f"answered {told}")
+    judge.expect(answer[0] == answer[2], template, "a row that was sent again was answered otherwise")
+    judge.expect(answer[-1].get("summary", {}).get("refused") == 1, template, "the last line is no summary")
+    return status
 
 
 judge = Judge("schemathesis")

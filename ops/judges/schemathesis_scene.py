@@ -39,6 +39,15 @@ class Client:
         connection.close()
         return answer.status, content
 
+    def lines(self, path: str, media_type: str, lines: list[str]) -> tuple[int, list[dict]]:
+        """Status and lines of the answer to JSON Lines."""
+        connection = http.client.HTTPSConnection(self._host, context=self._context, timeout=60)
+        connection.request("POST", path, "\n".join(lines).encode(), {"Content-Type": media_type})
+        answer = connection.getresponse()
+        content = [json.loads(line) for line in answer.read().splitlines()]
+        connection.close()
+        return answer.status, content
+
     def call(self, method: str, path: str, body: dict | None = None, key: str | None = None) -> dict:
         """The answer's body; ends the judge if the call is refused, since nothing can be judged then."""
         status, content = self.attempt(method, path, body, key)
@@ -146,7 +155,13 @@ class Scene:
                 return {"hold": ({}, {"resident_code": self.resident_code})}
             case "residents":
                 day = datetime.date.today().isoformat()
-                return {"report_change": ({}, {"resident_code": self.resident_code, "change": "moved", "effective_on": day})}
+                change = {"resident_code": self.resident_code, "change": "moved", "effective_on": day}
+                batch = {"batch": new_key()}
+                return {
+                    "report_change": ({}, change),
+                    "report_batch": (batch, {"row": 1, **change}),
+                    "look_up_batch": (batch, None),
+                }
             case "operators":
                 return self._of_operators()
             case _:

@@ -114,7 +114,7 @@ impl Authority {
             let judged = lines.iter().map(|line| self.judge_line(line)).collect();
             let step = self.outside.step.clone();
             let rows = Rows { party: caller.party, batch: batch.hash(), judged, step };
-            answers.extend(self.record(caller, rows));
+            answers.extend(self.record(caller, &rows));
             (self.outside.step)("batch.2-recorded");
         }
         answers
@@ -153,7 +153,7 @@ impl Authority {
     }
 
     /// Records rows in one transaction. One that cannot be recorded must not stop the others: then each is tried alone.
-    fn record(&self, caller: &Caller, rows: Rows) -> Vec<RowAnswer> {
+    fn record(&self, caller: &Caller, rows: &Rows) -> Vec<RowAnswer> {
         let together = rows.clone();
         let recorded =
             self.registry().transact(caller.actor(), caller.door, move |transaction| together.apply(transaction));
@@ -163,7 +163,7 @@ impl Authority {
                 [alone] => vec![RowAnswer::new(alone.name(), Err(problem))],
                 several => {
                     let alone = |judged: &Judged| Rows { judged: vec![judged.clone()], ..rows.clone() };
-                    several.iter().flat_map(|judged| self.record(caller, alone(judged))).collect()
+                    several.iter().flat_map(|judged| self.record(caller, &alone(judged))).collect()
                 }
             },
         }
