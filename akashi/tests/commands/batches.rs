@@ -18,7 +18,7 @@ fn code(number: u32) -> String {
 /// So many people died: JSON Lines.
 fn deaths(count: u32) -> String {
     let row = |number| json!({ "resident_code": code(number), "change": "died", "effective_on": "2026-11-20" });
-    (1..=count).map(|number| format!("{}\n", row(number))).collect()
+    (1..=count).map(|number| format!("{}\n", row(number))).collect::<Vec<_>>().concat()
 }
 
 fn read(path: &str) -> String {
@@ -112,8 +112,8 @@ async fn a_sender_that_goes_away_leaves_whole_rows_and_sends_them_again() {
     let (bundle, certificate, key) = (text("data/tls/party-ca.pem"), text("residents.crt"), text("residents.key"));
     let files = ClientFiles { api_url: &url, ca_bundle_pem: &bundle, certificate_pem: &certificate, key_pem: &key };
     let mut client = Client::new(&files).expect("the files are good");
-    let rows: String =
-        (1..).zip(deaths(ROWS).lines()).map(|(row, line)| format!("{{\"row\":{row},{}\n", &line[1..])).collect();
+    let numbered = |(row, line): (u32, &str)| format!("{{\"row\":{row},{}\n", &line[1..]);
+    let rows = (1..).zip(deaths(ROWS).lines()).map(numbered).collect::<Vec<_>>().concat();
     let path = "/residents/v1/batches/broken";
     let begun = tokio::sync::Notify::new();
     let first_answer = &mut |_| begun.notify_one();
@@ -201,7 +201,7 @@ fn a_desk_requests_from_a_file_corrects_what_was_refused_and_revokes_from_anothe
 fn a_desks_batch_that_its_server_died_in_goes_on_where_it_was() {
     let mut scene = Scene::new();
     let example: Value = serde_json::from_str(&akashi(&["desk", "request", "--example"], "").out).expect("JSON");
-    let rows: String = (1..=6)
+    let rows: Vec<String> = (1..=6)
         .map(|number| {
             let mut row = example.clone();
             row["resident_code"] = json!(code(number));
@@ -209,7 +209,7 @@ fn a_desks_batch_that_its_server_died_in_goes_on_where_it_was() {
             format!("{row}\n")
         })
         .collect();
-    let (file, out) = (scene.file("requests.jsonl", &rows), scene.path("issued"));
+    let (file, out) = (scene.file("requests.jsonl", &rows.concat()), scene.path("issued"));
     let command = ["desk", "batch", &file, "--batch", "b", "--out", &out, "--jobs", "2"];
     scene.server.stop();
     scene.server.start_with(&[("AKASHI_KILL_AFTER", "issue.6-issued"), ("AKASHI_KILL_AFTER_COUNT", "3")]);

@@ -56,7 +56,7 @@ impl ReportBatch {
             answers.begin(unanswered);
             let sent = client
                 .post_lines(&path(&self.batch.name), lines.into(), &mut |line| {
-                    if answers.take(line) {
+                    if answers.take(&line) {
                         phase.step();
                     }
                 })
@@ -133,7 +133,7 @@ impl<'a> Answers<'a> {
     }
 
     /// Takes a line; whether it answers a row.
-    fn take(&mut self, line: Value) -> bool {
+    fn take(&mut self, line: &Value) -> bool {
         if let Some(visible) = line["summary"]["visible"].as_bool() {
             self.visible &= visible;
         }

@@ -200,7 +200,7 @@ fn unsendable(field: &str, detail: &str) -> Value {
 mod tests {
     use super::*;
 
-    fn asked(fields: Value) -> Result<Ask, Value> {
+    fn asked(fields: &Value) -> Result<Ask, Value> {
         let line = format!("{fields}\n");
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("batch.jsonl"), line).unwrap();
@@ -211,21 +211,21 @@ mod tests {
 
     #[test]
     fn a_row_is_a_request_with_its_csr_from_a_file_or_as_it_is_or_a_revocation() {
-        let request = |csr: &str| asked(json!({ "ca": "auth", "csr": csr })).map(|ask| (ask.path, ask.body));
+        let request = |csr: &str| asked(&json!({ "ca": "auth", "csr": csr })).map(|ask| (ask.path, ask.body));
         let sent = |csr: &str| Ok((CERTIFICATES.to_owned(), json!({ "ca": "auth", "csr": csr })));
         assert_eq!(request("card.csr"), sent("-----BEGIN X\n"));
         assert_eq!(request("-----BEGIN Y"), sent("-----BEGIN Y"));
         assert_eq!(request("none.csr").map_err(|problem| problem["field"].clone()), Err(json!("csr")));
         let revoke = json!({ "kind": "revoke", "ca": "auth", "serial": "3", "cause": "card_lost" });
         let expected = ("/desk/v1/certificates/auth/3/revocation".to_owned(), json!({ "cause": "card_lost" }));
-        assert_eq!(asked(revoke).map(|ask| (ask.path, ask.body)), Ok(expected));
+        assert_eq!(asked(&revoke).map(|ask| (ask.path, ask.body)), Ok(expected));
         for wrong in [
             json!({ "kind": "renew" }),
             json!({ "kind": 1 }),
             json!({ "kind": "revoke", "ca": "auth", "serial": "../x", "cause": "card_lost" }),
             json!({ "kind": "revoke", "ca": "auth", "serial": "3" }),
         ] {
-            assert!(asked(wrong.clone()).is_err(), "{wrong}");
+            assert!(asked(&wrong).is_err(), "{wrong}");
         }
     }
 

@@ -59,8 +59,8 @@ impl Table {
             let object: Result<Map<String, Value>, _> = serde_json::from_slice(text);
             let mut fields = object.map_err(|_| (line, "it is no JSON object"))?;
             fields.remove(PROBLEM);
-            let given = fields.remove(ROW).map(|given| given.as_u64().and_then(as_number));
-            rows.push(Row { number: number(given, rows.len(), line)?, fields, cells: Vec::new() });
+            let given = fields.remove(ROW).map(|given| given.to_string());
+            rows.push(Row { number: number(given.as_deref(), rows.len(), line)?, fields, cells: Vec::new() });
         }
         Ok(Self { rows, columns: None })
     }
@@ -87,7 +87,7 @@ impl Table {
                 kept.iter().map(|at| (&headers[*at], &record[*at])).filter(|(_, cell)| !cell.is_empty())
             {
                 if column == ROW {
-                    given = Some(cell.parse().ok().and_then(as_number));
+                    given = Some(cell);
                 } else {
                     insert(&mut fields, column, cell).ok_or((line, "a column is in another one and beside it"))?;
                 }
@@ -141,13 +141,12 @@ impl Table {
     }
 }
 
-fn as_number(given: u64) -> Option<u32> {
-    u32::try_from(given).ok().filter(|number| *number > 0)
-}
-
-/// The number given, or the place in the file.
-fn number(given: Option<Option<u32>>, before: usize, line: u64) -> Result<u32, (u64, &'static str)> {
-    let number = given.unwrap_or_else(|| u32::try_from(before + 1).ok());
+/// The number given, or the place in the file: where nothing is given.
+fn number(given: Option<&str>, before: usize, line: u64) -> Result<u32, (u64, &'static str)> {
+    let number = match given {
+        Some(given) => given.parse().ok().filter(|number| *number > 0),
+        None => u32::try_from(before + 1).ok(),
+    };
     number.ok_or((line, "its `row` is not a number from 1 to 4294967295"))
 }
 
