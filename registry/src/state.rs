@@ -1,7 +1,7 @@
 //! The records that follow from the log. [`apply`] is the only place that changes them, and refuses what does not fit:
 //! a serial out of turn, an issue without an intent, a status that goes back.
-mod compromise;
 mod batch;
+mod compromise;
 mod consent;
 mod key;
 mod read;

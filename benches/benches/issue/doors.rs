@@ -60,12 +60,12 @@ struct Call {
 }
 
 /// Processor time of the server for an issue and for a revocation at its doors.
-pub(crate) fn figures(mut kept: Kept, cores: &Cores, scale: Scale) -> [Figure; 2] {
+pub(crate) fn figures(kept: &mut Kept, cores: &Cores, scale: Scale) -> [Figure; 2] {
     // The server inherits its core from this thread, which then leaves it.
-    let server = Server::start(&kept);
+    let server = Server::start(kept);
     cores.pin_to_clients();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    let clients = clients(&kept);
+    let clients = clients(kept);
     let (mut limits, mut issues, mut revocations) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..scale.rounds {
         let applications = kept.maker.next(scale.people_at_doors);

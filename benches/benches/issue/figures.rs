@@ -33,15 +33,45 @@ pub(crate) struct Scale {
     pub(crate) syncs: usize,
     /// People who get theirs over mutual TLS in each round.
     pub(crate) people_at_doors: usize,
+    /// Rows of the resident register's batch.
+    pub(crate) rows: u32,
+    /// Certificates under the key that is compromised.
+    pub(crate) compromised: u64,
 }
 
 impl Scale {
     /// Large enough that a round takes seconds.
-    pub(crate) const FULL: Self =
-        Self { rounds: 5, people: 4_000, people_before: 500, signatures: 3_000, syncs: 2_000, people_at_doors: 1_500 };
+    pub(crate) const FULL: Self = Self {
+        rounds: 5,
+        people: 4_000,
+        people_before: 500,
+        signatures: 3_000,
+        syncs: 2_000,
+        people_at_doors: 1_500,
+        rows: 100_000,
+        compromised: 10_000_000,
+    };
     /// Everything once.
-    pub(crate) const SMOKE: Self =
-        Self { rounds: 1, people: 20, people_before: 1, signatures: 1, syncs: 1, people_at_doors: 10 };
+    pub(crate) const SMOKE: Self = Self {
+        rounds: 1,
+        people: 20,
+        people_before: 1,
+        signatures: 1,
+        syncs: 1,
+        people_at_doors: 10,
+        rows: 300,
+        compromised: 5_000,
+    };
+
+    /// People with certificates who are in the register's batch: those of the first rounds.
+    pub(crate) fn people_reported(self) -> u32 {
+        u32::try_from(self.people_before + self.rounds * 2 / 5 * self.people).expect("far fewer")
+    }
+
+    /// Certificates that each round revokes: in all of them, those of the people whom the batch did not report.
+    const fn certificates_to_revoke(self) -> usize {
+        (self.rounds - self.rounds * 2 / 5) * self.people * 2 / self.rounds
+    }
 
     /// Requests that are made in all.
     pub(crate) const fn requests_in_all(self) -> usize {
@@ -123,7 +153,7 @@ pub(crate) fn revocation(scene: &mut Scene, scale: Scale) -> Figure {
     let (mut limits, mut measured, mut syncs) = (Vec::new(), Vec::new(), Vec::new());
     let (mut bare_time, mut own_time) = (Vec::new(), Vec::new());
     let authority = scene.authority();
-    let each = scale.people * 2;
+    let each = scale.certificates_to_revoke();
     for round in 0..scale.rounds {
         let at = scene.kept.issued.len().saturating_sub(each);
         let certificates = scene.kept.issued.split_off(at);

@@ -39,6 +39,11 @@ impl Cores {
         pin(&self.all[self.all.len() - 1..]);
     }
 
+    /// Everything gets all of them.
+    pub(crate) fn pin_to_all(&self) {
+        pin(&self.all);
+    }
+
     /// Who asks gets the others, if there are any.
     pub(crate) fn pin_to_clients(&self) {
         let others = &self.all[..self.all.len() - 1];

@@ -9,6 +9,7 @@
 //! | `scene` | an authority as `akashi init` and `akashi serve` make it, on a disk; its desks |
 //! | `requests` | requests with their keys, made beforehand |
 //! | `figures` | the figures; `limits` what they are held against |
+//! | `national` | a day's batch of the resident register; a CA key's compromise with millions of certificates under it |
 //! | `doors` | the same over mutual TLS, the server in a process and on a core of its own |
 //! | `pairs`, `machine` | alternated pairs, medians; clocks and cores; `results` the page |
 //!
@@ -18,6 +19,7 @@ mod doors;
 mod figures;
 mod limits;
 mod machine;
+mod national;
 mod pairs;
 mod requests;
 mod results;
@@ -50,12 +52,19 @@ fn main() -> ExitCode {
         cores.pin_to_servers();
         let mut scene = Scene::make(algorithm, scale);
         figures.push(told(figures::issuance(&mut scene, scale)));
-        if algorithm == ALGORITHMS[0] {
+        let is_todays = algorithm == ALGORITHMS[0];
+        if is_todays {
+            figures.push(told(national::register_batch(&scene, scale)));
             figures.push(told(figures::revocation(&mut scene, scale)));
         }
-        let scene = scene.stop();
+        let mut kept = scene.stop();
         if !is("--no-doors") {
-            figures.extend(doors::figures(scene, &cores, scale).map(told));
+            figures.extend(doors::figures(&mut kept, &cores, scale).map(told));
+        }
+        if is_todays {
+            // It has the whole machine, with the doors' calls beside it.
+            cores.pin_to_all();
+            figures.extend(national::compromise(&kept, scale).map(told));
         }
     }
     let held = figures.iter().all(Figure::holds);

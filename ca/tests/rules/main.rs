@@ -1,8 +1,8 @@
 //! The rules of the CA as stories: a real registry in a folder of its own, a software token that fails when asked to, a
 //! clock that stands where a story sets it. One module per thing that can happen.
 mod applications;
-mod compromise;
 mod batches;
+mod compromise;
 mod concurrency;
 mod consent;
 mod consent_withdrawals;

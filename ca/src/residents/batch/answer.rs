@@ -36,6 +36,11 @@ pub struct RowAnswer {
 }
 
 impl RowAnswer {
+    /// The row is on record; not so if it was refused.
+    pub fn is_done(&self) -> bool {
+        self.durable == Some(true)
+    }
+
     /// A line that was not answered for a fault of ours.
     pub(crate) fn of_line(line: u32, problem: Problem) -> Self {
         Self::new(Name::Line(line), Err(problem))
