@@ -5,8 +5,10 @@ use pki::csr::{CertificationRequest, CsrError};
 use pki::identity::{Ca, Device};
 use pki::municipality::{self, Municipality};
 use pki::person::{BesideName, FourInfo};
-use pki::time::{CivilDate, ImpossibleDate};
+use pki::time::{CivilDate, ImpossibleDate, UnixTime};
 use pki::validity::may_hold_signature_certificate;
+use registry::event::CertificatePlace;
+use registry::queue::PhoneHash;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -18,6 +20,9 @@ use crate::problem::{Problem, ProblemKind};
 mod person;
 
 use person::PersonBody;
+
+/// What stands for a desk's sign in the certificates in phones: no desk handed them over, so no desk has this sign.
+pub(crate) const PHONES_SIGN: &str = "0TEL";
 
 /// 住民票コード has eleven digits (住民基本台帳法施行規則 第1条).
 const RESIDENT_CODE_DIGITS: usize = 11;
@@ -37,10 +42,11 @@ pub(crate) struct ApplicationBody {
     csr: RequestPem,
 }
 
-/// A judged request.
+/// A judged request: certificates for one person, issued together or not at all.
 pub struct Application {
-    /// Which kind of certificate.
-    pub ca: Ca,
+    /// What is asked for: each of another CA, all of one device, a user certificate before the signature certificate that
+    /// it is paired with.
+    pub certificates: Vec<Wanted>,
     /// Where the person lives; always the desk's own.
     pub municipality: &'static Municipality,
     /// The desk's sign.
@@ -55,8 +61,34 @@ pub struct Application {
     pub card_expires_on: Option<CivilDate>,
     /// The last day of a limited stay.
     pub stay_ends_on: Option<CivilDate>,
-    /// A key whose holder the desk has proved.
+    /// In which phone the certificates will be; `None` for a card's.
+    pub phone: Option<PhoneHash>,
+}
+
+/// One certificate that is asked for.
+pub struct Wanted {
+    /// Of which CA.
+    pub ca: Ca,
+    /// A key whose holder was proved.
     pub public_key: PublicKey,
+    /// Of a phone's: what it stands on.
+    pub card: Option<CardCertificate>,
+}
+
+/// The card's certificate that a phone's of the same purpose stands on: it ends with it (facts 5).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct CardCertificate {
+    /// Which.
+    pub place: CertificatePlace,
+    /// Its last second.
+    pub not_after: UnixTime,
+}
+
+impl Wanted {
+    /// How the registry knows the key.
+    pub fn public_key_sha256(&self) -> [u8; 32] {
+        sha256(self.public_key.spki_der())
+    }
 }
 
 impl Application {
@@ -80,14 +112,21 @@ impl Application {
             let detail = "a signature certificate needs a holder of 15 years or more";
             return Err(Problem::of_field(ProblemKind::UnderFifteen, "person.birth_date", detail));
         }
-        let public_key = public_key(authority, body.csr.0.as_bytes())?;
+        let public_key = public_key_of(authority, "csr", body.csr.0.as_bytes())?;
         let resident = authority.resident(&body.resident_code.0)?;
-        Ok(Self { ca, municipality, desk, resident, person, beside_name, card_expires_on, stay_ends_on, public_key })
-    }
-
-    /// How the registry knows the key.
-    pub fn public_key_sha256(&self) -> [u8; 32] {
-        sha256(self.public_key.spki_der())
+        let certificates = vec![Wanted { ca, public_key, card: None }];
+        let phone = None;
+        Ok(Self {
+            certificates,
+            municipality,
+            desk,
+            resident,
+            person,
+            beside_name,
+            card_expires_on,
+            stay_ends_on,
+            phone,
+        })
     }
 }
 
@@ -111,14 +150,16 @@ fn date(field: &'static str, day: Option<&Day>) -> Result<Option<CivilDate>, Pro
     day.map(|day| day.0.parse().map_err(impossible)).transpose()
 }
 
-fn public_key(authority: &Authority, csr: &[u8]) -> Result<PublicKey, Problem> {
-    let request = CertificationRequest::from_pem(csr).map_err(|error| csr_problem(&error))?;
+/// The key of a certification request that came in that field.
+pub(crate) fn public_key_of(authority: &Authority, field: &'static str, csr: &[u8]) -> Result<PublicKey, Problem> {
+    let of_field = |error: CsrError| Problem::of_field(csr_problem(&error).kind(), field, error.to_string());
+    let request = CertificationRequest::from_pem(csr).map_err(of_field)?;
     let public_key = request.public_key().clone();
     let expected = authority.outside.profile.algorithm();
     if public_key.algorithm() != expected {
         let detail =
             format!("the key is for {}, the profile is for {}", public_key.algorithm().word(), expected.word());
-        return Err(Problem::of_field(ProblemKind::KeyAlgorithm, "csr", detail));
+        return Err(Problem::of_field(ProblemKind::KeyAlgorithm, field, detail));
     }
     Ok(public_key)
 }

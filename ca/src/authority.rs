@@ -12,6 +12,7 @@ use registry::state::{RequestOutcome, StateReads};
 use registry::{Clock, Registry, Transaction};
 
 use crate::answer::Answer;
+use crate::phone::hours::PhoneHours;
 use crate::problem::{Problem, ProblemKind, token_unavailable};
 use crate::seam::{KeyedHash, LeafSigner, PartyCa, StepHook, Visibility};
 use crate::turns::{Turn, Turns};
@@ -41,6 +42,8 @@ pub struct Surroundings {
     /// Mistakes that one party may make in a minute; after them it is refused unrecorded.
     /// What is said of people is no mistake ([`ProblemKind::is_callers_mistake`]).
     pub refusals_per_minute_max: u32,
+    /// When applications for phones are done.
+    pub phone_hours: PhoneHours,
 }
 
 /// The CA.
@@ -167,9 +170,12 @@ impl Authority {
         let answer = match self.earlier(request)? {
             None => return Ok(None),
             Some(RequestOutcome::Answer(answer)) => serde_json::from_slice(&answer).ok(),
-            Some(RequestOutcome::Certificate { .. } | RequestOutcome::Ended | RequestOutcome::Disclosure { .. }) => {
-                None
-            }
+            Some(
+                RequestOutcome::Certificate { .. }
+                | RequestOutcome::Certificates(_)
+                | RequestOutcome::Ended
+                | RequestOutcome::Disclosure { .. },
+            ) => None,
         };
         let (status, body, location) = answer.ok_or_else(other_kind)?;
         Ok(Some(Answer { status, body, location }))

@@ -1,7 +1,7 @@
 //! A person's consent to having their latest 4 info told to a service, and its withdrawal (facts 4.2).
 mod application;
-mod signed;
 
+use pki::identity::Ca;
 use pki::time::{CivilDate, UnixTime};
 use registry::Transaction;
 use registry::consent::{ConsentId, ServiceId};
@@ -16,11 +16,11 @@ use crate::authority::{Asked, Authority, Caller, Ruling, keep};
 use crate::doors::forms::{ItemWord, Time};
 use crate::problem::{Problem, ProblemKind};
 use crate::record::retention_year;
-pub use application::APPLICATION_OCTETS_MAX;
-use application::Purpose;
-pub use signed::ApplicationRecord;
-pub(crate) use signed::SignedBody;
-use signed::{CLOCK_AHEAD_SECONDS_MAX, Signed, Standing, application_place};
+use crate::signed::{CLOCK_AHEAD_SECONDS_MAX, Signed, Standing, application_place};
+use application::{Application, Purpose};
+
+/// Consents are signed with the card's key or the phone's (facts 4.2).
+const SIGNERS: [Ca; 2] = [Ca::Sign, Ca::PhoneSign];
 
 /// How long a consent is in force, from the day after its receipt (facts 4.2).
 const CONSENT_YEARS: u32 = 10;
@@ -156,7 +156,8 @@ impl Authority {
         if let Some(answer) = self.kept(&request)? {
             return Ok(answer);
         }
-        let Signed { application, standing, record } = self.judge_application(caller, asked.body, Purpose::Consent)?;
+        let Signed { application, standing, record, .. } =
+            self.judge_application(caller, asked.body, Purpose::Consent)?;
         let missing = || Problem::new(ProblemKind::Internal, "an application to consent names items");
         let (service, items) = (application.service, application.items.ok_or_else(missing)?);
         let year = kept_until(self.outside.clock.now().jst_date());
@@ -192,6 +193,21 @@ impl Authority {
         Ok(answer)
     }
 
+    /// Judges an application of an operator: its form, the operator's right, and what is judged of all that is signed.
+    fn judge_application(
+        &self,
+        caller: &Caller,
+        body: &[u8],
+        purpose: Purpose,
+    ) -> Result<Signed<Application>, Problem> {
+        self.judge_signed(body, &SIGNERS, |octets| {
+            let application = Application::read(octets, purpose)?;
+            application.require_name(&self.own_service(caller, application.service)?)?;
+            let applied_at = application.applied_at;
+            Ok((application, applied_at))
+        })
+    }
+
     /// `GET /operators/v1/consents/{consent}`
     pub fn look_up_consent(&self, caller: &Caller, consent: ConsentId) -> Ruling {
         let unknown =
@@ -210,7 +226,7 @@ impl Authority {
         if let Some(answer) = self.kept(&request)? {
             return Ok(answer);
         }
-        let Signed { application, standing, record } =
+        let Signed { application, standing, record, .. } =
             self.judge_application(caller, asked.body, Purpose::Withdrawal)?;
         let service = application.service;
         let year = kept_until(self.outside.clock.now().jst_date());

@@ -140,6 +140,8 @@ struct Found {
     service: ServiceId,
     resident: [u8; 32],
     asked: CertificatePlace,
+    /// What was asked about; of a phone's, the card's certificate that it stands on and says the same as.
+    asked_card: CertificatePlace,
     consent: (ConsentId, ConsentRecord),
     latest: Latest,
     /// Of the latest certificate.
@@ -161,7 +163,7 @@ impl Found {
 
     /// `None` if the certificate that was asked about is the latest: nothing is told then, and no fee arises (facts 4.2).
     fn items(&self) -> Option<Items> {
-        (self.asked != self.told()).then_some(self.consent.1.items)
+        (self.asked_card != self.told()).then_some(self.consent.1.items)
     }
 
     /// Nothing of it changed.
@@ -205,9 +207,12 @@ impl Authority {
         match self.earlier(&request)? {
             None => {}
             Some(RequestOutcome::Disclosure { row }) => return self.disclosed_before(row),
-            Some(RequestOutcome::Answer(_) | RequestOutcome::Certificate { .. } | RequestOutcome::Ended) => {
-                return Err(other_kind());
-            }
+            Some(
+                RequestOutcome::Answer(_)
+                | RequestOutcome::Certificate { .. }
+                | RequestOutcome::Certificates(_)
+                | RequestOutcome::Ended,
+            ) => return Err(other_kind()),
         }
         for _ in 0..ATTEMPTS_MAX {
             let (found, person) = self.find_latest(service, place)?;
@@ -225,7 +230,13 @@ impl Authority {
     fn find_latest(&self, service: ServiceId, asked: CertificatePlace) -> Result<(Found, PersonRecord), Problem> {
         let store = self.registry().store();
         let record = store.certificate(asked.ca, asked.serial)?.filter(|record| record.issued_row.is_some());
-        let resident = record.filter(|_| asked.ca == Ca::Sign).ok_or_else(unknown_signature_certificate)?.resident;
+        let record = record.ok_or_else(unknown_signature_certificate)?;
+        let asked_card = match asked.ca {
+            Ca::Sign => asked,
+            Ca::PhoneSign => record.card.ok_or_else(unknown_signature_certificate)?,
+            Ca::Auth | Ca::PhoneAuth => return Err(unknown_signature_certificate()),
+        };
+        let resident = record.resident;
         let now = self.outside.clock.now();
         let consent = effective_consent(&**store, service, &resident, now)?;
         let (latest, record) = latest_certificate(&**store, &resident)?;
@@ -234,7 +245,7 @@ impl Authority {
         if not_after < now {
             return Err(no_latest_info());
         }
-        Ok((Found { service, resident, asked, consent, latest, not_after }, issued.person.clone()))
+        Ok((Found { service, resident, asked, asked_card, consent, latest, not_after }, issued.person.clone()))
     }
 
     /// Makes the answer durable, with consent and certificate judged again; `None` if they changed.
@@ -256,7 +267,7 @@ impl Authority {
                 return Err(year_changed());
             }
             let disclosure = DisclosureId(transaction.counter(Counter::Disclosure)? + 1);
-            let Found { service, asked, consent: (consent, _), .. } = found;
+            let Found { service, asked_card: asked, consent: (consent, _), .. } = found;
             let (told, items) = (found.told(), found.items().map(StoredItems));
             let event = Event::Disclosed { disclosure, request, consent, service, asked, told, items };
             transaction.append(event, Some(sealed))?;

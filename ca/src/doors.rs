@@ -7,6 +7,7 @@ mod desk;
 pub mod forms;
 mod hotline;
 mod operators;
+mod phone;
 mod residents;
 mod routes;
 

@@ -4,7 +4,7 @@ use pki::time::{CivilDate, UnixTime};
 use pki::validity::{ValidityInputs, is_renewal, leaf_not_after};
 use registry::state::{CertificateRecord, StateReads};
 
-use crate::application::Application;
+use crate::application::{Application, Wanted};
 use crate::authority::Authority;
 use crate::problem::{Problem, ProblemKind};
 use crate::record::PersonRecord;
@@ -36,51 +36,61 @@ impl Authority {
             Err(problem) if problem.kind() == ProblemKind::UnknownCertificate => Ok(false),
             Err(problem) => Err(problem),
         };
-        if application.ca == Ca::Sign && ended_by_last && repeated()? {
+        let for_signing = application.certificates.iter().any(|certificate| certificate.ca == Ca::Sign);
+        if for_signing && ended_by_last && repeated()? {
             let detail = "these are the 4 info from before the change that the register reported";
             return Err(Problem::of_field(ProblemKind::ResidentChanged, "person", detail));
         }
         Ok(())
     }
 
-    /// When the person's living certificates end that bear on a new one.
-    pub(crate) fn standing(&self, application: &Application, on: CivilDate) -> Result<Standing, Problem> {
+    /// When the person's living certificates end that bear on each new one.
+    pub(crate) fn standing(&self, application: &Application, on: CivilDate) -> Result<Vec<Standing>, Problem> {
         let certificates = self.registry().store().certificates_of(&application.resident)?;
-        let paired = match application.ca.purpose() {
-            Purpose::Signature => {
-                let paired = Ca::of(application.ca.device(), Purpose::Authentication);
-                self.newest_not_after(paired, &certificates, on)?
-            }
-            Purpose::Authentication => None,
+        let of_wanted = |wanted: &Wanted| {
+            let paired_ca = Ca::of(wanted.ca.device(), Purpose::Authentication);
+            let paired = match wanted.ca.purpose() {
+                Purpose::Signature => self.newest_not_after(paired_ca, &certificates, on)?,
+                Purpose::Authentication => None,
+            };
+            Ok(Standing { paired, earlier: self.newest_not_after(wanted.ca, &certificates, on)? })
         };
-        let earlier = self.newest_not_after(application.ca, &certificates, on)?;
-        Ok(Standing { paired, earlier })
+        application.certificates.iter().map(of_wanted).collect()
     }
 
-    /// notAfter by the birthday rule, cut by card, stay and, for a signature certificate, the paired user certificate.
+    /// notAfter of each certificate that is asked for. A card's by the birthday rule, cut by card, stay and, for a signature
+    /// certificate, the paired user certificate; a phone's is that of the card's certificate that it stands on, and a
+    /// signature certificate never outlives its paired user certificate there either.
     pub(crate) fn not_after(
         &self,
         application: &Application,
-        standing: Standing,
+        standing: &[Standing],
         issued_at: UnixTime,
-    ) -> Result<UnixTime, Problem> {
+    ) -> Result<Vec<UnixTime>, Problem> {
         let issued_on = issued_at.jst_date();
-        let inputs = ValidityInputs {
-            issued_on,
-            birth_date: application.person.birth_date.earliest(),
-            renewal: standing.earlier.is_some_and(|not_after| is_renewal(not_after, issued_on)),
-            card_expires_on: application.card_expires_on,
-            stay_ends_on: application.stay_ends_on,
-            paired_user_certificate_not_after: standing.paired,
-        };
-        let not_after =
-            leaf_not_after(&inputs).map_err(|error| Problem::new(ProblemKind::NoTimeLeft, error.to_string()))?;
-        // I14, facts 1.1: a root outlives what it signs. Every four years comes a new key, so that it does.
-        if not_after > self.signer(application.ca)?.issuer().not_after {
-            let detail = format!("the newest key of the {} CA ends before the certificate would", application.ca);
-            return Err(Problem::new(ProblemKind::NoIssuingKey, detail));
+        let mut not_afters: Vec<(Ca, UnixTime)> = Vec::new();
+        for (Wanted { ca, card, .. }, standing) in application.certificates.iter().zip(standing) {
+            let paired_ca = Ca::of(ca.device(), Purpose::Authentication);
+            let paired = match (ca.purpose(), not_afters.iter().find(|(of, _)| *of == paired_ca)) {
+                (Purpose::Authentication, _) => None,
+                (Purpose::Signature, Some((_, not_after))) => Some(*not_after),
+                (Purpose::Signature, None) => standing.paired,
+            };
+            let not_after = match card {
+                Some(card) => paired.map_or(card.not_after, |paired| paired.min(card.not_after)),
+                None => not_after_by_birthday(application, paired, standing.earlier, issued_on)?,
+            };
+            // I14, facts 1.1: a root outlives what it signs. Every four years comes a new key, so that it does.
+            if not_after > self.signer(*ca)?.issuer().not_after {
+                let detail = format!("the newest key of the {ca} CA ends before the certificate would");
+                return Err(Problem::new(ProblemKind::NoIssuingKey, detail));
+            }
+            if not_after < issued_at {
+                return Err(Problem::new(ProblemKind::NoTimeLeft, "what the certificate stands on has expired"));
+            }
+            not_afters.push((*ca, not_after));
         }
-        Ok(not_after)
+        Ok(not_afters.into_iter().map(|(_, not_after)| not_after).collect())
     }
 
     /// notAfter of the newest of these certificates that is of that CA and not revoked.
@@ -110,4 +120,21 @@ pub(crate) struct Standing {
     paired: Option<UnixTime>,
     /// The notAfter of the certificate of the same kind.
     earlier: Option<UnixTime>,
+}
+
+fn not_after_by_birthday(
+    application: &Application,
+    paired: Option<UnixTime>,
+    earlier: Option<UnixTime>,
+    issued_on: CivilDate,
+) -> Result<UnixTime, Problem> {
+    let inputs = ValidityInputs {
+        issued_on,
+        birth_date: application.person.birth_date.earliest(),
+        renewal: earlier.is_some_and(|not_after| is_renewal(not_after, issued_on)),
+        card_expires_on: application.card_expires_on,
+        stay_ends_on: application.stay_ends_on,
+        paired_user_certificate_not_after: paired,
+    };
+    leaf_not_after(&inputs).map_err(|error| Problem::new(ProblemKind::NoTimeLeft, error.to_string()))
 }

@@ -1,11 +1,13 @@
-//! Issuing a certificate, in seven durable steps:
-//! 1 judge the request · 2 reserve idempotency key, public key and serial · 3 build and lint · 4 record the exact
+//! Issuing certificates, one or several for one request, in seven durable steps:
+//! 1 judge the request · 2 reserve idempotency key, public keys and serials · 3 build and lint · 4 record the exact
 //! to-be-signed octets · 5 sign · 6 verify the signature and record `issued` · 7 answer.
+use pki::algorithm::PublicKey;
 use pki::certificate::{AuthCommonName, AuthLeaf, SignCommonName, SignLeaf};
-use pki::identity::{Ca, IssuerKey, Purpose, Serial};
+use pki::identity::{Ca, Device, IssuerKey, Purpose, Serial};
 use pki::lint::{self, LintedCertificate};
 use pki::time::UnixTime;
-use registry::event::{Cause, Event, RequestId};
+use registry::Transaction;
+use registry::event::{Cause, Door, Event, RequestId};
 use registry::state::{CertificateRecord, RequestOutcome, StateReads};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -19,9 +21,9 @@ use crate::doors::forms::{CertificatePem, MunicipalityWord, Time};
 use crate::entitlement::Standing;
 use crate::problem::{Problem, ProblemKind, token_unavailable};
 use crate::record::{IssueRecord, PersonRecord, intent_place, issue_place};
-use crate::withdraw::{CertificateStatus, apply_occasion, status_of};
+use crate::withdraw::{CertificateStatus, apply_occasion, end_issue, status_of};
 
-/// A certificate as a desk gets it.
+/// A certificate as who asked for it gets it.
 #[derive(Serialize, ToSchema)]
 pub struct IssuedCertificate {
     #[serde(flatten)]
@@ -34,7 +36,7 @@ pub struct IssuedCertificate {
     certificate: CertificatePem,
 }
 
-/// What step 2 took.
+/// What step 2 took for one certificate.
 #[derive(Clone, Copy, Debug)]
 struct Reservation {
     issuer: IssuerKey,
@@ -42,58 +44,86 @@ struct Reservation {
     reserved_at: UnixTime,
 }
 
+/// A certificate after step 4: what will be signed, and its record.
+pub(crate) struct Intended {
+    pub(crate) issuer: IssuerKey,
+    pub(crate) serial: Serial,
+    pub(crate) linted: LintedCertificate,
+    pub(crate) record: IssueRecord,
+}
+
 impl Authority {
     /// `POST /desk/v1/certificates`
     pub fn issue(&self, caller: &Caller, asked: &Asked<'_>) -> Ruling {
         let request = self.request_id(caller, asked)?;
         let _turn = self.turn(&request);
-        if let Some(answer) = self.resume(&request)? {
-            return Ok(answer);
+        let mut fresh = Vec::new();
+        if !self.resume(&request)? {
+            // Step 1: judge. A crash here leaves nothing. What the register reports from this row on was not judged.
+            let judged_at = self.registry().store().tree_edge()?.size();
+            let application = Application::judge(self, caller, asked.body)?;
+            self.refuse_outdated(&application)?;
+            fresh = self.issue_together(caller, request, &application, judged_at, |_| Ok(()))?;
         }
-        // Step 1: judge. A crash here leaves nothing. What the register reports from this row on was not judged.
-        let judged_at = self.registry().store().tree_edge()?.size();
-        let application = Application::judge(self, caller, asked.body)?;
-        self.refuse_outdated(&application)?;
+        // Step 7: answer. If it is lost, the same idempotency key gets it again.
+        match &self.registry().store().certificates_of_request(&request)?[..] {
+            [(ca, serial, record)] => match fresh.first() {
+                Some(issued) if record.issued_row.is_some() => Ok(answer(*ca, *serial, record, issued)),
+                Some(_) | None => self.certificate_answer(*ca, *serial, record),
+            },
+            _ => Err(ended()),
+        }
+    }
+
+    /// Steps 2 to 6 for every certificate of one request: each step is one batch for all of them, so that a crash leaves
+    /// them alike, and what ends one of them ends all. `judge` judges once more in the transaction that reserves.
+    /// The caller has the request's turn, and nothing stands for the request ([`Self::resume`]).
+    pub(crate) fn issue_together(
+        &self,
+        caller: &Caller,
+        request: RequestId,
+        application: &Application,
+        judged_at: u64,
+        judge: impl FnOnce(&mut Transaction<'_>) -> Result<(), Problem> + Send + 'static,
+    ) -> Result<Vec<IssueRecord>, Problem> {
         let now = self.outside.clock.now();
-        let standing = self.standing(&application, now.jst_date())?;
-        self.not_after(&application, standing, now)?;
-        // Step 2: reserve, in one batch. A crash after it wastes a serial and never reuses one; recovery frees the rest.
-        let reservation = self.reserve(caller, request, &application, judged_at)?;
+        let standing = self.standing(application, now.jst_date())?;
+        self.not_after(application, &standing, now)?;
+        // Step 2: reserve, in one batch. A crash after it wastes serials and never reuses one; recovery frees the rest.
+        let reservations = self.reserve(caller, request, application, judged_at, judge)?;
         (self.outside.step)("issue.2-reserved");
         // Step 3: build and lint. Nothing new is durable.
-        let built = self.build(&application, standing, reservation);
-        let (linted, record) = match built {
-            Ok(built) => built,
+        let built = self.build(application, &standing, &reservations);
+        let intended = match built {
+            Ok(intended) => intended,
             Err(problem) => {
-                self.release(reservation.issuer.ca, reservation.serial)?;
+                self.release(&request)?;
                 return Err(problem);
             }
         };
         (self.outside.step)("issue.3-built");
         // Step 4: record what will be signed. After it a signature may exist, so recovery signs these octets or revokes.
-        self.intend(reservation, &record)?;
+        self.intend(&intended)?;
         (self.outside.step)("issue.4-intended");
-        // Steps 5 to 7.
-        self.finish(reservation.issuer, reservation.serial, linted, &record)
+        self.finish(intended)
     }
 
-    /// What an earlier attempt with this idempotency key came to; `None` when there was none, or it left nothing behind.
-    fn resume(&self, request: &RequestId) -> Result<Option<Answer>, Problem> {
-        let Some(outcome) = self.earlier(request)? else { return Ok(None) };
-        let (ca, serial) = match outcome {
-            RequestOutcome::Certificate { ca, serial } => (ca, serial),
+    /// Settles what an earlier attempt with this idempotency key left. `false`: there was none, or it left nothing behind.
+    pub(crate) fn resume(&self, request: &RequestId) -> Result<bool, Problem> {
+        let Some(outcome) = self.earlier(request)? else { return Ok(false) };
+        match outcome {
+            RequestOutcome::Certificate { .. } | RequestOutcome::Certificates(_) => {}
             RequestOutcome::Ended => return Err(ended()),
-            RequestOutcome::Answer(_) | RequestOutcome::Disclosure { .. } => {
-                return Err(other_kind());
-            }
-        };
+            RequestOutcome::Answer(_) | RequestOutcome::Disclosure { .. } => return Err(other_kind()),
+        }
         // Nobody else works on it: this request has its turn, and recovery ended before the doors opened.
-        self.settle(ca, serial)?;
-        let Some(record) = self.registry().store().certificate(ca, serial)? else {
-            // Free again, unless something ended it at this very moment.
-            return self.earlier(request).map(|_| None);
-        };
-        self.certificate_answer(ca, serial, &record).map(Some)
+        self.settle(request)?;
+        // Free again, unless something ended it at this very moment.
+        match self.earlier(request)? {
+            None => Ok(false),
+            Some(RequestOutcome::Ended) => Err(ended()),
+            Some(_) => Ok(true),
+        }
     }
 
     fn reserve(
@@ -102,45 +132,68 @@ impl Authority {
         request: RequestId,
         application: &Application,
         judged_at: u64,
-    ) -> Result<Reservation, Problem> {
-        let issuer = self.signer(application.ca)?.issuer().issuer;
-        let (ca, municipality) = (issuer.ca, application.municipality.code.get());
-        let (public_key, resident) = (application.public_key_sha256(), application.resident);
-        let party = caller.party;
+        judge: impl FnOnce(&mut Transaction<'_>) -> Result<(), Problem> + Send + 'static,
+    ) -> Result<Vec<Reservation>, Problem> {
+        let mut wanted = Vec::new();
+        for certificate in &application.certificates {
+            let issuer = self.signer(certificate.ca)?.issuer().issuer;
+            wanted.push((issuer, certificate.public_key_sha256(), certificate.card));
+        }
+        let phone = application.phone;
+        let (municipality, resident, caller) =
+            (application.municipality.code.get(), application.resident, caller.clone());
         self.registry().transact(caller.actor(), caller.door, move |transaction| {
-            require_uncompromised(transaction, issuer)?;
             if transaction.resident(&resident)?.is_some_and(|record| record.last_row >= judged_at) {
                 return Err(Problem::new(ProblemKind::ResidentChanged, "the register reported a change just now"));
             }
-            if let Some(claim) = transaction.key_claim(&public_key)? {
-                let problem =
-                    Problem::of_field(ProblemKind::KeySeenBefore, "csr", "this public key was requested before");
-                let own = claim.party == party && claim.resident == resident;
-                let path = || format!("/desk/v1/certificates/{}/{}", claim.ca, claim.serial);
-                return Err(if own { problem.with_existing(path()) } else { problem });
+            judge(transaction)?;
+            for (issuer, public_key, _) in &wanted {
+                require_uncompromised(transaction, *issuer)?;
+                require_new_key(transaction, public_key, &caller, &resident)?;
             }
-            let serial = transaction
-                .next_serial(ca)?
-                .ok_or_else(|| Problem::new(ProblemKind::Internal, "the CA's serials are used up"))?;
-            let key = issuer.key;
-            let event = Event::Reserved { request, ca, key, serial, public_key, resident, municipality, card: None };
-            transaction.append(event, None)?;
-            Ok(Reservation { issuer, serial, reserved_at: transaction.now() })
+            let mut reservations = Vec::new();
+            for (issuer, public_key, card) in wanted {
+                let IssuerKey { ca, key } = issuer;
+                if transaction.key_claim(&public_key)?.is_some() {
+                    return Err(Problem::of_field(ProblemKind::KeySeenBefore, "csr", "two requests hold the same key"));
+                }
+                let used_up = || Problem::new(ProblemKind::Internal, "the CA's serials are used up");
+                let serial = transaction.next_serial(ca)?.ok_or_else(used_up)?;
+                let card = card.map(|card| card.place);
+                let event =
+                    Event::Reserved { request, ca, key, serial, public_key, resident, municipality, card, phone };
+                transaction.append(event, None)?;
+                reservations.push(Reservation { issuer, serial, reserved_at: transaction.now() });
+            }
+            Ok(reservations)
         })
     }
 
     fn build(
         &self,
         application: &Application,
-        standing: Standing,
-        reservation: Reservation,
-    ) -> Result<(LintedCertificate, IssueRecord), Problem> {
-        let Reservation { issuer, serial, reserved_at } = reservation;
-        let signer = self.signer_of(issuer)?;
+        standing: &[Standing],
+        reservations: &[Reservation],
+    ) -> Result<Vec<Intended>, Problem> {
+        let reserved_at = reservations.first().map_or(UnixTime::EPOCH, |reservation| reservation.reserved_at);
         let not_after = self.not_after(application, standing, reserved_at)?;
+        let wanted = application.certificates.iter().zip(not_after);
+        let built = wanted.zip(reservations).map(|((certificate, not_after), reservation)| {
+            self.build_one(application, &certificate.public_key, *reservation, not_after)
+        });
+        built.collect()
+    }
+
+    fn build_one(
+        &self,
+        application: &Application,
+        public_key: &PublicKey,
+        Reservation { issuer, serial, reserved_at }: Reservation,
+        not_after: UnixTime,
+    ) -> Result<Intended, Problem> {
+        let signer = self.signer_of(issuer)?;
         let profile = &self.outside.profile;
-        let (public_key, municipality) = (&application.public_key, application.municipality);
-        let (not_before, desk) = (reserved_at, application.desk);
+        let (municipality, not_before, desk) = (application.municipality, reserved_at, application.desk);
         let tbs_der = match issuer.ca.purpose() {
             Purpose::Signature => {
                 let person = &application.person;
@@ -160,70 +213,62 @@ impl Authority {
             tracing::error!(%refusal, "a certificate we built does not pass its lint");
             Problem::new(ProblemKind::Internal, "the certificate did not pass its check before signing")
         })?;
-        Ok((linted, record))
+        Ok(Intended { issuer, serial, linted, record })
     }
 
-    fn intend(&self, reservation: Reservation, record: &IssueRecord) -> Result<(), Problem> {
-        let (ca, serial) = (reservation.issuer.ca, reservation.serial);
-        let sealed = self.seal(record.retention_year(), &intent_place(ca, serial), record)?;
-        let leave_day = pki::validity::leave_day(record.not_after());
+    fn intend(&self, intended: &[Intended]) -> Result<(), Problem> {
+        let mut rows = Vec::new();
+        for Intended { issuer: IssuerKey { ca, .. }, serial, record, .. } in intended {
+            let sealed = self.seal(record.retention_year(), &intent_place(*ca, *serial), record)?;
+            rows.push((*ca, *serial, pki::validity::leave_day(record.not_after()), sealed));
+        }
         self.transact_inside(move |transaction| {
-            still_pending(transaction.certificate(ca, serial)?.as_ref())?;
-            Ok(transaction.append(Event::Intended { ca, serial, leave_day }, Some(sealed))?)
+            for (ca, serial, leave_day, sealed) in rows {
+                still_pending(transaction.certificate(ca, serial)?.as_ref())?;
+                transaction.append(Event::Intended { ca, serial, leave_day }, Some(sealed))?;
+            }
+            Ok(())
         })
-        .map(drop)
     }
 
-    /// Steps 5 to 7, also where a retry or recovery takes up an issue again.
-    pub(crate) fn finish(
-        &self,
-        issuer: IssuerKey,
-        serial: Serial,
-        linted: LintedCertificate,
-        intent: &IssueRecord,
-    ) -> Ruling {
-        // Step 5: sign. A crash or a failure after it leaves the intent; the same octets are signed again.
-        let certificate = self.signer_of(issuer)?.sign(linted).map_err(|(_, failure)| token_unavailable(&failure))?;
+    /// Steps 5 and 6, also where a retry or recovery takes up an issue again.
+    /// Gives what was issued.
+    pub(crate) fn finish(&self, intended: Vec<Intended>) -> Result<Vec<IssueRecord>, Problem> {
+        // Step 5: sign. A crash or a failure after it leaves the intents; the same octets are signed again.
+        let mut signed = Vec::new();
+        for Intended { issuer, serial, linted, record } in intended {
+            let signer = self.signer_of(issuer)?;
+            let certificate = signer.sign(linted).map_err(|(_, failure)| token_unavailable(&failure))?;
+            signed.push((issuer.ca, serial, certificate, record));
+        }
         (self.outside.step)("issue.5-signed");
-        // Step 6: the signature was verified when the certificate was made; now it is good, and durably so (I5).
-        let IssueRecord { octets: _, person, not_after_seconds } = intent;
-        let issued = IssueRecord {
-            octets: certificate.der().to_vec(),
-            person: person.clone(),
-            not_after_seconds: *not_after_seconds,
-        };
-        let sealed = self.seal(issued.retention_year(), &issue_place(issuer.ca, serial), &issued)?;
-        let ca = issuer.ca;
-        let record = self.transact_inside(move |transaction| {
-            let record = still_pending(transaction.certificate(ca, serial)?.as_ref())?;
-            let certificates = transaction.certificates_of(&record.resident)?;
-            let is_newer = |(of, other, record): &(Ca, Serial, CertificateRecord)| {
-                *of == ca && *other > serial && record.issued_row.is_some()
-            };
-            if certificates.iter().any(is_newer) {
-                // A later request of the same person was finished first. What was handed over stays; this one ends.
-                apply_occasion(transaction, &(ca, serial, record), Occasion::at_hand_over(ca))?;
-                return Ok(None);
-            }
-            transaction.append(Event::Issued { ca, serial }, Some(sealed))?;
-            // A person has one certificate of a kind: the new one takes the place of those before it.
-            for (other_ca, other, record) in certificates {
-                let occasion = match (record.issued_row, record.intended_row) {
-                    (Some(_), _) => Occasion { cause: Cause::Superseded, at: ca.device() },
-                    // Nobody waits for an older issue any more: finished later, it would supersede what was handed over.
-                    (None, Some(_)) if other < serial => Occasion::at_hand_over(ca),
-                    (None, _) => continue,
-                };
-                if other_ca == ca && other != serial {
-                    apply_occasion(transaction, &(ca, other, record), occasion)?;
+        // Step 6: the signatures were verified when the certificates were made; now they are good, and durably so (I5).
+        let (mut rows, mut records) = (Vec::new(), Vec::new());
+        for (ca, serial, certificate, intent) in signed {
+            let octets = certificate.der().to_vec();
+            let issued =
+                IssueRecord { octets, person: intent.person.clone(), not_after_seconds: intent.not_after_seconds };
+            let sealed = self.seal(issued.retention_year(), &issue_place(ca, serial), &issued)?;
+            rows.push((ca, serial, sealed));
+            records.push(issued);
+        }
+        self.transact_inside(move |transaction| {
+            for (ca, serial, _) in &rows {
+                let record = still_pending(transaction.certificate(*ca, *serial)?.as_ref())?;
+                if has_newer(transaction, *ca, *serial, &record)? {
+                    // A later request of the same person was finished first. What was handed over stays; this one ends.
+                    end_issue(transaction, &record.request, None)?;
+                    return Ok(());
                 }
             }
-            Ok(transaction.certificate(ca, serial)?)
+            for (ca, serial, sealed) in rows {
+                transaction.append(Event::Issued { ca, serial }, Some(sealed))?;
+                take_the_place_of_earlier(transaction, ca, serial)?;
+            }
+            Ok(())
         })?;
-        let record = record.ok_or_else(|| destroyed(ca, serial))?;
         (self.outside.step)("issue.6-issued");
-        // Step 7: answer. If it is lost, the same idempotency key gets it again.
-        Ok(answer(ca, serial, &record, &issued))
+        Ok(records)
     }
 
     /// The answer about a certificate: the same for a first answer, a retry and a look-up.
@@ -234,6 +279,16 @@ impl Authority {
         Ok(answer(ca, serial, record, &self.issue_record(ca, serial, record)?))
     }
 
+    /// A certificate as answers hold it, with its status of now.
+    pub(crate) fn issued_certificate(
+        &self,
+        ca: Ca,
+        serial: Serial,
+        record: &CertificateRecord,
+    ) -> Result<IssuedCertificate, Problem> {
+        Ok(issued_certificate(ca, serial, record, &self.issue_record(ca, serial, record)?))
+    }
+
     fn random_octets(&self) -> Result<[u8; 16], Problem> {
         let mut octets = [0; 16];
         let failed = |_| Problem::new(ProblemKind::Internal, "no randomness");
@@ -242,15 +297,51 @@ impl Authority {
     }
 }
 
-fn answer(ca: Ca, serial: Serial, record: &CertificateRecord, issued: &IssueRecord) -> Answer {
-    let body = IssuedCertificate {
-        status: status_of(ca, serial, record),
-        municipality: MunicipalityWord(format!("{:05}", record.municipality)),
-        not_before: Time(record.reserved_at.to_string()),
-        not_after: Time(issued.not_after().to_string()),
-        certificate: CertificatePem(pki::certificate::pem(&issued.octets)),
-    };
-    Answer::created(body, format!("/desk/v1/certificates/{ca}/{serial}"))
+/// A person has one certificate of a kind, and one phone: the new one takes the place of those before it (facts 5).
+fn take_the_place_of_earlier(transaction: &mut Transaction<'_>, ca: Ca, serial: Serial) -> Result<(), Problem> {
+    let own = transaction.certificate(ca, serial)?.ok_or_else(ended)?;
+    for (other_ca, other, _) in transaction.certificates_of(&own.resident)? {
+        // Read again: what went before may have reached it already.
+        let Some(record) = transaction.certificate(other_ca, other)? else { continue };
+        let occasion = match (record.issued_row, record.intended_row) {
+            (Some(_), _)
+                if other_ca.device() == Device::Phone && ca.device() == Device::Phone && record.phone != own.phone =>
+            {
+                Occasion { cause: Cause::PhoneReplaced, at: Device::Phone }
+            }
+            (Some(_), _) if other_ca == ca && other != serial => Occasion { cause: Cause::Superseded, at: ca.device() },
+            // Nobody waits for an older issue any more: finished later, it would supersede what was handed over.
+            (None, Some(_)) if other_ca == ca && other < serial => Occasion::at_hand_over(ca),
+            _ => continue,
+        };
+        apply_occasion(transaction, &(other_ca, other, record), occasion)?;
+    }
+    Ok(())
+}
+
+/// A key makes one certificate. A desk that repeats itself is told which.
+fn require_new_key(
+    transaction: &Transaction<'_>,
+    public_key: &[u8; 32],
+    caller: &Caller,
+    resident: &[u8; 32],
+) -> Result<(), Problem> {
+    let Some(claim) = transaction.key_claim(public_key)? else { return Ok(()) };
+    let problem = Problem::of_field(ProblemKind::KeySeenBefore, "csr", "this public key was requested before");
+    let own = claim.party == caller.party && claim.resident == *resident && caller.door == Door::Desk;
+    let path = || format!("/desk/v1/certificates/{}/{}", claim.ca, claim.serial);
+    Err(if own { problem.with_existing(path()) } else { problem })
+}
+
+/// The person already has a certificate of this kind with a later serial.
+fn has_newer(
+    transaction: &Transaction<'_>,
+    ca: Ca,
+    serial: Serial,
+    record: &CertificateRecord,
+) -> Result<bool, Problem> {
+    let certificates = transaction.certificates_of(&record.resident)?;
+    Ok(certificates.iter().any(|(of, other, record)| *of == ca && *other > serial && record.issued_row.is_some()))
 }
 
 /// The issue goes on only while nothing ended it: a move reported in between ends it, for one.
@@ -268,4 +359,19 @@ fn under_way(ca: Ca, serial: Serial) -> Problem {
 fn destroyed(ca: Ca, serial: Serial) -> Problem {
     let detail = format!("{ca}/{serial} was given up before hand-over and is revoked");
     Problem::new(ProblemKind::DestroyedBeforeHandOver, detail)
+}
+
+fn answer(ca: Ca, serial: Serial, record: &CertificateRecord, issued: &IssueRecord) -> Answer {
+    let body = issued_certificate(ca, serial, record, issued);
+    Answer::created(body, format!("/desk/v1/certificates/{ca}/{serial}"))
+}
+
+fn issued_certificate(ca: Ca, serial: Serial, record: &CertificateRecord, issued: &IssueRecord) -> IssuedCertificate {
+    IssuedCertificate {
+        status: status_of(ca, serial, record),
+        municipality: MunicipalityWord(format!("{:05}", record.municipality)),
+        not_before: Time(record.reserved_at.to_string()),
+        not_after: Time(issued.not_after().to_string()),
+        certificate: CertificatePem(pki::certificate::pem(&issued.octets)),
+    }
 }

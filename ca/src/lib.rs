@@ -16,6 +16,8 @@
 //! | [`lookup`] | what a desk may see and act on |
 //! | [`services`] | who may ask for the latest 4 info: providers and their services |
 //! | [`consent`] | a person's consent to that, and its withdrawal; [`disclosure`] the latest 4 info themselves |
+//! | [`signed`] | applications that a person signed: the XML, the signature, the signer's certificate |
+//! | [`phone`] | certificates in phones: applications, the queue that they go through, notices of loss' end |
 //! | [`own`] | the CA's own certificates: self-signed CA certificates, links between them, delegated OCSP certificates |
 //! | [`seam`] | what the rules need from outside |
 //! | [`problem`] | the table of refusals |
@@ -32,11 +34,13 @@ pub mod issue;
 pub mod lookup;
 pub mod own;
 pub mod parties;
+pub mod phone;
 pub mod problem;
 pub mod record;
 pub mod recovery;
 pub mod residents;
 pub mod seam;
 pub mod services;
+pub mod signed;
 mod turns;
 pub mod withdraw;

@@ -26,8 +26,8 @@ impl Authority {
             }
             outcome @ RequestOutcome::Answer(_) => self.repeat(outcome),
             RequestOutcome::Ended => Err(ended()),
-            // A desk does not ask for the latest 4 info.
-            RequestOutcome::Disclosure { .. } => Err(unknown()),
+            // A desk asks for one certificate at a time, and not for the latest 4 info.
+            RequestOutcome::Certificates(_) | RequestOutcome::Disclosure { .. } => Err(unknown()),
         }
     }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::answer::{Answer, json};
-use crate::application::csr_problem;
+use crate::application::{PHONES_SIGN, csr_problem};
 use crate::authority::{Asked, Authority, Caller, Ruling, other_kind};
 use crate::doors::forms::{Because, CertificatePem, DeskSign, MunicipalityWord, RequestPem, RoleWord};
 use crate::doors::read_body;
@@ -79,6 +79,7 @@ const fn role_of(door: Door) -> Option<Role> {
         Door::Residents => Some(Role::Residents),
         Door::Admin => Some(Role::Admin),
         Door::Operators => Some(Role::Operator),
+        Door::Phone => Some(Role::Portal),
     }
 }
 
@@ -215,6 +216,10 @@ fn desk_of(role: Role, body: &PartyBody) -> Result<Option<DeskId>, Problem> {
                 let detail = "a desk belongs to a municipality in the table";
                 return Err(Problem::of_field(ProblemKind::UnknownMunicipality, "municipality", detail));
             }
+            if sign == PHONES_SIGN {
+                let detail = format!("the sign {PHONES_SIGN} stands for certificates in phones");
+                return Err(Problem::of_field(ProblemKind::NotInForm, "desk", detail));
+            }
             let desk = format!("{code}{sign}").parse();
             desk.map(Some).map_err(|_| {
                 let detail = "a desk's sign is four characters of 0-9 and A-Z";
@@ -225,8 +230,10 @@ fn desk_of(role: Role, body: &PartyBody) -> Result<Option<DeskId>, Problem> {
             Err(Problem::of_field(ProblemKind::UnknownMunicipality, "municipality", "a desk needs its municipality"))
         }
         (Role::Desk, _, None) => Err(Problem::of_field(ProblemKind::NotInForm, "desk", "a desk needs its sign")),
-        (Role::Hotline | Role::Residents | Role::Operator | Role::Auditor | Role::Admin, None, None) => Ok(None),
-        (Role::Hotline | Role::Residents | Role::Operator | Role::Auditor | Role::Admin, _, _) => {
+        (Role::Hotline | Role::Residents | Role::Operator | Role::Portal | Role::Auditor | Role::Admin, None, None) => {
+            Ok(None)
+        }
+        (Role::Hotline | Role::Residents | Role::Operator | Role::Portal | Role::Auditor | Role::Admin, _, _) => {
             Err(Problem::of_field(ProblemKind::NotInForm, "desk", "only desks have a municipality and a sign"))
         }
     }
@@ -258,8 +265,9 @@ fn repeat_party(outcome: RequestOutcome) -> Ruling {
             Ok(answer) => Ok(created_party(answer)),
             Err(_) => Err(Problem::new(ProblemKind::Internal, "a stored answer does not read")),
         },
-        RequestOutcome::Certificate { .. } | RequestOutcome::Ended | RequestOutcome::Disclosure { .. } => {
-            Err(other_kind())
-        }
+        RequestOutcome::Certificate { .. }
+        | RequestOutcome::Certificates(_)
+        | RequestOutcome::Ended
+        | RequestOutcome::Disclosure { .. } => Err(other_kind()),
     }
 }

@@ -136,6 +136,12 @@ kinds! {
     /// No such consent of the caller's services.
     UnknownConsent = "unknown-consent", 404, "There is no such consent",
         "Check its number; an operator sees the consents for its own services.";
+    /// No such application of the caller's.
+    UnknownApplication = "unknown-application", 404, "There is no such application",
+        "Check its number; a portal sees the applications that it sent.";
+    /// A phone's certificate has nothing to stand on or beside.
+    NoUserCertificate = "no-user-certificate", 409, "There is no good user certificate that this needs",
+        "Let the person get a user certificate for the card at the desk, or apply for the phone's user certificate, too.";
     /// No such service, or another operator's.
     NotYourService = "not-your-service", 403, "This operator has no such service",
         "Check the service's number, or ask the CA's staff to register the service under this operator.";
@@ -241,6 +247,7 @@ impl ProblemKind {
             | Self::UnknownParty
             | Self::UnknownProvider
             | Self::UnknownConsent
+            | Self::UnknownApplication
             | Self::NotYourService
             | Self::ApplicationMalformed
             | Self::ApplicationStale
@@ -251,6 +258,7 @@ impl ProblemKind {
             Self::ResidentChanged
             | Self::ResidentGone
             | Self::CertificateNotGood
+            | Self::NoUserCertificate
             | Self::ConsentMissing
             | Self::ConsentNotInForce
             | Self::ConsentWithdrawn

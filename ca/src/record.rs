@@ -3,7 +3,7 @@ use std::fmt;
 
 use minicbor::{Decode, Encode};
 use pki::identity::{Ca, Serial};
-use pki::person::{BesideName, FourInfo, Kana};
+use pki::person::{Address, BesideName, BirthDate, FourInfo, Kana, PersonName, Sex};
 use pki::time::{CivilDate, UnixTime};
 use registry::seal::{RetentionYear, Sealed};
 use registry::state::CertificateRecord;
@@ -65,6 +65,23 @@ impl PersonRecord {
             address: person.address.text().to_owned(),
             address_substitutions: person.address.substitutions().to_owned(),
         }
+    }
+
+    /// The person that this is the record of: a certificate in a phone says what the card's says. `None` if it does not read.
+    pub fn read(&self) -> Option<(FourInfo, BesideName)> {
+        let kana = |text: &Option<String>| text.as_deref().map(Kana::new).transpose().ok();
+        let former_name = match &self.former_name {
+            Some(name) => Some(PersonName::new(name, self.former_name_substitutions.as_deref()).ok()?),
+            None => None,
+        };
+        let info = FourInfo {
+            name: PersonName::new(&self.name, Some(&self.name_substitutions)).ok()?,
+            sex: Sex::from_certificate_digit(&self.sex)?,
+            birth_date: BirthDate::from_certificate_form(&self.birth_date)?,
+            address: Address::new(&self.address, Some(&self.address_substitutions)).ok()?,
+        };
+        let (kana, former_name_kana) = (kana(&self.kana)?, kana(&self.former_name_kana)?);
+        Some((info, BesideName { kana, former_name, former_name_kana }))
     }
 
     /// The 4 info are the same, 旧氏 counted as part of 氏名 (facts 4.2). Readings are not compared: a desk may begin to send
@@ -169,8 +186,6 @@ impl Authority {
 
 #[cfg(test)]
 mod tests {
-    use pki::person::{Address, PersonName, Sex};
-
     use super::*;
 
     fn person() -> PersonRecord {
@@ -200,6 +215,8 @@ mod tests {
         assert_eq!(minicbor::to_vec(&with_all).unwrap(), minicbor::to_vec(&stored).unwrap(), "the stored form stays");
         let read: PersonRecord = minicbor::decode(&minicbor::to_vec(&with_all).unwrap()).unwrap();
         assert!(read == with_all && read != new);
+        let (info, beside_name) = with_all.read().unwrap();
+        assert!(PersonRecord::new(&info, &beside_name) == with_all);
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! What a crash left between the steps of an issue, made whole: before the doors open, and when a retry asks.
-use pki::identity::{Ca, IssuerKey, Serial};
+use pki::identity::IssuerKey;
 use pki::lint;
 use registry::Transaction;
-use registry::event::{Actor, Door, Event};
-use registry::state::{CertificateRecord, StateReads};
+use registry::event::{Actor, Door, Event, RequestId};
+use registry::state::StateReads;
 
 use crate::authority::Authority;
-use crate::cause::Occasion;
-use crate::problem::{Problem, ProblemKind};
-use crate::withdraw::apply_occasion;
+use crate::issue::Intended;
+use crate::problem::Problem;
+use crate::withdraw::{Found, end_issue};
 
 /// An issue older than this is not finished any more: nobody waits at the counter.
 const FINISH_WITHIN_SECONDS: i64 = 24 * 3_600;
@@ -33,8 +33,8 @@ impl Authority {
     /// Settles every issue that a crash left unfinished. Runs before the doors open.
     pub fn recover(&self) -> Result<Recovered, Problem> {
         let mut recovered = Recovered::default();
-        for (ca, serial) in self.registry().store().pending_issues()? {
-            match self.settle(ca, serial) {
+        for request in self.pending_requests()? {
+            match self.settle(&request) {
                 Ok(Settled::Finished) => recovered.finished += 1,
                 Ok(Settled::Released) => recovered.released += 1,
                 Ok(Settled::Destroyed) => recovered.destroyed += 1,
@@ -42,8 +42,8 @@ impl Authority {
                 Err(problem) if problem.is_temporary() => recovered.left += 1,
                 // One damaged or forgotten record must not keep everybody else from being served.
                 Err(problem) => {
-                    tracing::error!(%ca, %serial, problem = problem.kind().slug(), "an unfinished issue cannot be finished");
-                    self.destroy(ca, serial)?;
+                    tracing::error!(problem = problem.kind().slug(), "an unfinished issue cannot be finished");
+                    self.destroy(&request)?;
                     recovered.destroyed += 1;
                 }
             }
@@ -51,73 +51,88 @@ impl Authority {
         Ok(recovered)
     }
 
+    /// The requests whose issues are neither finished nor given up, each once.
+    fn pending_requests(&self) -> Result<Vec<RequestId>, Problem> {
+        let store = self.registry().store();
+        let mut requests: Vec<RequestId> = Vec::new();
+        for (ca, serial) in store.pending_issues()? {
+            let record = store.certificate(ca, serial)?;
+            requests.extend(record.map(|record| record.request).filter(|request| !requests.contains(request)));
+        }
+        Ok(requests)
+    }
+
     /// Settles issues that a failing token left unfinished while the doors are open, each in its request's turn. What
     /// cannot be settled now is left until the next look.
     pub fn settle_overdue(&self) {
         let now = self.outside.clock.now();
         let store = self.registry().store();
-        let pending = store.pending_issues().unwrap_or_else(|error| {
-            tracing::warn!(%error, "unfinished issues cannot be listed");
+        let pending = self.pending_requests().unwrap_or_else(|problem| {
+            tracing::warn!(problem = problem.kind().slug(), "unfinished issues cannot be listed");
             vec![]
         });
-        for (ca, serial) in pending {
-            let Ok(Some(record)) = store.certificate(ca, serial) else { continue };
-            if now.seconds_since(record.reserved_at) > OVERDUE_SECONDS {
-                let _turn = self.turn(&record.request);
-                if let Err(problem) = self.settle(ca, serial) {
-                    tracing::warn!(%ca, %serial, problem = problem.kind().slug(), "an unfinished issue is left");
+        for request in pending {
+            let reserved_at =
+                store.certificates_of_request(&request).ok().and_then(|issue| Some(issue.first()?.2.reserved_at));
+            if reserved_at.is_some_and(|reserved_at| now.seconds_since(reserved_at) > OVERDUE_SECONDS) {
+                let _turn = self.turn(&request);
+                if let Err(problem) = self.settle(&request) {
+                    tracing::warn!(problem = problem.kind().slug(), "an unfinished issue is left");
                 }
             }
         }
     }
 
-    /// Brings one pending issue to its end. The caller has its turn, or is alone.
-    pub(crate) fn settle(&self, ca: Ca, serial: Serial) -> Result<Settled, Problem> {
-        let Some(record) = self.registry().store().certificate(ca, serial)? else { return Ok(Settled::Nothing) };
-        if record.issued_row.is_some() || record.withdrawal.is_some() {
-            return Ok(Settled::Nothing);
-        }
+    /// Brings one pending issue to its end, with all its certificates. The caller has its turn, or is alone.
+    pub(crate) fn settle(&self, request: &RequestId) -> Result<Settled, Problem> {
+        let issue = self.registry().store().certificates_of_request(request)?;
+        let is_pending = |(_, _, record): &&Found| record.issued_row.is_none() && record.withdrawal.is_none();
+        let Some((_, _, record)) = issue.iter().find(is_pending) else { return Ok(Settled::Nothing) };
         if record.intended_row.is_none() {
-            self.release(ca, serial)?;
+            self.release(request)?;
             return Ok(Settled::Released);
         }
         if self.outside.clock.now().seconds_since(record.reserved_at) > FINISH_WITHIN_SECONDS {
-            return self.destroy(ca, serial);
+            return self.destroy(request);
         }
-        self.sign_what_was_recorded(ca, serial, &record)
+        self.sign_what_was_recorded(request, &issue)
     }
 
-    /// Signs exactly the octets of the intent, after linting them again.
-    fn sign_what_was_recorded(&self, ca: Ca, serial: Serial, record: &CertificateRecord) -> Result<Settled, Problem> {
-        let intent = self.intent_record(ca, serial, record)?;
-        let issuer = IssuerKey { ca, key: record.key };
-        let signer = self.signer_of(issuer)?;
-        match lint::leaf(ca, intent.octets.clone(), signer.issuer(), &self.outside.profile) {
-            Ok(linted) => self.finish(issuer, serial, linted, &intent).map(|_| Settled::Finished),
-            Err(refusal) => {
-                tracing::error!(%ca, %serial, %refusal, "a recorded intent does not pass its lint");
-                self.destroy(ca, serial)
+    /// Signs exactly the octets of the intents, after linting them again.
+    fn sign_what_was_recorded(&self, request: &RequestId, issue: &[Found]) -> Result<Settled, Problem> {
+        let mut intended = Vec::new();
+        for (ca, serial, record) in issue {
+            let intent = self.intent_record(*ca, *serial, record)?;
+            let issuer = IssuerKey { ca: *ca, key: record.key };
+            let signer = self.signer_of(issuer)?;
+            match lint::leaf(*ca, intent.octets.clone(), signer.issuer(), &self.outside.profile) {
+                Ok(linted) => intended.push(Intended { issuer, serial: *serial, linted, record: intent }),
+                Err(refusal) => {
+                    tracing::error!(%ca, %serial, %refusal, "a recorded intent does not pass its lint");
+                    return self.destroy(request);
+                }
             }
         }
+        self.finish(intended).map(|_| Settled::Finished)
     }
 
-    /// Gives a reservation up on which nothing was built, unless something has ended it meanwhile.
-    pub(crate) fn release(&self, ca: Ca, serial: Serial) -> Result<(), Problem> {
+    /// Gives reservations up on which nothing was built, unless something has ended them meanwhile.
+    pub(crate) fn release(&self, request: &RequestId) -> Result<(), Problem> {
+        let request = *request;
         self.transact_inside(move |transaction| {
-            if transaction.certificate(ca, serial)?.is_some_and(|record| record.intended_row.is_none()) {
-                transaction.append(Event::ReservationReleased { ca, serial }, None)?;
+            for (ca, serial, record) in transaction.certificates_of_request(&request)? {
+                if record.intended_row.is_none() {
+                    transaction.append(Event::ReservationReleased { ca, serial }, None)?;
+                }
             }
             Ok(())
         })
     }
 
-    /// Revokes a serial under which a certificate may exist that nobody was given.
-    fn destroy(&self, ca: Ca, serial: Serial) -> Result<Settled, Problem> {
-        self.transact_inside(move |transaction| {
-            let gone = || Problem::new(ProblemKind::Internal, "a pending issue lost its record");
-            let record = transaction.certificate(ca, serial)?.ok_or_else(gone)?;
-            apply_occasion(transaction, &(ca, serial, record), Occasion::at_hand_over(ca))
-        })?;
+    /// Revokes serials under which a certificate may exist that nobody was given.
+    fn destroy(&self, request: &RequestId) -> Result<Settled, Problem> {
+        let request = *request;
+        self.transact_inside(move |transaction| end_issue(transaction, &request, None))?;
         Ok(Settled::Destroyed)
     }
 

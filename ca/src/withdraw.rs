@@ -3,10 +3,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pki::identity::{Ca, Device, Serial};
-use pki::revocation::Withdrawal;
+use pki::revocation::{RevocationReason, Withdrawal};
 use registry::Transaction;
 use registry::batch::ToldCertificate;
-use registry::event::{Cause, CertificatePlace, Event, StoredWithdrawal};
+use registry::event::{Cause, CertificatePlace, Event, RequestId, StoredWithdrawal};
 use registry::state::{CertificateRecord, RequestOutcome, StateReads};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -74,11 +74,11 @@ fn apply_to_one(
 ) -> Result<(), Problem> {
     let now = transaction.now();
     // A certificate that nobody was given yet is neither held nor revoked for what happened: its issue ends.
-    let occasion = match (effect(occasion, ca), record.issued_row) {
+    match (effect(occasion, ca), record.issued_row) {
         (Effect::None, _) | (Effect::Release, None) => return Ok(()),
-        (Effect::Hold | Effect::Revoke(_), None) => Occasion::at_hand_over(ca),
-        (Effect::Hold | Effect::Release | Effect::Revoke(_), Some(_)) => occasion,
-    };
+        (Effect::Hold | Effect::Revoke(_), None) => return end_issue(transaction, &record.request, through),
+        (Effect::Hold | Effect::Release | Effect::Revoke(_), Some(_)) => {}
+    }
     let cause = occasion.cause;
     let withdrawal = match (effect(occasion, ca), record.withdrawal()) {
         (Effect::None, _)
@@ -93,15 +93,36 @@ fn apply_to_one(
         (Effect::Revoke(reason), None) => Withdrawal::Revoked { since: now, reason },
         (Effect::Revoke(reason), Some(Withdrawal::Held { since })) => Withdrawal::Revoked { since, reason },
     };
-    if record.leave_day.is_none() {
-        // Only a serial was taken so far, and nothing was built that could be withdrawn: the issue ends here instead, and
-        // its request with it, or a retry would issue what the person was before this cause.
-        transaction.append(Event::ReservationReleased { ca, serial }, None)?;
-        transaction.append(Event::RequestEnded(record.request), None)?;
-        return Ok(());
-    }
     let withdrawal = StoredWithdrawal::from(withdrawal);
     transaction.append(Event::Withdrawn { ca, serial, cause, withdrawal, through }, None)?;
+    Ok(())
+}
+
+/// Ends every certificate of an issue that is not finished: who asked for several gets all of them or none. Where nothing
+/// was built that could be withdrawn, the request ends, or a retry would issue what the person was before.
+pub(crate) fn end_issue(
+    transaction: &mut Transaction<'_>,
+    request: &RequestId,
+    through: Option<CertificatePlace>,
+) -> Result<(), Problem> {
+    let mut released = false;
+    for (ca, serial, record) in transaction.certificates_of_request(request)? {
+        if record.issued_row.is_some() || record.withdrawal.is_some() {
+            continue;
+        }
+        if record.intended_row.is_none() {
+            transaction.append(Event::ReservationReleased { ca, serial }, None)?;
+            released = true;
+        } else {
+            let withdrawal =
+                StoredWithdrawal::Revoked { since: transaction.now(), reason: RevocationReason::Unspecified };
+            let cause = Cause::DestroyedBeforeHandOver;
+            transaction.append(Event::Withdrawn { ca, serial, cause, withdrawal, through }, None)?;
+        }
+    }
+    if released {
+        transaction.append(Event::RequestEnded(*request), None)?;
+    }
     Ok(())
 }
 
@@ -255,9 +276,10 @@ impl Authority {
                 let end = self.registry().store().tree_edge()?.size();
                 Ok(self.answer_when_visible(certificates, end.saturating_sub(1)))
             }
-            RequestOutcome::Certificate { .. } | RequestOutcome::Ended | RequestOutcome::Disclosure { .. } => {
-                Err(other_kind())
-            }
+            RequestOutcome::Certificate { .. }
+            | RequestOutcome::Certificates(_)
+            | RequestOutcome::Ended
+            | RequestOutcome::Disclosure { .. } => Err(other_kind()),
         }
     }
 

@@ -146,6 +146,9 @@ impl Heads {
             | Event::ConsentGiven { .. }
             | Event::ConsentWithdrawn { .. }
             | Event::Disclosed { .. }
+            | Event::Queued { .. }
+            | Event::Dequeued { .. }
+            | Event::PhoneNoticed { .. }
             | Event::CutReserved { .. } => {}
         }
         Ok(())

@@ -9,6 +9,7 @@ use pki::time::{CivilDate, UnixTime};
 use crate::batch::{BatchHash, DoneRow, RefusedRow};
 use crate::codec;
 use crate::consent::{ConsentId, DisclosureId, Items, ProviderId, ServiceId};
+use crate::queue::{PhoneHash, PhoneNotice, QueueEnd, QueueNumber, QueuedWork};
 
 /// A party's number: a desk, the loss line, the register, an operator, an auditor, a member of the CA's staff.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
@@ -51,6 +52,9 @@ pub enum Door {
     /// `/operators/v1`
     #[n(5)]
     Operators,
+    /// `/phone/v1`
+    #[n(6)]
+    Phone,
 }
 
 /// What a party may do.
@@ -75,11 +79,15 @@ pub enum Role {
     /// The CA's own staff.
     #[n(5)]
     Admin,
+    /// The portal that people's phones talk to (マイナポータル).
+    #[n(6)]
+    Portal,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 6] = [Self::Desk, Self::Hotline, Self::Residents, Self::Operator, Self::Auditor, Self::Admin];
+    pub const ALL: [Self; 7] =
+        [Self::Desk, Self::Hotline, Self::Residents, Self::Operator, Self::Portal, Self::Auditor, Self::Admin];
 
     /// The word for it in the API.
     pub const fn word(self) -> &'static str {
@@ -90,6 +98,7 @@ impl Role {
             Self::Operator => "operator",
             Self::Auditor => "auditor",
             Self::Admin => "admin",
+            Self::Portal => "portal",
         }
     }
 }
@@ -403,6 +412,9 @@ pub enum Event {
         /// Of a phone's: the card's certificate of the same purpose that it stands on.
         #[n(7)]
         card: Option<CertificatePlace>,
+        /// Of a phone's: in which phone.
+        #[n(8)]
+        phone: Option<PhoneHash>,
     },
     /// Issue, step 4: the exact octets that will be signed (sealed part of this row).
     #[n(9)]
@@ -611,6 +623,42 @@ pub enum Event {
         /// Why.
         #[n(2)]
         cause: Cause,
+    },
+    /// Something that is to be done later, or to be done surely, was put into the queue (what it is about in the sealed part).
+    #[n(30)]
+    Queued {
+        /// Its number.
+        #[n(0)]
+        number: QueueNumber,
+        /// What is to be done.
+        #[n(1)]
+        work: QueuedWork,
+        /// The keyed hash of the resident code.
+        #[cbor(n(2), with = "minicbor::bytes")]
+        resident: [u8; 32],
+    },
+    /// Something in the queue was done or refused.
+    #[n(31)]
+    Dequeued {
+        /// Its number.
+        #[n(0)]
+        number: QueueNumber,
+        /// How it ended.
+        #[n(1)]
+        end: QueueEnd,
+    },
+    /// A person told something of their phone (what they signed in the sealed part).
+    #[n(32)]
+    PhoneNoticed {
+        /// What.
+        #[n(0)]
+        notice: PhoneNotice,
+        /// The keyed hash of the resident code.
+        #[cbor(n(1), with = "minicbor::bytes")]
+        resident: [u8; 32],
+        /// Keyed hash of the octets that were signed.
+        #[cbor(n(2), with = "minicbor::bytes")]
+        application_hash: [u8; 32],
     },
     /// A CA's key was compromised (article 14). Everything issued under it counts as revoked from this row on.
     #[n(42)]

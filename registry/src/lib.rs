@@ -10,7 +10,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`event`] | what can happen; [`consent`] and [`batch`] the words of consents and of the register's batches in it |
+//! | [`event`] | what can happen; [`consent`] and [`batch`] the words of consents and of the register's batches in it, [`queue`] those of what waits and of phones |
 //! | [`row`] | one event as it is stored: number, time, actor, door, commitment, leaf hash |
 //! | [`state`] | the records that follow from the log, and how each event changes them |
 //! | [`store`] | RocksDB: column families, settings, reads, frozen views |
@@ -23,6 +23,7 @@ pub mod batch;
 pub mod consent;
 pub mod event;
 pub mod merkle;
+pub mod queue;
 pub mod row;
 pub mod seal;
 pub mod state;

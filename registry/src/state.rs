@@ -4,6 +4,7 @@ mod batch;
 mod compromise;
 mod consent;
 mod key;
+mod queue;
 mod read;
 mod record;
 
@@ -12,13 +13,15 @@ pub use key::{certificate_key, issuer_key, resident_prefix};
 pub use read::{PlacedWithdrawal, StateReads, place_of};
 pub use record::{
     CertificateRecord, CompromiseRecord, ConsentRecord, ConsentStanding, KeyClaim, LinkRecord, OcspKeyRecord,
-    PartyRecord, PartyState, ProviderRecord, RequestOutcome, RequestRecord, ResidentRecord, ServiceRecord, StoredDate,
-    StoredTime, WithdrawnRecord,
+    PartyRecord, PartyState, ProviderRecord, QueueRecord, RequestOutcome, RequestRecord, ResidentRecord, ServiceRecord,
+    StoredDate, StoredTime, WithdrawnRecord,
 };
 
 use pki::identity::{Ca, Device, IssuerKey, KeyNumber, Serial};
 
-use crate::event::{Actor, Cause, Event, FixedSettings, PartyId, RequestId, ResidentChange, StoredWithdrawal};
+use crate::event::{
+    Actor, Cause, CertificatePlace, Event, FixedSettings, PartyId, RequestId, ResidentChange, StoredWithdrawal,
+};
 use crate::store::{Family, Reads, RegistryError};
 use crate::transaction::Transaction;
 use key::{key_range_key, link_key, party_key, request_key};
@@ -147,6 +150,11 @@ pub(crate) fn apply(transaction: &mut Transaction<'_>, number: u64, event: &Even
             }
             put_request(transaction, request, RequestOutcome::Disclosure { row: number })?;
         }
+        Event::Queued { number: queued, work, resident } => queue::put(transaction, number, *queued, *work, *resident)?,
+        Event::Dequeued { number: queued, end } => queue::end(transaction, *queued, end)?,
+        Event::PhoneNoticed { notice: _, resident: _, application_hash } => {
+            consent::use_application(transaction, number, application_hash)?;
+        }
         Event::CutReserved { cut_number, because: _ } => count(transaction, Counter::Cut, *cut_number)?,
         Event::CutPublished(cut) => {
             let last = transaction.published_cut()?.map_or(0, |last| last.cut_number);
@@ -213,6 +221,30 @@ fn put_request(
     Ok(())
 }
 
+/// A request may take several serials before anything is built on one of them.
+fn add_to_request(
+    transaction: &mut Transaction<'_>,
+    request: &RequestId,
+    place: CertificatePlace,
+    resident: &[u8; 32],
+) -> Result<(), RegistryError> {
+    let Some(earlier) = transaction.request(request.party, &request.key_hash)? else {
+        return put_request(transaction, request, RequestOutcome::Certificate { ca: place.ca, serial: place.serial });
+    };
+    let taken = earlier.outcome.places().filter(|_| earlier.request_hash == request.request_hash);
+    let mut places = taken.ok_or(illegal("an idempotency key stands for one request"))?;
+    for taken in &places {
+        let record = pending(transaction, taken.ca, taken.serial)?;
+        if taken.ca == place.ca || record.intended_row.is_some() || record.resident != *resident {
+            return Err(illegal("a request takes one serial of a CA, for one person, before anything is built"));
+        }
+    }
+    places.push(place);
+    let record = RequestRecord { request_hash: request.request_hash, outcome: RequestOutcome::Certificates(places) };
+    transaction.put(Family::Requests, request_key(request.party, &request.key_hash), &record);
+    Ok(())
+}
+
 fn set_party_state(transaction: &mut Transaction<'_>, party: PartyId, state: PartyState) -> Result<(), RegistryError> {
     let record = transaction.party(party)?.ok_or(illegal("no such party"))?;
     transaction.put(Family::Parties, party_key(party), &PartyRecord { state, ..record });
@@ -220,18 +252,18 @@ fn set_party_state(transaction: &mut Transaction<'_>, party: PartyId, state: Par
 }
 
 fn reserve(transaction: &mut Transaction<'_>, event: &Event) -> Result<(), RegistryError> {
-    let Event::Reserved { request, ca, key, serial, public_key, resident, municipality, card } = *event else {
+    let Event::Reserved { request, ca, key, serial, public_key, resident, municipality, card, phone } = *event else {
         return Err(illegal("only a reservation reserves"));
     };
     let Actor::Party(party) = transaction.actor() else { return Err(illegal("a reservation is a party's")) };
-    if card.is_some() != (ca.device() == Device::Phone) {
-        return Err(illegal("a phone's certificate, and no other, stands on one of the card"));
+    if [card.is_some(), phone.is_some()] != [ca.device() == Device::Phone; 2] {
+        return Err(illegal("a phone's certificate, and no other, is in a phone and stands on one of the card"));
     }
     if transaction.compromise(IssuerKey { ca, key })?.is_some() {
         return Err(illegal("a compromised key issues nothing more"));
     }
     take_serial(transaction, ca, key, serial)?;
-    put_request(transaction, &request, RequestOutcome::Certificate { ca, serial })?;
+    add_to_request(transaction, &request, CertificatePlace { ca, serial }, &resident)?;
     if transaction.key_claim(&public_key)?.is_some() {
         return Err(illegal("a public key is claimed once"));
     }
@@ -252,6 +284,7 @@ fn reserve(transaction: &mut Transaction<'_>, event: &Event) -> Result<(), Regis
         withdrawal: None,
         cause: None,
         card,
+        phone,
     };
     transaction.put(Family::Certificates, place, &record);
     Ok(())

@@ -104,6 +104,10 @@ pub enum Family {
     Applications,
     /// CA, serial → nothing: certificates whose hold was released, for as long as they are not withdrawn again.
     Released,
+    /// Number in the queue → queue record.
+    Queue,
+    /// Number in the queue → resident: what is not done yet.
+    Waiting,
     /// CA, key → since when it is compromised, and how far its certificates' records show it.
     Compromises,
     /// CA, certified key, signing key → link certificate.
@@ -138,6 +142,8 @@ impl Family {
         Self::ConsentWithdrawals,
         Self::Applications,
         Self::Released,
+        Self::Queue,
+        Self::Waiting,
         Self::Compromises,
         Self::Links,
         Self::Batches,
@@ -167,6 +173,8 @@ impl Family {
             Self::ConsentWithdrawals => "consent-withdrawals",
             Self::Applications => "applications",
             Self::Released => "released",
+            Self::Queue => "queue",
+            Self::Waiting => "waiting",
             Self::Compromises => "compromises",
             Self::Links => "links",
             Self::Batches => "batches",

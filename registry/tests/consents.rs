@@ -77,7 +77,17 @@ fn issue_by(registry: &Registry, ca: Ca, number: u8, resident: [u8; 32]) -> Cert
     let unique = number + if ca == Ca::Sign { 0 } else { 100 };
     let (request, public_key) = (request(unique), [unique; 32]);
     for event in [
-        Event::Reserved { request, ca, key, serial, public_key, resident, municipality: 13_221, card: None },
+        Event::Reserved {
+            request,
+            ca,
+            key,
+            serial,
+            public_key,
+            resident,
+            municipality: 13_221,
+            card: None,
+            phone: None,
+        },
         Event::Intended { ca, serial, leave_day },
         Event::Issued { ca, serial },
     ] {

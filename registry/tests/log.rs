@@ -76,6 +76,7 @@ fn reserved(serial: Serial) -> Event {
         resident: [4; 32],
         municipality: 13_221,
         card: None,
+        phone: None,
     }
 }
 
@@ -121,6 +122,47 @@ fn what_was_acknowledged_is_there_after_reopening_and_the_log_verifies() {
     let mut kinds = 0;
     let verified = verify(registry.store(), |_, _| kinds += 1).unwrap();
     assert_eq!((verified.rows, kinds), (5, 5));
+}
+
+fn together(request: &Event, ca: Ca) -> Event {
+    let Event::Reserved { request, key, serial, resident, municipality, card, phone, .. } = *request else {
+        unreachable!()
+    };
+    Event::Reserved { request, ca, key, serial, public_key: [ca.code(); 32], resident, municipality, card, phone }
+}
+
+#[test]
+fn one_request_takes_serials_of_several_cas_and_only_before_anything_is_built() {
+    let folder = tempfile::tempdir().unwrap();
+    let (registry, _, _) = open_at(folder.path(), NOON);
+    begin(&registry);
+    let desk = Actor::Party(DESK);
+    append(&registry, desk, vec![reserved(SERIAL), together(&reserved(SERIAL), Ca::Auth)]).unwrap();
+    let request = registry.store().certificate(Ca::Sign, SERIAL).unwrap().unwrap().request;
+    let places = |registry: &Registry| {
+        let taken = registry.store().certificates_of_request(&request).unwrap();
+        taken.iter().map(|(ca, serial, _)| (*ca, *serial)).collect::<Vec<_>>()
+    };
+    assert_eq!(places(&registry), [(Ca::Sign, SERIAL), (Ca::Auth, SERIAL)]);
+    let second = SERIAL.next().unwrap();
+    let again = |octet: u8| {
+        let Event::Reserved { ca, key, serial, resident, municipality, card, phone, .. } = reserved(second) else {
+            unreachable!()
+        };
+        Event::Reserved { request, ca, key, serial, public_key: [octet; 32], resident, municipality, card, phone }
+    };
+    append(&registry, desk, vec![again(7)]).expect_err("a second one of the same CA");
+    append(&registry, Actor::System, vec![intended(SERIAL)]).unwrap();
+    append(&registry, desk, vec![together(&again(8), Ca::PhoneAuth)]).expect_err("a phone's without a card's");
+    let late = Event::OwnSerialReserved { ca: Ca::Auth, key: KeyNumber::FIRST, serial: second };
+    append(&registry, Actor::System, vec![late]).unwrap();
+    let Event::Reserved { request, key, public_key, resident, municipality, card, phone, .. } = again(9) else {
+        unreachable!()
+    };
+    let serial = second.next().unwrap();
+    let third = Event::Reserved { request, ca: Ca::Auth, key, serial, public_key, resident, municipality, card, phone };
+    append(&registry, desk, vec![third]).expect_err("something is built already");
+    assert_eq!(places(&registry).len(), 2);
 }
 
 #[test]

@@ -115,6 +115,9 @@ const fn front(door: Door) -> Option<(&'static str, &'static str)> {
         Door::Hotline => Some(("/hotline/v1", "Akashi (証): the door of the loss line (一時停止の受付)")),
         Door::Residents => Some(("/residents/v1", "Akashi (証): the door of the resident register (住民基本台帳)")),
         Door::Operators => Some(("/operators/v1", "Akashi (証): the door of platform operators (署名検証者)")),
+        Door::Phone => {
+            Some(("/phone/v1", "Akashi (証): the door of the portal that phones talk to (移動端末設備用電子証明書)"))
+        }
         Door::Admin => Some(("/admin/v1", "Akashi (証): the door of the CA's staff (認証局の運用者)")),
     }
 }

@@ -149,6 +149,7 @@ enum DeskCause {
     KeyCompromise,
     CardLost,
     PhoneLost,
+    PhoneFound,
     RecordError,
     NoLongerNeeded,
 }
@@ -162,8 +163,9 @@ impl DeskCause {
             (Self::CardLost, Device::Card) | (Self::PhoneLost, Device::Phone) => Ok(Cause::DeviceLost),
             (Self::RecordError, _) => Ok(Cause::RecordError),
             (Self::NoLongerNeeded, _) => Ok(Cause::NoLongerNeeded),
-            (Self::CardLost, Device::Phone) | (Self::PhoneLost, Device::Card) => {
-                let detail = "card_lost is for the card's certificates, phone_lost for the phone's";
+            (Self::PhoneFound, Device::Phone) => Ok(Cause::Found),
+            (Self::CardLost, Device::Phone) | (Self::PhoneLost | Self::PhoneFound, Device::Card) => {
+                let detail = "card_lost is for the card's certificates, phone_lost and phone_found for the phone's";
                 Err(Problem::of_field(K::NotInForm, "cause", detail))
             }
         }

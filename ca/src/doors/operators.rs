@@ -10,10 +10,11 @@ use super::describe::described;
 use super::routes::Segments;
 use super::{DoorState, Kind, call};
 use crate::authority::Authority;
-use crate::consent::{ConsentAnswer, SignedBody, WithdrawalAnswer};
+use crate::consent::{ConsentAnswer, WithdrawalAnswer};
 use crate::disclosure::{LatestInfo, LatestInfoBody};
 use crate::problem::{Problem, ProblemKind as K};
 use crate::services::{ProviderAnswer, ProviderBody, ProviderList, ServiceAnswer, ServiceBody, ServiceList};
+use crate::signed::SignedBody;
 
 /// What a signed application can be refused with.
 const OF_APPLICATIONS: [K; 8] = [

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::describe::with_document;
-use super::{DoorState, admin, desk, hotline, operators, residents, respond};
+use super::{DoorState, admin, desk, hotline, operators, phone, residents, respond};
 use crate::problem::{Problem, ProblemKind};
 
 /// What stands in a path. One that does not decode is no call of ours, and is told so as a problem.
@@ -41,13 +41,15 @@ pub fn calls(door: Door) -> OpenApiRouter<DoorState> {
         Door::Hotline => hotline::calls(),
         Door::Residents => residents::calls(),
         Door::Operators => operators::calls(),
+        Door::Phone => phone::calls(),
         Door::Admin => admin::calls().merge(operators::registrations()),
     }
 }
 
 /// Every door's calls. `administrators` are another folder's calls behind the administrators' door.
 pub fn routes(state: DoorState, administrators: OpenApiRouter<DoorState>) -> Router {
-    let doors = [Door::Desk, Door::Hotline, Door::Residents, Door::Operators].map(|door| (door, calls(door)));
+    let doors =
+        [Door::Desk, Door::Hotline, Door::Residents, Door::Operators, Door::Phone].map(|door| (door, calls(door)));
     let admin = (Door::Admin, calls(Door::Admin).merge(administrators));
     let served = doors.into_iter().chain([admin]).map(|(door, calls)| with_document(&state, door, calls));
     served

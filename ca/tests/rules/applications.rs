@@ -238,7 +238,7 @@ fn the_largest_application_fits_a_body_with_the_largest_signature_and_certificat
     body["person"]["address"] = json!("亜".repeat(200));
     let card = Card::issued(&world, "card", body);
     let mut paper = name_to_bank(&world, "one");
-    paper.push_str(&" ".repeat(ca::consent::APPLICATION_OCTETS_MAX - paper.len()));
+    paper.push_str(&" ".repeat(ca::signed::xml::APPLICATION_OCTETS_MAX - paper.len()));
     let mut sent: Value = card.signs(&paper);
     // A CMS brings the certificate once more, and keys and signatures of RSA-3072 take under a KiB.
     sent["certificate"] = json!(format!("{}\n{}", "\n".repeat(card.pem.len() + 3_000), card.pem));

@@ -1,7 +1,7 @@
 //! What is told of a person, when, and what of it stays.
 use ca::authority::Asked;
-use ca::consent::ApplicationRecord;
 use ca::disclosure::DisclosureRecord;
+use ca::signed::ApplicationRecord;
 use hsm_mock::{KeyLabel, Token};
 use pki::identity::{Ca, Serial};
 use registry::event::{Door, Event};

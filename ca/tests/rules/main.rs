@@ -13,6 +13,8 @@ mod issue;
 mod lives;
 mod moves;
 mod personal;
+mod phones;
+mod queue;
 mod recovery;
 mod refusals;
 mod residents;

@@ -2,9 +2,9 @@
 use std::fmt::{Debug, Write};
 use std::path::{Path, PathBuf};
 
-use ca::consent::ApplicationRecord;
 use ca::disclosure::DisclosureRecord;
 use ca::record::{IssueRecord, PersonRecord};
+use ca::signed::ApplicationRecord;
 use pki::identity::{Ca, Serial};
 use pki::person::{Address, BesideName, FourInfo, Kana, PersonName, Sex};
 use registry::event::CertificatePlace;

@@ -3,6 +3,7 @@ mod calls;
 mod consents;
 mod documented;
 mod people;
+mod phones;
 mod seams;
 
 use std::ops::Deref;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use ca::authority::{Asked, Authority, Caller, Ruling, Surroundings};
 use ca::own::{activate_ca_key, activate_next_ca_key, issuer_of};
 use ca::parties::register_first_administrator;
+use ca::phone::hours::PhoneHours;
 use ca::record::IssueRecord;
 use ca::seam::LeafSigner;
 use hsm_mock::{Pin, PinCost, SecretPurpose, SoftToken, Token};
@@ -32,6 +34,7 @@ pub(crate) use calls::{Doors, Reply};
 pub(crate) use consents::{BANK, Card, SHOP, base64, consent_to, withdrawal_of};
 pub(crate) use documented::assert_documented;
 pub(crate) use people::{Party, application, certification_request, change, jst, rsa_certification_request};
+pub(crate) use phones::{BOTH, paper, phone_application, phone_found, phone_key, phone_retired};
 pub(crate) use seams::{Nodes, Steps, TestClock, TestToken};
 use seams::{PartyNames, Signer, TokenSeams, ca_label, hash_label, randomness, sign};
 
@@ -176,6 +179,7 @@ impl World {
             randomness: randomness(),
             step: Arc::new(move |step| steps.reached(step)),
             refusals_per_minute_max: 120,
+            phone_hours: PhoneHours::DEFAULT,
         });
         self.doors = Some(Doors::new(Arc::new(authority)));
     }

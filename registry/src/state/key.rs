@@ -4,6 +4,7 @@ use pki::identity::{Ca, KeyNumber, Serial};
 use crate::batch::BatchHash;
 use crate::consent::{ConsentId, ProviderId, ServiceId};
 use crate::event::PartyId;
+use crate::queue::QueueNumber;
 
 /// CA, serial.
 pub fn certificate_key(ca: Ca, serial: Serial) -> Vec<u8> {
@@ -67,6 +68,10 @@ pub(super) fn consent_number_key(consent: ConsentId) -> Vec<u8> {
     consent.0.to_be_bytes().to_vec()
 }
 
+pub(super) fn queue_key(number: QueueNumber) -> Vec<u8> {
+    number.0.to_be_bytes().to_vec()
+}
+
 /// Service, resident and consent from a key made by [`consent_key`].
 pub(super) fn parse_consent_key(key: &[u8]) -> Option<(ServiceId, [u8; 32], ConsentId)> {
     let (service, rest) = key.split_first_chunk::<4>()?;
@@ -98,6 +103,8 @@ pub enum Counter {
     Consent,
     /// The last disclosure number.
     Disclosure,
+    /// The last number in the queue.
+    Queue,
 }
 
 impl Counter {
@@ -110,6 +117,7 @@ impl Counter {
             Self::Service => b"counter/service".to_vec(),
             Self::Consent => b"counter/consent".to_vec(),
             Self::Disclosure => b"counter/disclosure".to_vec(),
+            Self::Queue => b"counter/queue".to_vec(),
         }
     }
 }

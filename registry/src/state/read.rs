@@ -1,21 +1,23 @@
 //! The state's records by their own names, from anything they can be read from.
-use minicbor::bytes::ByteVec;
+use minicbor::bytes::{ByteArray, ByteVec};
 use pki::identity::{Ca, IssuerKey, KeyNumber, Serial};
 use pki::time::UnixTime;
 
 use super::compromise::unfilled;
 use super::key::{
     Counter, batch_key, batch_row_key, certificate_key, consent_number_key, consents_prefix, issuer_key,
-    parse_certificate_key, parse_consent_key, party_key, provider_key, request_key, resident_prefix, service_key,
+    parse_certificate_key, parse_consent_key, party_key, provider_key, queue_key, request_key, resident_prefix,
+    service_key,
 };
 use super::record::{
     CertificateRecord, CompromiseRecord, ConsentRecord, KeyClaim, LinkRecord, OcspKeyRecord, PartyRecord,
-    ProviderRecord, RequestRecord, ResidentRecord, ServiceRecord, StoredTime, WithdrawnRecord,
+    ProviderRecord, QueueRecord, RequestRecord, ResidentRecord, ServiceRecord, StoredTime, WithdrawnRecord,
 };
 use super::{PUBLISHED_CUT, SETTINGS};
 use crate::batch::{BatchHash, BatchRecord, RowRecord};
 use crate::consent::{ConsentId, ProviderId, ServiceId};
-use crate::event::{FixedSettings, PartyId, PublishedCut};
+use crate::event::{CertificatePlace, FixedSettings, PartyId, PublishedCut, RequestId};
+use crate::queue::QueueNumber;
 use crate::store::{Family, Reads, RegistryError, decode};
 
 /// A held or revoked certificate, and where it is found.
@@ -149,6 +151,20 @@ pub trait StateReads: Reads + Sized {
         self.record(Family::BatchRows, &batch_row_key(party, batch, row))
     }
 
+    /// The certificates that a request took serials for, in their order: all are issued, or none is.
+    fn certificates_of_request(
+        &self,
+        request: &RequestId,
+    ) -> Result<Vec<(Ca, Serial, CertificateRecord)>, RegistryError> {
+        let record = self.request(request.party, &request.key_hash)?;
+        let places = record.and_then(|record| record.outcome.places()).unwrap_or_default();
+        let mut certificates = Vec::new();
+        for CertificatePlace { ca, serial } in places {
+            certificates.extend(self.certificate(ca, serial)?.map(|record| (ca, serial, record)));
+        }
+        Ok(certificates)
+    }
+
     /// Who claimed a public key.
     fn key_claim(&self, public_key: &[u8; 32]) -> Result<Option<KeyClaim>, RegistryError> {
         self.record(Family::PublicKeys, public_key)
@@ -221,6 +237,22 @@ pub trait StateReads: Reads + Sized {
     /// The row that an application for a consent or its withdrawal became.
     fn application(&self, application_hash: &[u8; 32]) -> Result<Option<u64>, RegistryError> {
         self.record(Family::Applications, application_hash)
+    }
+
+    /// Something that was put into the queue.
+    fn queued(&self, number: QueueNumber) -> Result<Option<QueueRecord>, RegistryError> {
+        self.record(Family::Queue, &queue_key(number))
+    }
+
+    /// What waits in the queue, and for whom, in its order.
+    fn waiting(&self) -> Result<Vec<(QueueNumber, [u8; 32])>, RegistryError> {
+        let mut waiting = Vec::new();
+        for (key, value) in self.scan(Family::Waiting, &[])? {
+            let resident: ByteArray<32> = decode(Family::Waiting, &key, &value)?;
+            let number = <[u8; 8]>::try_from(&key[..]).map(u64::from_be_bytes);
+            waiting.extend(number.map(|number| (QueueNumber(number), resident.into())));
+        }
+        Ok(waiting)
     }
 
     /// Every CA key that was ever activated, with its certificate in DER.

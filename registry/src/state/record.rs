@@ -8,6 +8,7 @@ use pki::time::{CivilDate, UnixTime};
 use crate::codec;
 use crate::consent::{Items, ProviderId};
 use crate::event::{Cause, CertificatePlace, PartyId, RequestId, Role, StoredWithdrawal};
+use crate::queue::{PhoneHash, QueueEnd, QueuedWork};
 
 /// A certificate from its reservation on.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -48,6 +49,9 @@ pub struct CertificateRecord {
     /// Of a phone's: the card's certificate of the same purpose that it stands on.
     #[n(11)]
     pub card: Option<CertificatePlace>,
+    /// Of a phone's: in which phone.
+    #[n(16)]
+    pub phone: Option<PhoneHash>,
 }
 
 impl CertificateRecord {
@@ -60,6 +64,29 @@ impl CertificateRecord {
     pub const fn is_revoked(&self) -> bool {
         matches!(self.withdrawal, Some(StoredWithdrawal::Revoked { .. }))
     }
+}
+
+/// Something in the queue, for ever.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct QueueRecord {
+    /// What is to be done.
+    #[n(0)]
+    pub work: QueuedWork,
+    /// Who asked.
+    #[n(1)]
+    pub party: PartyId,
+    /// For whom.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub resident: [u8; 32],
+    /// The row that put it there, whose sealed part says what it is about.
+    #[n(3)]
+    pub row: u64,
+    /// When.
+    #[cbor(n(4), with = "codec::time")]
+    pub queued_at: UnixTime,
+    /// How it ended; `None` while it waits.
+    #[n(5)]
+    pub end: Option<QueueEnd>,
 }
 
 /// A compromised CA key.
@@ -190,6 +217,20 @@ pub enum RequestOutcome {
         #[n(0)]
         row: u64,
     },
+    /// It took these serials together, of different CAs and for one person: all become certificates, or none does.
+    #[n(4)]
+    Certificates(#[n(0)] Vec<CertificatePlace>),
+}
+
+impl RequestOutcome {
+    /// The serials that it took.
+    pub fn places(&self) -> Option<Vec<CertificatePlace>> {
+        match self {
+            Self::Certificate { ca, serial } => Some(vec![CertificatePlace { ca: *ca, serial: *serial }]),
+            Self::Certificates(places) => Some(places.clone()),
+            Self::Answer(_) | Self::Ended | Self::Disclosure { .. } => None,
+        }
+    }
 }
 
 /// Whether a party may act.

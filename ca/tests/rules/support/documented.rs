@@ -9,7 +9,7 @@ use super::Reply;
 
 static DOCUMENTS: LazyLock<Vec<Value>> = LazyLock::new(|| {
     let text = |door| document(door, calls(door).into_openapi());
-    let doors = [Door::Desk, Door::Hotline, Door::Residents, Door::Operators, Door::Admin];
+    let doors = [Door::Desk, Door::Hotline, Door::Residents, Door::Operators, Door::Phone, Door::Admin];
     doors.map(|door| serde_json::from_str(&text(door)).unwrap()).into()
 });
 

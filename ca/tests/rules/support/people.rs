@@ -16,6 +16,8 @@ pub(crate) enum Party {
     Operator,
     /// The platform operator of the shop; registered where a story has services.
     OtherOperator,
+    /// Registered where a story has phones.
+    Portal,
     /// Has a certificate of the party CA and is not registered.
     Stranger,
 }
@@ -32,6 +34,7 @@ impl Party {
             Self::Register => "residents",
             Self::Operator => "operator",
             Self::OtherOperator => "other operator",
+            Self::Portal => "portal",
             Self::Stranger => "stranger",
         }
     }
@@ -46,7 +49,7 @@ impl Party {
             Self::Kiyose => desk("Kiyose city hall", "13221", "003A"),
             Self::Yokohama => desk("Yokohama city hall", "14100", "0001"),
             Self::OtherOperator => json!({ "role": "operator", "name": "Tsukimi PF", "csr": self.common_name() }),
-            Self::Hotline | Self::Register | Self::Admin | Self::Operator | Self::Stranger => {
+            Self::Hotline | Self::Register | Self::Admin | Self::Operator | Self::Portal | Self::Stranger => {
                 json!({ "role": self.common_name(), "name": self.common_name(), "csr": "" })
             }
         }
