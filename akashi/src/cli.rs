@@ -13,6 +13,7 @@ use crate::client::call::{Deed, DoorCommand};
 use crate::client::desk::DeskCommand;
 use crate::client::hotline::HotlineCommand;
 use crate::client::operator::OperatorCommand;
+use crate::client::phone::PhoneCommand;
 use crate::client::residents::ResidentsCommand;
 use crate::client::tell::EXIT_CODES;
 
@@ -20,7 +21,7 @@ use crate::client::tell::EXIT_CODES;
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "A first run:\n  akashi config > akashi.toml\n  (umask 077; openssl rand -hex 16 > pin)\n  akashi init --config akashi.toml\n  akashi serve --config akashi.toml\n\nExit codes: 0 done, 1 failed, 2 wrong usage. Of desk, hotline, residents, operator and admin also\n3 refused, 4 ask again with the same idempotency key."
+    after_help = "A first run:\n  akashi config > akashi.toml\n  (umask 077; openssl rand -hex 16 > pin)\n  akashi init --config akashi.toml\n  akashi serve --config akashi.toml\n\nExit codes: 0 done, 1 failed, 2 wrong usage. Of desk, hotline, residents, operator, phone and admin also\n3 refused, 4 ask again with the same idempotency key."
 )]
 pub struct Cli {
     /// What to do.
@@ -69,6 +70,9 @@ pub enum Command {
     /// Ask as a platform operator (署名検証者).
     #[command(after_help = EXIT_CODES)]
     Operator(Door<OperatorCommand>),
+    /// Ask as the portal that people's phones talk to (マイナポータル).
+    #[command(after_help = EXIT_CODES)]
+    Phone(Door<PhoneCommand>),
     /// Ask as the CA's staff.
     #[command(after_help = EXIT_CODES)]
     Admin(Door<AdminCommand>),
@@ -89,6 +93,7 @@ impl Command {
             Self::Hotline(door) => Some(door.command.deed()),
             Self::Residents(door) => Some(door.command.deed()),
             Self::Operator(door) => Some(door.command.deed()),
+            Self::Phone(door) => Some(door.command.deed()),
             Self::Admin(door) => Some(door.command.deed()),
         }
     }
@@ -106,6 +111,9 @@ pub enum DoorArgument {
     /// Platform operators.
     #[value(alias = "operator")]
     Operators,
+    /// The portal that phones talk to.
+    #[value(alias = "portal")]
+    Phone,
     /// The CA's staff.
     Admin,
 }

@@ -2,10 +2,11 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`desk`], [`hotline`], [`residents`], [`operator`], [`admin`] | each door's commands: what they take, which call they make, how its answer is told |
+//! | [`desk`], [`hotline`], [`residents`], [`operator`], [`phone`], [`admin`] | each door's commands: what they take, which call they make, how its answer is told |
 //! | [`batch`] | many rows from one file |
 //! | [`call`] | what all calls have: method, path, body, idempotency key |
 //! | [`connection`], [`http`] | where the doors are and with which certificate; HTTP over mutual TLS |
+//! | [`signed`] | what a person signed, as files |
 //! | [`input`] | files and standard input: personal data is never an argument |
 //! | [`tell`] | answers and problems for people, or as JSON; the exit code |
 pub mod admin;
@@ -18,7 +19,9 @@ pub mod hotline;
 pub mod http;
 pub mod input;
 pub mod operator;
+pub mod phone;
 pub mod residents;
+pub mod signed;
 pub mod tell;
 
 use std::process::ExitCode;

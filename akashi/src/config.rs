@@ -2,6 +2,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use ca::phone::hours::PhoneHours;
 use crl_publisher::schedule::Schedule;
 use ocsp_responder::OcspSettings;
 use pki::algorithm::Algorithm;
@@ -25,6 +26,8 @@ struct Raw {
     crl: RawCrl,
     #[serde(default)]
     ocsp: RawOcsp,
+    #[serde(default)]
+    phone: RawPhone,
 }
 
 #[derive(Debug, Deserialize)]
@@ -117,6 +120,19 @@ impl Default for RawOcsp {
     }
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawPhone {
+    opens_at: String,
+    closes_at: String,
+}
+
+impl Default for RawPhone {
+    fn default() -> Self {
+        Self { opens_at: "08:30".to_owned(), closes_at: "19:30".to_owned() }
+    }
+}
+
 /// What is wrong with a configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -175,6 +191,8 @@ pub struct Config {
     pub crl_lead_seconds: u32,
     /// Of OCSP answers.
     pub ocsp: OcspSettings,
+    /// When applications for phones are done.
+    pub phone_hours: PhoneHours,
 }
 
 impl Config {
@@ -208,6 +226,9 @@ impl Config {
         }
         let ocsp = OcspSettings::new(raw.ocsp.max_age_seconds, raw.ocsp.validity_seconds)
             .map_err(|error| ("ocsp", error.to_string()))?;
+        let phone_hours = PhoneHours::parse(&raw.phone.opens_at, &raw.phone.closes_at).ok_or_else(|| {
+            ("phone", "opens_at and closes_at are times HH:MM, the first before the second".to_owned())
+        })?;
         let profile = profile(raw.profile, raw.public.base_url)?;
         Ok(Self {
             data_dir: folder.join(raw.data_dir),
@@ -222,6 +243,7 @@ impl Config {
             crl_validity_seconds: raw.crl.validity_hours * 3_600,
             crl_lead_seconds: raw.crl.lead_seconds,
             ocsp,
+            phone_hours,
         })
     }
 }
@@ -270,7 +292,7 @@ mod tests {
         let short = config(|text| text[..text.find("[crl]").unwrap()].to_owned()).unwrap();
         assert_eq!((whole.crl_validity_seconds, whole.crl_lead_seconds), (172_800, 300));
         assert_eq!((short.crl_validity_seconds, short.crl_lead_seconds), (172_800, 300));
-        assert_eq!(whole.ocsp, short.ocsp);
+        assert_eq!((whole.ocsp, whole.phone_hours), (short.ocsp, short.phone_hours));
         assert_eq!(whole.profile.organization(), "JPKI-TEST");
     }
 
@@ -291,6 +313,7 @@ mod tests {
         assert!(refusal("validity_hours = 48", "validity_hours = 24").contains("26 to 240"));
         assert!(refusal("base_url = \"http:", "base_url = \"https:").contains("http://host"));
         assert!(refusal("rsa-2048-sha256\"", "rsa-1024\"").contains("ecdsa-p384-sha384"));
+        assert!(refusal("\"19:30\"", "\"7:30\"").contains("HH:MM"));
         let missing = Config::load(Path::new("/nowhere/akashi.toml")).expect_err("refused").to_string();
         assert!(missing.contains("akashi config"), "{missing}");
     }

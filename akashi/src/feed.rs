@@ -67,6 +67,9 @@ impl Applier {
             | Event::ConsentGiven { .. }
             | Event::ConsentWithdrawn { .. }
             | Event::Disclosed { .. }
+            | Event::Queued { .. }
+            | Event::Dequeued { .. }
+            | Event::PhoneNoticed { .. }
             | Event::CutReserved { .. }
             | Event::CutPublished(_)
             | Event::CutFailed { .. } => vec![],

@@ -68,6 +68,7 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Hotline(door) => return Ok(client::run(door, &clock::randomness())),
         Command::Residents(door) => return Ok(client::run(door, &clock::randomness())),
         Command::Operator(door) => return Ok(client::run(door, &clock::randomness())),
+        Command::Phone(door) => return Ok(client::run(door, &clock::randomness())),
         Command::Admin(door) => return Ok(client::run(door, &clock::randomness())),
     }
     Ok(ExitCode::SUCCESS)

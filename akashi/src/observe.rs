@@ -88,6 +88,7 @@ const fn door_word(door: Door) -> &'static str {
         Door::Residents => "residents",
         Door::Admin => "admin",
         Door::Operators => "operators",
+        Door::Phone => "phone",
     }
 }
 

@@ -11,6 +11,7 @@ pub fn document(door: DoorArgument) -> String {
         DoorArgument::Hotline => Door::Hotline,
         DoorArgument::Residents => Door::Residents,
         DoorArgument::Operators => Door::Operators,
+        DoorArgument::Phone => Door::Phone,
         DoorArgument::Admin => Door::Admin,
     };
     let mut calls = ca::doors::calls(door).into_openapi();

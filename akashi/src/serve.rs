@@ -31,6 +31,8 @@ use tasks::Tasks;
 
 /// How often keys and certificates are looked at for renewal.
 const HOUSEKEEPING: Duration = Duration::from_hours(1);
+/// How often the queue is looked at: who waits for the opening waits no longer than this after it.
+const QUEUE: Duration = Duration::from_secs(2);
 /// How often it is looked whether a CA key was compromised.
 const FILLING: Duration = Duration::from_secs(1);
 /// Public, doors, metrics.
@@ -112,7 +114,8 @@ async fn run<T>(
         [public_router, api_router, metrics_router].map(|router| dated(router, Arc::clone(&parts.watched.clock)));
     let (mut listeners, mut workers) = (Tasks::default(), Tasks::default());
     workers.spawn("the publisher", publisher.run);
-    workers.spawn("housekeeping", housekeeping(parts.housekeeper()));
+    workers.spawn("housekeeping", again_and_again(HOUSEKEEPING, parts.housekeeper()));
+    workers.spawn("the queue", again_and_again(QUEUE, parts.queue_worker()));
     workers.spawn("what a compromise is followed by", filling(parts.filler()));
     listeners.spawn("the public listener", listen(public, Security::Plain, public_router, limits, stopped.clone()));
     listeners.spawn("the doors' listener", listen(api, tls, api_router, limits, stopped.clone()));
@@ -154,11 +157,11 @@ async fn filling(filler: Arc<dyn Fn() -> bool + Send + Sync>) {
     }
 }
 
-async fn housekeeping(housekeeper: Arc<dyn Fn() + Send + Sync>) {
+async fn again_and_again(every: Duration, work: Arc<dyn Fn() + Send + Sync>) {
     loop {
-        tokio::time::sleep(HOUSEKEEPING).await;
-        let housekeeper = Arc::clone(&housekeeper);
-        // It signs and writes; a panic in it is reported by the panic hook, and the next hour tries again.
-        let _ = tokio::task::spawn_blocking(move || housekeeper()).await;
+        tokio::time::sleep(every).await;
+        let work = Arc::clone(&work);
+        // It signs and writes; a panic in it is reported by the panic hook, and the next time tries again.
+        let _ = tokio::task::spawn_blocking(move || work()).await;
     }
 }

@@ -7,7 +7,7 @@
 //! | `cuts`, `events` | the same for cuts; the log as it lies on disk |
 //! | `power` | a power failure, by the shim that notes what was synced |
 //! | `random` | choices that can be repeated from a printed seed |
-//! | `issue_steps`, `revoke_steps`, `publish_steps` | a death right after each numbered durable step |
+//! | `issue_steps`, `phone_steps`, `revoke_steps`, `publish_steps` | a death right after each numbered durable step |
 #[path = "crash/check.rs"]
 mod check;
 #[path = "crash/client.rs"]
@@ -18,6 +18,8 @@ mod cuts;
 mod events;
 #[path = "crash/issue_steps.rs"]
 mod issue_steps;
+#[path = "crash/phone_steps.rs"]
+mod phone_steps;
 #[path = "crash/power.rs"]
 mod power;
 #[path = "crash/publish_steps.rs"]

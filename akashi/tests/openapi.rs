@@ -5,7 +5,7 @@ use std::path::Path;
 
 use support::Akashi;
 
-const DOORS: [&str; 5] = ["desk", "hotline", "residents", "operators", "admin"];
+const DOORS: [&str; 6] = ["desk", "hotline", "residents", "operators", "phone", "admin"];
 
 fn committed(door: &str) -> String {
     let path = format!("{}/../docs/openapi/{door}.json", env!("CARGO_MANIFEST_DIR"));
@@ -26,6 +26,7 @@ fn each_door_serves_its_document_as_committed_to_those_whom_it_opens_to_and_to_n
             "admin" => akashi.admin(),
             "desk" => akashi.desk("13221", "003A"),
             "operators" => akashi.register("operator"),
+            "phone" => akashi.register("portal"),
             role => akashi.register(role),
         };
         let path = format!("/{door}/v1/openapi.json");

@@ -128,6 +128,7 @@ fn every_problem_and_every_call_stands_in_the_api_page() {
         "ca/src/doors/desk.rs",
         "ca/src/doors/hotline.rs",
         "ca/src/doors/operators.rs",
+        "ca/src/doors/phone.rs",
         "ca/src/doors/residents.rs",
         "akashi/src/serve/cuts.rs",
         "akashi/src/observe.rs",
@@ -201,6 +202,7 @@ fn the_architecture_page_names_every_folder_step_key_and_dependency() {
         ("ca/src/compromise.rs", 2),
         ("ca/src/residents/batch.rs", 2),
         ("ca/src/consent.rs", 2),
+        ("ca/src/phone.rs", 3),
         ("ca/src/disclosure.rs", 2),
         ("crl-publisher/src/publish.rs", 8),
     ] {

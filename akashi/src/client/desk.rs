@@ -28,8 +28,8 @@ const EXAMPLE: &str = r#"{
 }
 "#;
 /// What a desk may give as the cause; the reason follows from it (docs/api.md, "Causes and effects").
-const CAUSES: [&str; 6] =
-    ["person_request", "key_compromise", "card_lost", "phone_lost", "record_error", "no_longer_needed"];
+const CAUSES: [&str; 7] =
+    ["person_request", "key_compromise", "card_lost", "phone_lost", "phone_found", "record_error", "no_longer_needed"];
 /// Of a certificate, wherever it is shown.
 const CERTIFICATE: &[&str] =
     &["ca", "key", "serial", "status", "reason", "since", "municipality", "not_before", "not_after"];

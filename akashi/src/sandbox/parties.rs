@@ -11,8 +11,12 @@ use crate::failure::Failure;
 /// The four characters of every desk here; with the municipality they are its sign (facts 1.3).
 const DESK_SIGN: &str = "001A";
 /// Who is registered besides the desks: role and name.
-const OTHERS: [(&str, &str); 3] =
-    [("hotline", "The loss line"), ("residents", "The resident register"), ("operator", "Hinode Platform")];
+const OTHERS: [(&str, &str); 4] = [
+    ("hotline", "The loss line"),
+    ("residents", "The resident register"),
+    ("operator", "Hinode Platform"),
+    ("portal", "The portal that phones talk to"),
+];
 
 /// A party with its client certificate.
 pub struct Party {

@@ -109,6 +109,7 @@ impl Parts {
             randomness: randomness(),
             step: step_hook(),
             refusals_per_minute_max: config.refusals_per_minute_max,
+            phone_hours: config.phone_hours,
         }));
         let recovered = authority.recover()?;
         tracing::info!(?recovered, "what a crash left has been settled");
@@ -190,6 +191,16 @@ impl Parts {
             metrics,
         )?;
         Ok(RunningPublisher { handle, run: Box::pin(publisher_loop.run()) })
+    }
+
+    /// Does what waits in the queue and can be done now.
+    pub fn queue_worker(&self) -> Arc<dyn Fn() + Send + Sync> {
+        let authority = Arc::clone(self.door_state.authority());
+        Arc::new(move || {
+            if let Err(problem) = authority.work_queue() {
+                tracing::warn!(problem = problem.kind().slug(), "what waits in the queue waits on");
+            }
+        })
     }
 
     /// Fills in one chunk of what a compromised CA key's certificates count as; `true` if there was one.

@@ -7,7 +7,7 @@ use akashi::cli::Cli;
 use clap::{CommandFactory, Parser};
 
 /// The commands whose parts are calls.
-const DOORS: [&str; 5] = ["desk", "hotline", "residents", "operator", "admin"];
+const DOORS: [&str; 6] = ["desk", "hotline", "residents", "operator", "phone", "admin"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the repository").to_owned()

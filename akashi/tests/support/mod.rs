@@ -8,10 +8,12 @@
 mod asking;
 mod calls;
 mod people;
+mod phones;
 mod ports;
 mod server;
 
 pub use asking::{OcspStatus, eventually};
 pub use calls::{Answer, CurlFailure, Party, get, openssl, openssl_with};
 pub use people::{CardKey, Resident};
+pub use phones::{BOTH, SigningCard, always_open};
 pub use server::{Akashi, BINARY};
