@@ -120,7 +120,7 @@ pub enum Family {
 
 impl Family {
     /// Every family.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::Log,
         Self::Meta,
         Self::Certificates,
