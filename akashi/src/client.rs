@@ -28,6 +28,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use registry::event::Role;
+use serde_json::Value;
 
 use call::{Ask, Call, Deed, DoorCommand};
 use connection::Connection;
@@ -54,7 +55,8 @@ pub fn run<C: DoorCommand + Subcommand>(door: Door<C>, randomness: &hsm_mock::Ra
     let Door { connection, output, command } = door;
     let ending = match command.deed() {
         Deed::Print(text) => tell::print(text).map(|()| Ending::Done),
-        Deed::Call(call) => call_and_tell(&connection, output, call, randomness),
+        Deed::Call(call) => call_and_tell(&connection, output, call, None, randomness),
+        Deed::Paper(call, paper) => call_and_tell(&connection, output, call, Some(paper), randomness),
         Deed::ReportBatch(batch) => {
             in_runtime(|| connection.client(Role::Residents), |client| batch.run(client, output))
         }
@@ -79,6 +81,7 @@ fn call_and_tell(
     connection: &Connection,
     output: Output,
     call: Call<'_>,
+    paper: Option<fn(&Value) -> String>,
     randomness: &hsm_mock::Randomness,
 ) -> Result<Ending, CannotAsk> {
     let Call { role, path, ask, telling, certificate } = call;
@@ -86,6 +89,7 @@ fn call_and_tell(
     let runtime = runtime()?;
     let (reply, idempotency_key): (Reply, _) = match ask {
         Ask::Read => (runtime.block_on(client.get(&path))?, None),
+        Ask::Question(body) => (runtime.block_on(client.question(&path, &body()?))?, None),
         Ask::Change { retry, body } => {
             let body = body()?;
             let key = retry.key(randomness)?;
@@ -93,5 +97,8 @@ fn call_and_tell(
             (asked.inspect_err(|_| tell::ask_again(&key))?, Some(key))
         }
     };
+    if let Some(paper) = paper.filter(|_| reply.status == 200 && !output.is_json()) {
+        return tell::print(&paper(&reply.body)).map(|()| Ending::Done);
+    }
     output.reply(&telling, &reply, idempotency_key.as_deref(), certificate)
 }

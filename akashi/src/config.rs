@@ -50,7 +50,29 @@ struct RawApi {
     hostnames: Vec<String>,
     #[serde(default = "default_refusals")]
     refusals_per_minute_max: u32,
+    #[serde(default = "default_issues_per_core")]
+    issues_at_once_per_core: usize,
+    #[serde(default = "default_issues_waiting")]
+    issues_waiting_per_desk_max: usize,
+    #[serde(default = "default_loss_line")]
+    loss_line: String,
 }
+
+/// An issue waits for three synced commits most of its time, so that several keep a core busy.
+const fn default_issues_per_core() -> usize {
+    16
+}
+
+const fn default_issues_waiting() -> usize {
+    64
+}
+
+fn default_loss_line() -> String {
+    ca::doors::LOSS_LINE.to_owned()
+}
+
+/// It stands on a line of a printed record.
+const LOSS_LINE_CHARACTERS_MAX: usize = 100;
 
 /// A busy desk mistypes a few; a program gone wild would fill the log, which is kept for ever.
 const fn default_refusals() -> u32 {
@@ -179,6 +201,12 @@ pub struct Config {
     pub api_hostnames: Vec<String>,
     /// Mistaken requests that one party may make in a minute.
     pub refusals_per_minute_max: u32,
+    /// Issues at work at once, for each core.
+    pub issues_at_once_per_core: usize,
+    /// Requests of one desk that may wait to be issued.
+    pub issues_waiting_per_desk_max: usize,
+    /// Where receipts say that a loss is reported.
+    pub loss_line: String,
     /// Metrics.
     pub metrics_listen: SocketAddr,
     /// Names, policies, URLs.
@@ -215,6 +243,17 @@ impl Config {
             let reason = "at least 1: with 0 the doors would refuse everything, and record nothing of it".to_owned();
             return Err(("api.refusals_per_minute_max", reason));
         }
+        // Each waits with an open connection, and has its body in memory.
+        if !(1..=128).contains(&raw.api.issues_at_once_per_core) {
+            return Err(("api.issues_at_once_per_core", "1 to 128".to_owned()));
+        }
+        if !(1..=1_024).contains(&raw.api.issues_waiting_per_desk_max) {
+            return Err(("api.issues_waiting_per_desk_max", "1 to 1024".to_owned()));
+        }
+        let line = &raw.api.loss_line;
+        if line.is_empty() || line.chars().count() > LOSS_LINE_CHARACTERS_MAX || line.contains(char::is_control) {
+            return Err(("api.loss_line", format!("one line of 1 to {LOSS_LINE_CHARACTERS_MAX} characters")));
+        }
         let schedule =
             Schedule::parse(&raw.crl.schedule, &raw.crl.zone).map_err(|error| ("crl.schedule", error.to_string()))?;
         // nextUpdate must outlive the next cut by twice the longest repair (I9), and I14 bounds it from above.
@@ -237,6 +276,9 @@ impl Config {
             api_listen: raw.api.listen,
             api_hostnames: raw.api.hostnames,
             refusals_per_minute_max: raw.api.refusals_per_minute_max,
+            issues_at_once_per_core: raw.api.issues_at_once_per_core,
+            issues_waiting_per_desk_max: raw.api.issues_waiting_per_desk_max,
+            loss_line: raw.api.loss_line,
             metrics_listen: raw.metrics.listen,
             profile,
             schedule,
@@ -310,6 +352,9 @@ mod tests {
         assert!(refusal("organization = \"JPKI-TEST\"\n", "").contains("missing field `organization`"));
         assert!(refusal("\"0 0 7 * * *\"", "\"0 7 * * *\"").contains("0 0 7 * * *"));
         assert!(refusal("minute_max = 120", "minute_max = 0").contains("at least 1"));
+        assert!(refusal("per_core = 16", "per_core = 0").contains("1 to 128"));
+        assert!(refusal("per_desk_max = 64", "per_desk_max = 1025").contains("1 to 1024"));
+        assert!(refusal("loss_line = \"", "loss_line = \"\\n").contains("one line"));
         assert!(refusal("validity_hours = 48", "validity_hours = 24").contains("26 to 240"));
         assert!(refusal("base_url = \"http:", "base_url = \"https:").contains("http://host"));
         assert!(refusal("rsa-2048-sha256\"", "rsa-1024\"").contains("ecdsa-p384-sha384"));

@@ -47,6 +47,7 @@ impl Applier {
             }
             Event::Initialised(_)
             | Event::PhonePoliciesFixed(_)
+            | Event::ExpiryNotified { .. }
             | Event::CaKeyActivated { .. }
             | Event::CaLinkIssued { .. }
             // The index has its rule about the key, which says the same of each serial.

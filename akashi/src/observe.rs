@@ -6,7 +6,7 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use ca::doors::CallObserver;
+use ca::doors::{CallObserver, Gate};
 use crl_publisher::store::PublishedCrls;
 use pki::identity::{Ca, IssuerKey, KeyNumber};
 use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry as MetricRegistry, TextEncoder};
@@ -25,6 +25,7 @@ pub struct Metrics {
     pub handshake_failures: IntCounter,
     certificates: IntGaugeVec,
     positions: IntGaugeVec,
+    issues: IntGaugeVec,
 }
 
 impl Metrics {
@@ -36,6 +37,7 @@ impl Metrics {
         let certificates = Opts::new("akashi_certificates", "Certificates in the status index, by CA and status.");
         let positions =
             Opts::new("akashi_log_position", "Number of log events that each follower has, and the log itself.");
+        let issues = Opts::new("akashi_issues", "Requests for certificates at work, and waiting for their turn.");
         let failures = "TLS handshakes at the doors that failed: no client certificate of the party CA, mostly.";
         let metrics = Self {
             calls: IntCounterVec::new(calls, &["door", "status"])?,
@@ -43,6 +45,7 @@ impl Metrics {
             handshake_failures: IntCounter::new("akashi_tls_handshake_failures_total", failures)?,
             certificates: IntGaugeVec::new(certificates, &["ca", "status"])?,
             positions: IntGaugeVec::new(positions, &["of"])?,
+            issues: IntGaugeVec::new(issues, &["state"])?,
             registry,
         };
         metrics.registry.register(Box::new(metrics.calls.clone()))?;
@@ -50,6 +53,7 @@ impl Metrics {
         metrics.registry.register(Box::new(metrics.handshake_failures.clone()))?;
         metrics.registry.register(Box::new(metrics.certificates.clone()))?;
         metrics.registry.register(Box::new(metrics.positions.clone()))?;
+        metrics.registry.register(Box::new(metrics.issues.clone()))?;
         Ok(metrics)
     }
 
@@ -75,6 +79,9 @@ impl Metrics {
         let log = watched.ledger.store().tree_edge().map_or(0, |edge| edge.size());
         for (of, position) in [("log", log), ("index", watched.index.position())] {
             self.positions.with_label_values(&[of]).set(signed(position));
+        }
+        for (state, count) in [("at_work", watched.gate.at_work()), ("waiting", watched.gate.waiting())] {
+            self.issues.with_label_values(&[state]).set(i64::try_from(count).unwrap_or(i64::MAX));
         }
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
     }
@@ -108,6 +115,8 @@ pub struct Watched {
     pub links: Vec<LinkRecord>,
     /// The public half of the manifest key, PEM.
     pub manifest_key_pem: String,
+    /// Before issuing.
+    pub gate: Arc<Gate>,
     /// The metrics.
     pub metrics: Metrics,
 }

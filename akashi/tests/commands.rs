@@ -68,6 +68,53 @@ fn a_desk_gets_certificates_again_by_serial_and_by_idempotency_key_and_revokes_o
 }
 
 #[test]
+fn a_desk_gets_both_certificates_of_a_card_finds_them_prints_a_receipt_and_sends_notices() {
+    let scene = Scene::new();
+    let [auth, sign] = ["auth.csr", "sign.csr"].map(|name| scene.card(name));
+    let example = akashi(&["desk", "request", "--example"], "").ends_with(0).out;
+    let mut body: serde_json::Value = serde_json::from_str(&example).expect("JSON");
+    // A card's last day within the next three months, by the server's own clock.
+    let tried = scene.issue("auth");
+    let first = scene.run(&["desk", "certificate", "auth", &tried, "--json"]).ends_with(0).json();
+    let today: pki::time::UnixTime = first["not_before"].as_str().expect("a time").parse().expect("a time");
+    let last_day = today.plus_seconds(40 * 86_400).jst_date().to_string();
+    body["card_expires_on"] = json!(last_day);
+    let request = scene.file("both.json", &body.to_string());
+    let pems = scene.path("both.pem");
+    let both = ["desk", "request", "--request", &request, "--csr-auth", &auth, "--csr-sign", &sign, "--out", &pems];
+
+    let trial = scene.run(&[&both[..8], &["--dry-run"]].concat()).ends_with(0);
+    assert!(trial.out.starts_with("dry run: nothing is recorded\nissued: "), "{}", trial.out);
+    assert!(trial.out.contains(&format!("auth\t1\t{tried}\trevoked\tsuperseded\t")), "{}", trial.out);
+    assert_eq!(scene.server.ocsp("auth", &tried).status, "good");
+
+    let issued = scene.run(&both).ends_with(0);
+    assert!(issued.out.starts_with("certificate issued\nca\tkey\tserial\tstatus\t"), "{}", issued.out);
+    assert_eq!(issued.out.matches(&format!("{last_day}T23:59:59+09:00")).count(), 2, "{}", issued.out);
+    let written = std::fs::read_to_string(&pems).expect("the certificates are in the file");
+    assert_eq!(written.matches("-----BEGIN CERTIFICATE-----").count(), 2);
+    let row = |ca: &str| issued.out.lines().find(|row| row.starts_with(&format!("{ca}\t"))).expect("a row").to_owned();
+    let serial = row("auth").split('\t').nth(2).expect("its serial").to_owned();
+
+    let code = scene.file("person.txt", "12345678901\n");
+    let found = scene.run(&["desk", "search", "--resident-code-file", &code]).ends_with(0);
+    assert_eq!(found.out.lines().count(), 4, "{}", found.out);
+    let receipt = scene.run(&["desk", "receipt", "auth", &serial]).ends_with(0).out;
+    assert!(receipt.contains("氏名 (Name): 黒桐　幹也\n") && receipt.contains("Kiyose city hall"), "{receipt}");
+    let data = scene.run(&["desk", "receipt", "auth", &serial, "--json"]).ends_with(0).json();
+    assert_eq!(data["serial"], json!(serial));
+
+    let page = scene.run(&["desk", "expiring", "--notified", "false", "--json"]).ends_with(0);
+    assert_eq!(page.json()["certificates"].as_array().map(Vec::len), Some(2), "{}", page.out);
+    let page = scene.file("page.json", &page.out);
+    let marked = scene.run(&["desk", "mark-notified", "--page", &page]).ends_with(0);
+    assert!(marked.out.starts_with("notices recorded\nnotified: 2\n"), "{}", marked.out);
+    let left = scene.run(&["desk", "expiring", "--notified", "false"]).ends_with(0).out;
+    assert_eq!(left.lines().count(), 2, "{left}");
+    assert_eq!(scene.server.metric("akashi_issues{state=\"waiting\"}"), 0);
+}
+
+#[test]
 fn an_idempotency_key_of_odd_characters_is_found_again() {
     let scene = Scene::new();
     let (card, key) = (scene.card("card.csr"), "counter/3?no=%31#..;");

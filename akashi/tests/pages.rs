@@ -126,6 +126,7 @@ fn every_problem_and_every_call_stands_in_the_api_page() {
         "ca/src/doors/admin.rs",
         "ca/src/doors/describe.rs",
         "ca/src/doors/desk.rs",
+        "ca/src/doors/expiring.rs",
         "ca/src/doors/hotline.rs",
         "ca/src/doors/operators.rs",
         "ca/src/doors/phone.rs",

@@ -4,7 +4,7 @@ use pki::certificate::DeskId;
 use pki::csr::{CertificationRequest, CsrError};
 use pki::identity::{Ca, Device};
 use pki::municipality::{self, Municipality};
-use pki::person::{BesideName, FourInfo};
+use pki::person::{BesideName, BirthDate, FourInfo};
 use pki::time::{CivilDate, ImpossibleDate, UnixTime};
 use pki::validity::may_hold_signature_certificate;
 use registry::event::CertificatePlace;
@@ -30,7 +30,8 @@ const RESIDENT_CODE_DIGITS: usize = 11;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ApplicationBody {
-    ca: CaWord,
+    /// Of one certificate; left out where `csrs` asks for both.
+    ca: Option<CaWord>,
     /// The desk's own.
     municipality: MunicipalityWord,
     resident_code: ResidentCode,
@@ -39,7 +40,26 @@ pub(crate) struct ApplicationBody {
     card_expires_on: Option<Day>,
     /// The last day of a limited stay.
     stay_ends_on: Option<Day>,
-    csr: RequestPem,
+    /// 顔認証マイナンバーカード: without PINs, so without a signature certificate.
+    #[serde(default)]
+    pinless_card: bool,
+    /// 成年被後見人: gets no signature certificate.
+    #[serde(default)]
+    adult_ward: bool,
+    /// Of one certificate.
+    csr: Option<RequestPem>,
+    /// Of both: issued together or not at all.
+    csrs: Option<RequestsBody>,
+}
+
+/// Both keys of a card.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct RequestsBody {
+    /// Of the user certificate, which is issued first.
+    auth: RequestPem,
+    /// Of the signature certificate.
+    sign: RequestPem,
 }
 
 /// A judged request: certificates for one person, issued together or not at all.
@@ -96,26 +116,20 @@ impl Application {
     pub fn judge(authority: &Authority, caller: &Caller, body: &[u8]) -> Result<Self, Problem> {
         let body: ApplicationBody = read_body(body)?;
         let today = authority.outside.clock.now().jst_date();
-        let ca: Ca = body.ca.0.parse().map_err(|error: pki::identity::IdentityError| {
-            Problem::of_field(ProblemKind::NotInForm, "ca", error.to_string())
-        })?;
-        if ca.device() != Device::Card {
-            let detail = "a desk requests certificates for cards: `sign` or `auth`";
-            return Err(Problem::of_field(ProblemKind::NotInForm, "ca", detail));
-        }
         let (desk, municipality) = place(caller, &body.municipality.0, today)?;
         let (person, beside_name) = person::judge(&body.person, today)?;
         let card_expires_on = date("card_expires_on", body.card_expires_on.as_ref())?;
         let stay_ends_on = date("stay_ends_on", body.stay_ends_on.as_ref())?;
-        // The latest possible day of birth decides: whoever may still be under 15 gets none (facts 1.7).
-        if ca == Ca::Sign && !may_hold_signature_certificate(person.birth_date.latest(), today) {
-            let detail = "a signature certificate needs a holder of 15 years or more";
-            return Err(Problem::of_field(ProblemKind::UnderFifteen, "person.birth_date", detail));
+        let requests = requests(&body)?;
+        if requests.iter().any(|(ca, _, _)| *ca == Ca::Sign) {
+            require_signer(&body, person.birth_date, today)?;
         }
-        let public_key = public_key_of(authority, "csr", body.csr.0.as_bytes())?;
+        let wanted = |(ca, field, csr): (Ca, &'static str, &RequestPem)| {
+            let public_key = public_key_of(authority, field, csr.0.as_bytes())?;
+            Ok::<_, Problem>(Wanted { ca, public_key, card: None })
+        };
+        let certificates = requests.into_iter().map(wanted).collect::<Result<_, _>>()?;
         let resident = authority.resident(&body.resident_code.0)?;
-        let certificates = vec![Wanted { ca, public_key, card: None }];
-        let phone = None;
         Ok(Self {
             certificates,
             municipality,
@@ -125,8 +139,29 @@ impl Application {
             beside_name,
             card_expires_on,
             stay_ends_on,
-            phone,
+            phone: None,
         })
+    }
+}
+
+/// Which certificates are asked for, a user certificate first, and the request with the key of each and its field.
+fn requests(body: &ApplicationBody) -> Result<Vec<(Ca, &'static str, &RequestPem)>, Problem> {
+    match (&body.ca, &body.csr, &body.csrs) {
+        (Some(ca), Some(csr), None) => {
+            let not_in_form = |detail: String| Problem::of_field(ProblemKind::NotInForm, "ca", detail);
+            let ca: Ca = ca.0.parse().map_err(|error: pki::identity::IdentityError| not_in_form(error.to_string()))?;
+            if ca.device() != Device::Card {
+                return Err(not_in_form("a desk requests certificates for cards: `sign` or `auth`".to_owned()));
+            }
+            Ok(vec![(ca, "csr", csr)])
+        }
+        (None, None, Some(RequestsBody { auth, sign })) => {
+            Ok(vec![(Ca::Auth, "csrs.auth", auth), (Ca::Sign, "csrs.sign", sign)])
+        }
+        (None | Some(_), None | Some(_), None | Some(_)) => {
+            let detail = "send `ca` and `csr` for one certificate, or `csrs` alone for both";
+            Err(Problem::new(ProblemKind::MalformedBody, detail))
+        }
     }
 }
 
@@ -143,6 +178,24 @@ fn place(caller: &Caller, code: &str, today: CivilDate) -> Result<(DeskId, &'sta
     }
     let desk = caller.desk.ok_or_else(|| Problem::new(ProblemKind::WrongRole, "only a desk may do this"))?;
     Ok((desk, municipality))
+}
+
+/// Who gets no signature certificate (facts 1.7).
+fn require_signer(body: &ApplicationBody, birth_date: BirthDate, today: CivilDate) -> Result<(), Problem> {
+    // The latest possible day of birth decides: whoever may still be under 15 gets none.
+    if !may_hold_signature_certificate(birth_date.latest(), today) {
+        let detail = "a signature certificate needs a holder of 15 years or more";
+        return Err(Problem::of_field(ProblemKind::UnderFifteen, "person.birth_date", detail));
+    }
+    if body.pinless_card {
+        let detail = "a signature certificate is used with a PIN, and this card has none";
+        return Err(Problem::of_field(ProblemKind::PinlessCard, "pinless_card", detail));
+    }
+    if body.adult_ward {
+        let detail = "an adult ward (成年被後見人) gets no signature certificate";
+        return Err(Problem::of_field(ProblemKind::AdultWard, "adult_ward", detail));
+    }
+    Ok(())
 }
 
 fn date(field: &'static str, day: Option<&Day>) -> Result<Option<CivilDate>, Problem> {

@@ -206,15 +206,20 @@ impl Authority {
         *count
     }
 
+    /// Counts a refusal if the caller could have known.
+    pub(crate) fn count_mistake(&self, actor: Actor, problem: &Problem) {
+        if problem.kind().is_callers_mistake() {
+            self.count_refusal(actor, 1);
+        }
+    }
+
     /// Records that a request was refused, and counts it if the caller could have known. Should even that fail, the refusal
     /// still stands.
     pub fn record_refusal(&self, actor: Actor, door: Door, problem: &Problem) {
         if problem.kind() == ProblemKind::TooManyRefusals {
             return;
         }
-        if problem.kind().is_callers_mistake() {
-            self.count_refusal(actor, 1);
-        }
+        self.count_mistake(actor, problem);
         let event = Event::Refused { problem: problem.kind().slug().to_owned() };
         let recorded: Result<u64, registry::RegistryError> =
             self.outside.registry.transact(actor, door, move |transaction| transaction.append(event, None));

@@ -4,7 +4,9 @@ mod admin;
 mod batches;
 mod describe;
 mod desk;
+mod expiring;
 pub mod forms;
+mod gate;
 mod hotline;
 mod operators;
 mod phone;
@@ -19,6 +21,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use pki::algorithm::sha256;
 use registry::event::{Actor, Door};
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
@@ -29,6 +32,8 @@ use crate::problem::{Problem, ProblemKind};
 
 pub use admin::administrators_call;
 pub use describe::{described, document};
+pub use gate::{Gate, IssueLimits};
+pub(crate) use routes::certificate_of;
 pub use routes::{calls, routes};
 
 /// An application to consent of 8 KiB with a CMS signature that brings certificates, in base64, takes about 20 KiB; a
@@ -50,6 +55,9 @@ pub type CallObserver = Arc<dyn Fn(Door, u16, &'static str) + Send + Sync>;
 /// allowed, so that OCSP always finds one, whatever a party does at its door.
 const CALLS_AT_ONCE_MAX: usize = 256;
 
+/// Of them, issues: half, so that whoever asks for something else finds a place in renewal season, too.
+pub const ISSUES_AT_ONCE_MAX: usize = CALLS_AT_ONCE_MAX / 2;
+
 /// What the routes work on.
 #[derive(Clone)]
 pub struct DoorState {
@@ -57,14 +65,37 @@ pub struct DoorState {
     observer: CallObserver,
     places: Arc<Semaphore>,
     batches: Arc<Semaphore>,
+    gate: Arc<Gate>,
+    loss_line: Arc<str>,
 }
+
+/// Where receipts say that a loss is reported, if the CA's staff says nothing else.
+pub const LOSS_LINE: &str = "紛失・盗難の受付（24時間） / the loss line, day and night";
 
 impl DoorState {
     /// Doors to these rules; the observer is told of each call.
     pub fn new(authority: Arc<Authority>, observer: CallObserver) -> Self {
+        let gate = Arc::new(Gate::new(IssueLimits::default()));
         let places = Arc::new(Semaphore::new(CALLS_AT_ONCE_MAX));
         let batches = Arc::new(Semaphore::new(batches::BATCHES_AT_ONCE_MAX));
-        Self { authority, observer, places, batches }
+        Self { authority, observer, places, batches, gate, loss_line: LOSS_LINE.into() }
+    }
+
+    /// With other limits to issues.
+    #[must_use]
+    pub fn with_issue_limits(self, limits: IssueLimits) -> Self {
+        Self { gate: Arc::new(Gate::new(limits)), ..self }
+    }
+
+    /// With another text where receipts say that a loss is reported.
+    #[must_use]
+    pub fn with_loss_line(self, loss_line: &str) -> Self {
+        Self { loss_line: loss_line.into(), ..self }
+    }
+
+    /// The gate before issuing.
+    pub const fn gate(&self) -> &Arc<Gate> {
+        &self.gate
     }
 
     /// The rules.
@@ -80,6 +111,10 @@ enum Kind {
     Reads,
     /// It changes something.
     Changes,
+    /// It issues, and waits for its turn.
+    Issues,
+    /// It would change something, and asks what would be. Nothing of it is recorded, not even a refusal.
+    Rehearses,
 }
 
 /// Decodes a body. The message never repeats what was sent: it may be a person's data.
@@ -102,13 +137,47 @@ async fn call(
     request: axum::extract::Request,
     rules: impl FnOnce(&Authority, &Caller, &Asked<'_>) -> Ruling + Send + 'static,
 ) -> Response {
-    let DoorState { authority, observer, places, batches: _ } = state;
+    respond(ruled(state, door, kind, request, rules).await)
+}
+
+/// One call from the outside to the rules, for an answer that is not to be JSON.
+async fn ruled(
+    state: DoorState,
+    door: Door,
+    kind: Kind,
+    request: axum::extract::Request,
+    rules: impl FnOnce(&Authority, &Caller, &Asked<'_>) -> Ruling + Send + 'static,
+) -> Ruling {
+    let observer = Arc::clone(&state.observer);
+    let ruling = rule_in_turn(state, door, kind, request, rules).await;
+    match &ruling {
+        Ok(answer) => observer(door, answer.status, ""),
+        Err(problem) => observer(door, problem.kind().status(), problem.kind().slug()),
+    }
+    ruling
+}
+
+async fn rule_in_turn(
+    state: DoorState,
+    door: Door,
+    kind: Kind,
+    request: axum::extract::Request,
+    rules: impl FnOnce(&Authority, &Caller, &Asked<'_>) -> Ruling + Send + 'static,
+) -> Ruling {
+    let DoorState { authority, observer: _, places, batches: _, gate, loss_line: _ } = state;
     let (parts, body) = request.into_parts();
     let peer = parts.extensions.get::<PeerCertificate>().cloned();
     let body = read_limited(body).await;
+    // Before a place is taken: who waits for a turn to issue keeps no hold waiting.
+    let pass = match (kind, &peer) {
+        (Kind::Issues, Some(desk)) => Some(gate.enter(sha256(&desk.0)).await.map_err(|gate::Full| {
+            Problem::new(ProblemKind::DeskQuota, "as many of this desk's requests wait as one desk may have waiting")
+        })?),
+        (Kind::Issues, None) | (Kind::Reads | Kind::Changes | Kind::Rehearses, _) => None,
+    };
     let place = places.acquire_owned().await.expect("the semaphore is never closed");
     let ruling = tokio::task::spawn_blocking(move || {
-        let _place = place;
+        let _kept = (place, pass);
         let work = || {
             let caller = recognise(&authority, peer.as_ref(), door)?;
             let run = || {
@@ -124,19 +193,16 @@ async fn call(
             Err((Actor::System, Problem::new(ProblemKind::Internal, "the request met a fault of ours")))
         });
         ruling.map_err(|(actor, problem)| {
-            if !problem.is_temporary() {
-                authority.record_refusal(actor, door, &problem);
+            match kind {
+                Kind::Rehearses => authority.count_mistake(actor, &problem),
+                Kind::Reads | Kind::Changes | Kind::Issues if problem.is_temporary() => {}
+                Kind::Reads | Kind::Changes | Kind::Issues => authority.record_refusal(actor, door, &problem),
             }
             problem
         })
     })
     .await;
-    let ruling = ruling.unwrap_or_else(|_| Err(Problem::new(ProblemKind::Internal, "the request was dropped")));
-    match &ruling {
-        Ok(answer) => observer(door, answer.status, ""),
-        Err(problem) => observer(door, problem.kind().status(), problem.kind().slug()),
-    }
-    respond(ruling)
+    ruling.unwrap_or_else(|_| Err(Problem::new(ProblemKind::Internal, "the request was dropped")))
 }
 
 /// Who calls, if this door opens to them.

@@ -5,15 +5,18 @@ use pki::algorithm::PublicKey;
 use pki::certificate::{AuthCommonName, AuthLeaf, SignCommonName, SignLeaf};
 use pki::identity::{Ca, Device, IssuerKey, Purpose, Serial};
 use pki::lint::{self, LintedCertificate};
-use pki::time::UnixTime;
+use pki::time::{CivilDate, UnixTime};
+use pki::validity::leave_day;
 use registry::Transaction;
 use registry::event::{Cause, Door, Event, RequestId};
+use registry::queue::PhoneHash;
+use registry::seal::Sealed;
 use registry::state::{CertificateRecord, RequestOutcome, StateReads};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::answer::Answer;
-use crate::application::Application;
+use crate::application::{Application, CardCertificate};
 use crate::authority::{Asked, Authority, Caller, Ruling, ended, other_kind};
 use crate::cause::Occasion;
 use crate::compromise::require_uncompromised;
@@ -21,7 +24,8 @@ use crate::doors::forms::{CertificatePem, MunicipalityWord, Time};
 use crate::entitlement::Standing;
 use crate::problem::{Problem, ProblemKind, token_unavailable};
 use crate::record::{IssueRecord, PersonRecord, intent_place, issue_place};
-use crate::withdraw::{CertificateStatus, apply_occasion, end_issue, status_of};
+use crate::rehearsal::{Rehearsed, WouldBeIssued};
+use crate::withdraw::{CertificateStatus, Found, apply_occasion, end_issue, status_of};
 
 /// A certificate as who asked for it gets it.
 #[derive(Serialize, ToSchema)]
@@ -34,6 +38,12 @@ pub struct IssuedCertificate {
     /// By the birthday rule; cut by card, stay and the paired user certificate.
     not_after: Time,
     certificate: CertificatePem,
+}
+
+/// Certificates that were issued together, a user certificate before its signature certificate.
+#[derive(Serialize, ToSchema)]
+pub struct IssuedTogether {
+    certificates: Vec<IssuedCertificate>,
 }
 
 /// What step 2 took for one certificate.
@@ -66,13 +76,39 @@ impl Authority {
             fresh = self.issue_together(caller, request, &application, judged_at, |_| Ok(()))?;
         }
         // Step 7: answer. If it is lost, the same idempotency key gets it again.
-        match &self.registry().store().certificates_of_request(&request)?[..] {
-            [(ca, serial, record)] => match fresh.first() {
-                Some(issued) if record.issued_row.is_some() => Ok(answer(*ca, *serial, record, issued)),
-                Some(_) | None => self.certificate_answer(*ca, *serial, record),
-            },
-            _ => Err(ended()),
+        self.issue_answer(&self.registry().store().certificates_of_request(&request)?, &fresh)
+    }
+
+    /// What issuing would do, at this moment.
+    pub(crate) fn rehearse_issue(&self, caller: &Caller, asked: &Asked<'_>) -> Ruling {
+        let request = self.request_id(caller, asked)?;
+        if self.earlier(&request)?.is_some() {
+            return Ok(Answer::ok(Rehearsed::of_repetition()));
         }
+        let judged_at = self.registry().store().tree_edge()?.size();
+        let application = Application::judge(self, caller, asked.body)?;
+        self.refuse_outdated(&application)?;
+        let now = self.outside.clock.now();
+        let standing = self.standing(&application, now.jst_date())?;
+        let not_afters = self.not_after(&application, &standing, now)?;
+        let leave_days: Vec<_> = not_afters.into_iter().map(leave_day).collect();
+        let to_reserve = self.to_reserve(caller, request, &application, judged_at)?;
+        let (reservations, changed) = self.registry().rehearse(caller.actor(), caller.door, move |transaction| {
+            let before = transaction.certificates_of(&to_reserve.resident)?;
+            let reservations = to_reserve.reserve(transaction)?;
+            let places = || reservations.iter().map(|reservation| (reservation.issuer.ca, reservation.serial));
+            record_intents(transaction, places().zip(leave_days).map(|(place, leave_day)| (place, leave_day, None)))?;
+            record_issued(transaction, places().map(|place| (place, None)).collect())?;
+            let mut changed = Vec::new();
+            for (ca, serial, was) in before {
+                let is = transaction.certificate(ca, serial)?.filter(|is| is.withdrawal != was.withdrawal);
+                changed.extend(is.map(|is| status_of(ca, serial, &is)));
+            }
+            Ok::<_, Problem>((reservations, changed))
+        })?;
+        let built = self.build(&application, &standing, &reservations)?;
+        let issued = built.iter().map(|intended| WouldBeIssued::new(intended.issuer.ca, &intended.record)).collect();
+        Ok(Answer::ok(Rehearsed::of_issue(issued, changed)))
     }
 
     /// Steps 2 to 6 for every certificate of one request: each step is one batch for all of them, so that a crash leaves
@@ -90,7 +126,11 @@ impl Authority {
         let standing = self.standing(application, now.jst_date())?;
         self.not_after(application, &standing, now)?;
         // Step 2: reserve, in one batch. A crash after it wastes serials and never reuses one; recovery frees the rest.
-        let reservations = self.reserve(caller, request, application, judged_at, judge)?;
+        let to_reserve = self.to_reserve(caller, request, application, judged_at)?;
+        let reservations = self.registry().transact(caller.actor(), caller.door, move |transaction| {
+            judge(transaction)?;
+            to_reserve.reserve(transaction)
+        })?;
         (self.outside.step)("issue.2-reserved");
         // Step 3: build and lint. Nothing new is durable.
         let built = self.build(application, &standing, &reservations);
@@ -126,47 +166,21 @@ impl Authority {
         }
     }
 
-    fn reserve(
+    fn to_reserve(
         &self,
         caller: &Caller,
         request: RequestId,
         application: &Application,
         judged_at: u64,
-        judge: impl FnOnce(&mut Transaction<'_>) -> Result<(), Problem> + Send + 'static,
-    ) -> Result<Vec<Reservation>, Problem> {
+    ) -> Result<ToReserve, Problem> {
         let mut wanted = Vec::new();
         for certificate in &application.certificates {
             let issuer = self.signer(certificate.ca)?.issuer().issuer;
             wanted.push((issuer, certificate.public_key_sha256(), certificate.card));
         }
-        let phone = application.phone;
-        let (municipality, resident, caller) =
-            (application.municipality.code.get(), application.resident, caller.clone());
-        self.registry().transact(caller.actor(), caller.door, move |transaction| {
-            if transaction.resident(&resident)?.is_some_and(|record| record.last_row >= judged_at) {
-                return Err(Problem::new(ProblemKind::ResidentChanged, "the register reported a change just now"));
-            }
-            judge(transaction)?;
-            for (issuer, public_key, _) in &wanted {
-                require_uncompromised(transaction, *issuer)?;
-                require_new_key(transaction, public_key, &caller, &resident)?;
-            }
-            let mut reservations = Vec::new();
-            for (issuer, public_key, card) in wanted {
-                let IssuerKey { ca, key } = issuer;
-                if transaction.key_claim(&public_key)?.is_some() {
-                    return Err(Problem::of_field(ProblemKind::KeySeenBefore, "csr", "two requests hold the same key"));
-                }
-                let used_up = || Problem::new(ProblemKind::Internal, "the CA's serials are used up");
-                let serial = transaction.next_serial(ca)?.ok_or_else(used_up)?;
-                let card = card.map(|card| card.place);
-                let event =
-                    Event::Reserved { request, ca, key, serial, public_key, resident, municipality, card, phone };
-                transaction.append(event, None)?;
-                reservations.push(Reservation { issuer, serial, reserved_at: transaction.now() });
-            }
-            Ok(reservations)
-        })
+        let (municipality, resident, phone) =
+            (application.municipality.code.get(), application.resident, application.phone);
+        Ok(ToReserve { caller: caller.clone(), request, wanted, municipality, resident, phone, judged_at })
     }
 
     fn build(
@@ -220,15 +234,9 @@ impl Authority {
         let mut rows = Vec::new();
         for Intended { issuer: IssuerKey { ca, .. }, serial, record, .. } in intended {
             let sealed = self.seal(record.retention_year(), &intent_place(*ca, *serial), record)?;
-            rows.push((*ca, *serial, pki::validity::leave_day(record.not_after()), sealed));
+            rows.push(((*ca, *serial), leave_day(record.not_after()), Some(sealed)));
         }
-        self.transact_inside(move |transaction| {
-            for (ca, serial, leave_day, sealed) in rows {
-                still_pending(transaction.certificate(ca, serial)?.as_ref())?;
-                transaction.append(Event::Intended { ca, serial, leave_day }, Some(sealed))?;
-            }
-            Ok(())
-        })
+        self.transact_inside(move |transaction| record_intents(transaction, rows.into_iter()))
     }
 
     /// Steps 5 and 6, also where a retry or recovery takes up an issue again.
@@ -249,34 +257,37 @@ impl Authority {
             let issued =
                 IssueRecord { octets, person: intent.person.clone(), not_after_seconds: intent.not_after_seconds };
             let sealed = self.seal(issued.retention_year(), &issue_place(ca, serial), &issued)?;
-            rows.push((ca, serial, sealed));
+            rows.push(((ca, serial), Some(sealed)));
             records.push(issued);
         }
-        self.transact_inside(move |transaction| {
-            for (ca, serial, _) in &rows {
-                let record = still_pending(transaction.certificate(*ca, *serial)?.as_ref())?;
-                if has_newer(transaction, *ca, *serial, &record)? {
-                    // A later request of the same person was finished first. What was handed over stays; this one ends.
-                    end_issue(transaction, &record.request, None)?;
-                    return Ok(());
-                }
-            }
-            for (ca, serial, sealed) in rows {
-                transaction.append(Event::Issued { ca, serial }, Some(sealed))?;
-                take_the_place_of_earlier(transaction, ca, serial)?;
-            }
-            Ok(())
-        })?;
+        self.transact_inside(move |transaction| record_issued(transaction, rows))?;
         (self.outside.step)("issue.6-issued");
         Ok(records)
     }
 
-    /// The answer about a certificate: the same for a first answer, a retry and a look-up.
-    pub(crate) fn certificate_answer(&self, ca: Ca, serial: Serial, record: &CertificateRecord) -> Ruling {
-        if record.issued_row.is_none() {
-            return Err(if record.withdrawal.is_some() { destroyed(ca, serial) } else { under_way(ca, serial) });
+    /// The answer about the certificates of a request: the same for a first answer, a retry and a look-up.
+    /// `fresh` is what was issued just now, in the same order; what is not there is read.
+    pub(crate) fn issue_answer(&self, issue: &[Found], fresh: &[IssueRecord]) -> Ruling {
+        let mut certificates = Vec::new();
+        for (at, (ca, serial, record)) in issue.iter().enumerate() {
+            certificates.push(match fresh.get(at) {
+                Some(issued) if record.issued_row.is_some() => issued_certificate(*ca, *serial, record, issued),
+                Some(_) | None => self.issued_certificate(*ca, *serial, record)?,
+            });
         }
-        Ok(answer(ca, serial, record, &self.issue_record(ca, serial, record)?))
+        match (issue, certificates.pop()) {
+            (_, None) => Err(ended()),
+            ([(ca, serial, _)], Some(one)) => Ok(Answer::created(one, format!("/desk/v1/certificates/{ca}/{serial}"))),
+            (_, Some(last)) => {
+                certificates.push(last);
+                Ok(Answer::registered(IssuedTogether { certificates }))
+            }
+        }
+    }
+
+    /// The answer about a certificate.
+    pub(crate) fn certificate_answer(&self, ca: Ca, serial: Serial, record: &CertificateRecord) -> Ruling {
+        self.issue_answer(&[(ca, serial, record.clone())], &[])
     }
 
     /// A certificate as answers hold it, with its status of now.
@@ -286,6 +297,7 @@ impl Authority {
         serial: Serial,
         record: &CertificateRecord,
     ) -> Result<IssuedCertificate, Problem> {
+        require_issued(ca, serial, record)?;
         Ok(issued_certificate(ca, serial, record, &self.issue_record(ca, serial, record)?))
     }
 
@@ -295,6 +307,73 @@ impl Authority {
         self.outside.randomness.fill(&mut octets).map_err(failed)?;
         Ok(octets)
     }
+}
+
+/// What step 2 takes.
+struct ToReserve {
+    caller: Caller,
+    request: RequestId,
+    wanted: Vec<(IssuerKey, [u8; 32], Option<CardCertificate>)>,
+    municipality: u32,
+    resident: [u8; 32],
+    phone: Option<PhoneHash>,
+    judged_at: u64,
+}
+
+impl ToReserve {
+    fn reserve(self, transaction: &mut Transaction<'_>) -> Result<Vec<Reservation>, Problem> {
+        let Self { caller, request, wanted, municipality, resident, phone, judged_at } = self;
+        if transaction.resident(&resident)?.is_some_and(|record| record.last_row >= judged_at) {
+            return Err(Problem::new(ProblemKind::ResidentChanged, "the register reported a change just now"));
+        }
+        for (issuer, public_key, _) in &wanted {
+            require_uncompromised(transaction, *issuer)?;
+            require_new_key(transaction, public_key, &caller, &resident)?;
+        }
+        let mut reservations = Vec::new();
+        for (issuer, public_key, card) in wanted {
+            let IssuerKey { ca, key } = issuer;
+            if transaction.key_claim(&public_key)?.is_some() {
+                return Err(Problem::of_field(ProblemKind::KeySeenBefore, "csr", "two requests hold the same key"));
+            }
+            let used_up = || Problem::new(ProblemKind::Internal, "the CA's serials are used up");
+            let serial = transaction.next_serial(ca)?.ok_or_else(used_up)?;
+            let card = card.map(|card| card.place);
+            let event = Event::Reserved { request, ca, key, serial, public_key, resident, municipality, card, phone };
+            transaction.append(event, None)?;
+            reservations.push(Reservation { issuer, serial, reserved_at: transaction.now() });
+        }
+        Ok(reservations)
+    }
+}
+
+/// Step 4 in its transaction.
+fn record_intents(
+    transaction: &mut Transaction<'_>,
+    rows: impl Iterator<Item = ((Ca, Serial), CivilDate, Option<Sealed>)>,
+) -> Result<(), Problem> {
+    for ((ca, serial), leave_day, sealed) in rows {
+        still_pending(transaction.certificate(ca, serial)?.as_ref())?;
+        transaction.append(Event::Intended { ca, serial, leave_day }, sealed)?;
+    }
+    Ok(())
+}
+
+/// Step 6 in its transaction.
+fn record_issued(transaction: &mut Transaction<'_>, rows: Vec<((Ca, Serial), Option<Sealed>)>) -> Result<(), Problem> {
+    for ((ca, serial), _) in &rows {
+        let record = still_pending(transaction.certificate(*ca, *serial)?.as_ref())?;
+        if has_newer(transaction, *ca, *serial, &record)? {
+            // A later request of the same person was finished first. What was handed over stays; this one ends.
+            end_issue(transaction, &record.request, None)?;
+            return Ok(());
+        }
+    }
+    for ((ca, serial), sealed) in rows {
+        transaction.append(Event::Issued { ca, serial }, sealed)?;
+        take_the_place_of_earlier(transaction, ca, serial)?;
+    }
+    Ok(())
 }
 
 /// A person has one certificate of a kind, and one phone: the new one takes the place of those before it (facts 5).
@@ -352,6 +431,15 @@ fn still_pending(record: Option<&CertificateRecord>) -> Result<CertificateRecord
     }
 }
 
+/// There is a certificate.
+pub(crate) fn require_issued(ca: Ca, serial: Serial, record: &CertificateRecord) -> Result<(), Problem> {
+    match (record.issued_row, record.withdrawal) {
+        (Some(_), _) => Ok(()),
+        (None, Some(_)) => Err(destroyed(ca, serial)),
+        (None, None) => Err(under_way(ca, serial)),
+    }
+}
+
 fn under_way(ca: Ca, serial: Serial) -> Problem {
     Problem::new(ProblemKind::IssueUnderWay, format!("{ca}/{serial} is not signed yet"))
 }
@@ -359,11 +447,6 @@ fn under_way(ca: Ca, serial: Serial) -> Problem {
 fn destroyed(ca: Ca, serial: Serial) -> Problem {
     let detail = format!("{ca}/{serial} was given up before hand-over and is revoked");
     Problem::new(ProblemKind::DestroyedBeforeHandOver, detail)
-}
-
-fn answer(ca: Ca, serial: Serial, record: &CertificateRecord, issued: &IssueRecord) -> Answer {
-    let body = issued_certificate(ca, serial, record, issued);
-    Answer::created(body, format!("/desk/v1/certificates/{ca}/{serial}"))
 }
 
 fn issued_certificate(ca: Ca, serial: Serial, record: &CertificateRecord, issued: &IssueRecord) -> IssuedCertificate {

@@ -13,7 +13,8 @@
 //! | [`cause`] | the table cause × CA → effect; [`withdraw`] holds and revocations |
 //! | [`compromise`] | the compromise of a CA key: at once by one event, record by record behind it |
 //! | [`residents`] | changes reported by the resident register, [`residents::batch`] many in one call; [`parties`] who may knock |
-//! | [`lookup`] | what a desk may see and act on |
+//! | [`lookup`] | what a desk may see and act on; `receipt` what it prints, `expiring` whom it tells that time is running out |
+//! | [`rehearsal`] | dry runs: what a change would do |
 //! | [`services`] | who may ask for the latest 4 info: providers and their services |
 //! | [`consent`] | a person's consent to that, and its withdrawal; [`disclosure`] the latest 4 info themselves |
 //! | [`signed`] | applications that a person signed: the XML, the signature, the signer's certificate |
@@ -30,14 +31,17 @@ pub mod consent;
 pub mod disclosure;
 pub mod doors;
 mod entitlement;
+mod expiring;
 pub mod issue;
 pub mod lookup;
 pub mod own;
 pub mod parties;
 pub mod phone;
 pub mod problem;
+mod receipt;
 pub mod record;
 pub mod recovery;
+pub mod rehearsal;
 pub mod residents;
 pub mod seam;
 pub mod services;

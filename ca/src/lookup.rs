@@ -1,11 +1,43 @@
 //! What a desk may see and act on.
 use pki::identity::{Ca, Serial};
+use registry::event::CertificatePlace;
 use registry::state::{CertificateRecord, RequestOutcome, StateReads};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::answer::Answer;
 use crate::authority::{Authority, Caller, Ruling, ended, idempotency_key_hash};
+use crate::doors::forms::{MunicipalityWord, ResidentCode, Time};
+use crate::doors::read_body;
 use crate::problem::{Problem, ProblemKind};
-use crate::withdraw::unknown_certificate;
+use crate::withdraw::{CertificateStatus, Found, status_of, unknown_certificate};
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SearchBody {
+    resident_code: ResidentCode,
+}
+
+/// What was found.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SearchAnswer {
+    /// The person's certificates that the desk may see, oldest first; none if there are none.
+    certificates: Vec<FoundCertificate>,
+}
+
+/// A certificate of the person.
+#[derive(Serialize, ToSchema)]
+struct FoundCertificate {
+    #[serde(flatten)]
+    status: CertificateStatus,
+    /// Where it was issued.
+    municipality: MunicipalityWord,
+    not_before: Time,
+    /// Of an issued one whose record is still kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    not_after: Option<Time>,
+}
 
 impl Authority {
     /// `GET /desk/v1/certificates/{ca}/{serial}`
@@ -20,35 +52,69 @@ impl Authority {
         let store = self.registry().store();
         let record = store.request(caller.party, &idempotency_key_hash(key))?.ok_or_else(unknown)?;
         match record.outcome {
-            RequestOutcome::Certificate { ca, serial } => {
-                let record = store.certificate(ca, serial)?.ok_or_else(unknown)?;
-                self.certificate_answer(ca, serial, &record).map(|answer| Answer::ok(answer.body))
+            RequestOutcome::Certificate { .. } | RequestOutcome::Certificates(_) => {
+                let places = record.outcome.places().unwrap_or_default();
+                let mut issue = Vec::new();
+                for CertificatePlace { ca, serial } in places {
+                    issue.push((ca, serial, store.certificate(ca, serial)?.ok_or_else(unknown)?));
+                }
+                self.issue_answer(&issue, &[]).map(|answer| Answer::ok(answer.body))
             }
             outcome @ RequestOutcome::Answer(_) => self.repeat(outcome),
             RequestOutcome::Ended => Err(ended()),
             // A desk asks for one certificate at a time, and not for the latest 4 info.
-            RequestOutcome::Certificates(_) | RequestOutcome::Disclosure { .. } => Err(unknown()),
+            RequestOutcome::Disclosure { .. } => Err(unknown()),
         }
     }
 
-    /// A desk acts on certificates of its municipality, and on those of a person who has since got one there: after a
-    /// move the user certificate still names the old municipality, and its holder stands at the new one's counter.
+    /// `POST /desk/v1/searches`
+    pub(crate) fn search(&self, caller: &Caller, body: &[u8]) -> Ruling {
+        let body: SearchBody = read_body(body)?;
+        let own = caller.municipality()?.get();
+        let resident = self.resident(&body.resident_code.0)?;
+        let mut seen = seen_from(own, self.registry().store().certificates_of(&resident)?);
+        seen.sort_by_key(|(_, _, record)| record.reserved_at);
+        let certificates = seen.iter().map(|found| self.found_certificate(found)).collect::<Result<_, _>>()?;
+        Ok(Answer::ok(SearchAnswer { certificates }))
+    }
+
+    fn found_certificate(&self, (ca, serial, record): &Found) -> Result<FoundCertificate, Problem> {
+        let not_after = match record.issued_row.map(|_| self.issue_record(*ca, *serial, record)).transpose() {
+            Ok(issued) => issued.map(|issued| Time(issued.not_after().to_string())),
+            // Forgotten, as the law has it.
+            Err(problem) if problem.kind() == ProblemKind::UnknownCertificate => None,
+            Err(problem) => return Err(problem),
+        };
+        Ok(FoundCertificate {
+            status: status_of(*ca, *serial, record),
+            municipality: MunicipalityWord(format!("{:05}", record.municipality)),
+            not_before: Time(record.reserved_at.to_string()),
+            not_after,
+        })
+    }
+
+    /// A desk acts on what it sees.
     pub fn may_act_on(&self, caller: &Caller, ca: Ca, serial: Serial) -> Result<CertificateRecord, Problem> {
         let own = caller.municipality()?.get();
         let store = self.registry().store();
         let record = store.certificate(ca, serial)?.ok_or_else(unknown_certificate)?;
-        let lives_here = || -> Result<bool, Problem> {
-            let certificates = store.certificates_of(&record.resident)?;
-            // What a desk merely asked for gives it no rights; what it handed over does.
-            let issued = certificates.iter().filter(|(_, _, record)| record.issued_row.is_some());
-            let newest = issued.max_by_key(|(_, _, record)| record.issued_row);
-            Ok(newest.is_some_and(|(_, _, newest)| newest.municipality == own))
-        };
-        if record.municipality == own || lives_here()? {
+        let seen = seen_from(own, store.certificates_of(&record.resident)?);
+        if seen.iter().any(|(of, other, _)| (*of, *other) == (ca, serial)) {
             Ok(record)
         } else {
             let detail = "the certificate's person neither has it from this municipality nor lives there now";
             Err(Problem::new(ProblemKind::NotYourMunicipality, detail))
         }
     }
+}
+
+/// A person's certificates that a municipality's desks see: those issued there, and every one of a person who has since
+/// got one there. After a move the user certificate still names the old municipality, and its holder stands at the new
+/// one's counter.
+fn seen_from(own: u32, certificates: Vec<Found>) -> Vec<Found> {
+    // What a desk merely asked for gives it no rights; what it handed over does.
+    let issued = certificates.iter().filter(|(_, _, record)| record.issued_row.is_some());
+    let newest = issued.max_by_key(|(_, _, record)| record.issued_row);
+    let lives_here = newest.is_some_and(|(_, _, newest)| newest.municipality == own);
+    certificates.into_iter().filter(|(_, _, record)| lives_here || record.municipality == own).collect()
 }

@@ -115,6 +115,12 @@ kinds! {
     /// A signature certificate for a person under 15.
     UnderFifteen = "under-fifteen", 422, "Persons under 15 get no signature certificate",
         "Request the user certificate only.";
+    /// A signature certificate for a card without PINs.
+    PinlessCard = "pinless-card", 422, "Cards without PINs get no signature certificate",
+        "Request the user certificate only.";
+    /// A signature certificate for an adult ward.
+    AdultWard = "adult-ward", 422, "Adult wards get no signature certificate",
+        "Request the user certificate only.";
     /// The register reported a change that the request does not show.
     ResidentChanged = "resident-changed", 409, "The resident register reported a change of this person's 4 info",
         "Read the person's data from the register again and send a new request with a new idempotency key.";
@@ -205,6 +211,9 @@ kinds! {
     /// No key of the CA may issue.
     NoIssuingKey = "no-issuing-key", 503, "No key of this CA may issue now",
         "Send the same request with the same idempotency key again; if it stays, the CA's staff makes a new key with `akashi ca-key new`.";
+    /// So many of a desk's requests are waiting already.
+    DeskQuota = "desk-quota", 503, "Too many of this desk's requests for certificates are waiting",
+        "Send the same request with the same idempotency key again when one of those waiting is answered; nothing is lost.";
     /// The token does not answer.
     TokenUnavailable = "token-unavailable", 503, "The signing token does not answer",
         "Send the same request with the same idempotency key again later; nothing is lost.";
@@ -242,6 +251,8 @@ impl ProblemKind {
             | Self::KeySeenBefore
             | Self::NoTimeLeft
             | Self::UnderFifteen
+            | Self::PinlessCard
+            | Self::AdultWard
             | Self::UnknownCertificate
             | Self::UnknownRequest
             | Self::UnknownParty
@@ -272,6 +283,7 @@ impl ProblemKind {
             | Self::CutFailed
             | Self::CaKeyCompromised
             | Self::NoIssuingKey
+            | Self::DeskQuota
             | Self::TokenUnavailable
             | Self::RegistryUnavailable
             | Self::Internal => false,
@@ -299,6 +311,12 @@ impl Problem {
     /// A problem with one field of the body.
     pub fn of_field(kind: ProblemKind, field: &'static str, detail: impl Into<String>) -> Self {
         Self { field: Some(field), ..Self::new(kind, detail) }
+    }
+
+    /// The same of that field of the body.
+    #[must_use]
+    pub fn in_field(self, field: &'static str) -> Self {
+        Self { field: Some(field), ..self }
     }
 
     /// With the path of what is there already.

@@ -147,7 +147,7 @@ impl Authority {
     }
 
     /// Registers something once for each idempotency key: what is appended and the answer are one batch.
-    fn register_once(
+    pub(crate) fn register_once(
         &self,
         caller: &Caller,
         asked: &Asked<'_>,

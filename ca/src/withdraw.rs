@@ -16,6 +16,7 @@ use crate::authority::{Asked, Authority, Caller, Ruling, other_kind};
 use crate::cause::{Effect, Occasion, effect};
 use crate::doors::forms::{CaWord, HOLD_WORD, ReasonWord, SerialWord, Time};
 use crate::problem::{Problem, ProblemKind};
+use crate::rehearsal::{Mode, Rehearsed};
 
 /// Longer than any OCSP node in service takes to follow; past it the caller is told that it is durable but not yet
 /// visible everywhere.
@@ -209,37 +210,25 @@ impl Authority {
         asked: &Asked<'_>,
         (ca, serial): (Ca, Serial),
         cause: Cause,
+        mode: Mode,
     ) -> Ruling {
         if let Err(problem) = self.may_act_on(caller, ca, serial)
             && self.earlier(&self.request_id(caller, asked)?)?.is_none()
         {
             return Err(problem);
         }
-        self.withdraw(caller, asked, Target::Certificate { ca, serial }, Occasion { cause, at: ca.device() })
+        let (target, occasion) = (Target::Certificate { ca, serial }, Occasion { cause, at: ca.device() });
+        match mode {
+            Mode::Records => self.withdraw(caller, asked, target, occasion),
+            Mode::Rehearses => self.rehearse(caller, asked, move |transaction| {
+                Ok(Rehearsed::of_change(withdraw_target(transaction, target, occasion)?))
+            }),
+        }
     }
 
     /// Applies an occasion to the target.
     pub(crate) fn withdraw(&self, caller: &Caller, asked: &Asked<'_>, target: Target, occasion: Occasion) -> Ruling {
-        self.change_once(caller, asked, move |transaction| {
-            let found = match target {
-                Target::Certificate { ca, serial } => {
-                    let record = transaction.certificate(ca, serial)?.ok_or_else(unknown_certificate)?;
-                    vec![(ca, serial, record)]
-                }
-                Target::Resident(resident) => {
-                    let of_person = transaction.certificates_of(&resident)?.into_iter();
-                    of_person.filter(|(ca, _, _)| ca.device() == occasion.at).collect()
-                }
-            };
-            if found.is_empty() {
-                // Whoever reports a loss must not believe that a card is held when the code was mistyped.
-                return Err(Problem::new(
-                    ProblemKind::UnknownCertificate,
-                    "this resident has no certificates in that device",
-                ));
-            }
-            withdraw_all(transaction, found, occasion)
-        })
+        self.change_once(caller, asked, move |transaction| withdraw_target(transaction, target, occasion))
     }
 
     /// Changes certificates once for each idempotency key: what `change` does and the certificates that it answers with
@@ -289,6 +278,39 @@ impl Authority {
         let body = json(Changed { certificates, durable: true, visible });
         Answer { status: if visible { 200 } else { 202 }, body, location: None }
     }
+}
+
+/// Applies the occasion to what it is about.
+fn withdraw_target(
+    transaction: &mut Transaction<'_>,
+    target: Target,
+    occasion: Occasion,
+) -> Result<Vec<CertificateStatus>, Problem> {
+    let found: Vec<Found> = match target {
+        Target::Certificate { ca, serial } => {
+            let record = transaction.certificate(ca, serial)?.ok_or_else(unknown_certificate)?;
+            if occasion.cause == Cause::Found && !record.is_revoked() {
+                // What was found is the card or phone, with every certificate in it (facts 5). One that is revoked was in
+                // another before, and says nothing of those of now.
+                let living = |(other, _, record): &Found| {
+                    other.device() == ca.device() && record.issued_row.is_some() && !record.is_revoked()
+                };
+                transaction.certificates_of(&record.resident)?.into_iter().filter(living).collect()
+            } else {
+                vec![(ca, serial, record)]
+            }
+        }
+        Target::Resident(resident) => {
+            let of_person = transaction.certificates_of(&resident)?.into_iter();
+            of_person.filter(|(ca, _, _)| ca.device() == occasion.at).collect()
+        }
+    };
+    if found.is_empty() {
+        // Whoever reports a loss must not believe that a card is held when the code was mistyped.
+        let detail = "this resident has no certificates in that device";
+        return Err(Problem::new(ProblemKind::UnknownCertificate, detail));
+    }
+    withdraw_all(transaction, found, occasion)
 }
 
 /// Applies the occasion to each certificate, and gives their status afterwards, with that of those that followed.

@@ -91,15 +91,21 @@ fn next_age(birth_date: CivilDate, day: CivilDate) -> u32 {
 }
 
 /// The application is a renewal: made while the earlier certificate still lives and within its last three months, the
-/// first day included (facts 1.7). In a month without that day, the window opens on the month's last day.
+/// first day included (facts 1.7).
 pub fn is_renewal(earlier_not_after: UnixTime, applied_on: CivilDate) -> bool {
-    let last_day = earlier_not_after.jst_date();
-    let months = last_day.year() * 12 + u32::from(last_day.month()) - 1 - RENEWAL_WINDOW_MONTHS;
+    is_in_last_months(earlier_not_after, RENEWAL_WINDOW_MONTHS, applied_on)
+}
+
+/// The day is one of the certificate's last months, the first day and the last included. In a month without that day, the
+/// window opens on the month's last day.
+pub fn is_in_last_months(not_after: UnixTime, months: u32, day: CivilDate) -> bool {
+    let last_day = not_after.jst_date();
+    let months = last_day.year() * 12 + u32::from(last_day.month()) - 1 - months;
     let opens_on = (1..=u32::from(last_day.day()))
         .rev()
         .find_map(|day| CivilDate::new(months / 12, months % 12 + 1, day))
         .expect("every month has a first day");
-    (opens_on..=last_day).contains(&applied_on)
+    (opens_on..=last_day).contains(&day)
 }
 
 /// The leave-day: notAfter's day in Japan rounded up to the end of its quarter. notAfter is a birthday; this is not, so

@@ -125,6 +125,7 @@ impl Heads {
             | Event::CaKeyCompromised { .. }
             | Event::CompromiseFilled { .. }
             | Event::CaLinkIssued { .. }
+            | Event::ExpiryNotified { .. }
             | Event::OwnSerialReserved { .. }
             | Event::CaKeyActivated { .. }
             | Event::OcspKeyActivated { .. }

@@ -725,6 +725,13 @@ pub enum Event {
         #[n(3)]
         unnumbered: u32,
     },
+    /// Their holders were sent a notice that they expire soon.
+    #[n(38)]
+    ExpiryNotified {
+        /// Which ones.
+        #[n(0)]
+        certificates: Vec<CertificatePlace>,
+    },
 }
 
 /// A certificate by its CA and serial.

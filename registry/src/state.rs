@@ -3,11 +3,14 @@
 mod batch;
 mod compromise;
 mod consent;
+mod expiring;
 mod key;
 mod queue;
 mod read;
 mod record;
 
+pub(crate) use expiring::index_once;
+pub use expiring::{expiring_key, parse_expiring_key};
 pub use key::Counter;
 pub use key::{certificate_key, issuer_key, resident_prefix};
 pub use read::{PlacedWithdrawal, StateReads, place_of};
@@ -89,6 +92,10 @@ pub(crate) fn apply(transaction: &mut Transaction<'_>, number: u64, event: &Even
                 return Err(illegal("an issue needs its intent first"));
             }
             record.issued_row = Some(number);
+            let StoredDate(leave_day) =
+                record.leave_day.ok_or(illegal("an intent says when its CRL entry may leave"))?;
+            let expiring = expiring_key(record.municipality, leave_day, (*ca, *serial));
+            transaction.put(Family::Expiring, expiring, &());
             transaction.delete(Family::Pending, certificate_key(*ca, *serial));
             transaction.put(Family::Certificates, certificate_key(*ca, *serial), &record);
         }
@@ -108,6 +115,7 @@ pub(crate) fn apply(transaction: &mut Transaction<'_>, number: u64, event: &Even
             let record = minicbor::bytes::ByteVec::from(certificate.clone());
             transaction.put(Family::Links, link_key(*ca, *linked, *with), &record);
         }
+        Event::ExpiryNotified { certificates } => note_notices(transaction, certificates)?,
         Event::PhonePoliciesFixed(policies) => {
             let settings = transaction.settings()?.ok_or(illegal("settings are fixed first"))?;
             if settings.phone_policies.is_some() {
@@ -285,6 +293,7 @@ fn reserve(transaction: &mut Transaction<'_>, event: &Event) -> Result<(), Regis
         cause: None,
         card,
         phone,
+        notified_at: None,
     };
     transaction.put(Family::Certificates, place, &record);
     Ok(())
@@ -329,11 +338,27 @@ fn withdraw(
     record.withdrawal = Some(withdrawal);
     record.cause = Some(cause);
     let place = certificate_key(ca, serial);
+    if record.is_revoked() {
+        transaction.delete(Family::Expiring, expiring_key(record.municipality, leave_day, (ca, serial)));
+    }
     let withdrawn = WithdrawnRecord { withdrawal, municipality: record.municipality, leave_day };
     transaction.put(Family::Withdrawn, place.clone(), &withdrawn);
     transaction.delete(Family::Released, place.clone());
     transaction.delete(Family::Pending, place.clone());
     transaction.put(Family::Certificates, place, &record);
+    Ok(())
+}
+
+fn note_notices(transaction: &mut Transaction<'_>, certificates: &[CertificatePlace]) -> Result<(), RegistryError> {
+    let notified_at = Some(StoredTime(transaction.now()));
+    for CertificatePlace { ca, serial } in certificates {
+        let place = certificate_key(*ca, *serial);
+        // As it is stored: what a compromised key makes of it is written by its own event.
+        let record: Option<CertificateRecord> = transaction.record(Family::Certificates, &place)?;
+        let record = record.filter(|record| record.issued_row.is_some());
+        let record = record.ok_or(illegal("only of an issued certificate its holder is notified"))?;
+        transaction.put(Family::Certificates, place, &CertificateRecord { notified_at, ..record });
+    }
     Ok(())
 }
 

@@ -116,11 +116,14 @@ pub enum Family {
     Batches,
     /// Party, batch, row → what became of it.
     BatchRows,
+    /// Municipality, leave-day, CA, serial → nothing: issued certificates that are not revoked, in the order in which they
+    /// expire, as exactly as anybody may know it.
+    Expiring,
 }
 
 impl Family {
     /// Every family.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Log,
         Self::Meta,
         Self::Certificates,
@@ -148,6 +151,7 @@ impl Family {
         Self::Links,
         Self::Batches,
         Self::BatchRows,
+        Self::Expiring,
     ];
 
     const fn name(self) -> &'static str {
@@ -179,6 +183,7 @@ impl Family {
             Self::Links => "links",
             Self::Batches => "batches",
             Self::BatchRows => "batch-rows",
+            Self::Expiring => "expiring",
         }
     }
 }

@@ -11,6 +11,7 @@ use pki::time::UnixTime;
 use rocksdb::{WriteBatch, WriteOptions};
 
 use crate::event::{Actor, Door};
+use crate::state;
 use crate::store::{Family, RegistryError, Store, TREE_EDGE, storage};
 use crate::transaction::{Batch, Committed, Staged, Transaction};
 
@@ -37,6 +38,13 @@ pub enum Durability {
     Synced,
     /// Not synced: an acknowledged event may be lost with the machine. For tests of the tests alone.
     Unsynced,
+}
+
+/// What becomes of a transaction whose rules agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keeping {
+    Commits,
+    Drops,
 }
 
 /// At most this many transactions share one commit: enough to fill a sync, few enough to keep the first one's wait short.
@@ -68,6 +76,7 @@ impl Registry {
     /// Opens the registry in that folder and starts its writer. Followers hear of events after the store's position.
     pub fn open(path: &Path, surroundings: Surroundings) -> Result<(Self, Arc<Followers>), RegistryError> {
         let store = Arc::new(Store::open(path)?);
+        state::index_once(&store)?;
         let last_time = last_time(&store)?;
         let edge = store.tree_edge()?;
         let (sender, receiver) = channel();
@@ -100,6 +109,27 @@ impl Registry {
         door: Door,
         rules: impl FnOnce(&mut Transaction<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E> {
+        self.run(actor, door, Keeping::Commits, rules)
+    }
+
+    /// Runs `rules` in the writer exactly as [`Registry::transact`] does, and records nothing of it. It tells what would
+    /// be so at this moment.
+    pub fn rehearse<T: Send + 'static, E: TransactError>(
+        &self,
+        actor: Actor,
+        door: Door,
+        rules: impl FnOnce(&mut Transaction<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E> {
+        self.run(actor, door, Keeping::Drops, rules)
+    }
+
+    fn run<T: Send + 'static, E: TransactError>(
+        &self,
+        actor: Actor,
+        door: Door,
+        keeping: Keeping,
+        rules: impl FnOnce(&mut Transaction<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E> {
         let (answer, answered) = sync_channel(1);
         let job: Job = Box::new(move |store, batch, now, randomness| {
             let outcome = now.map_err(E::from).and_then(|now| {
@@ -108,9 +138,14 @@ impl Registry {
                 Ok((value, transaction.into_parts()))
             });
             let outcome = outcome.map(|(value, (staged, edge, events))| {
-                batch.staged.extend(staged);
-                batch.edge = edge;
-                batch.events.extend(events);
+                match keeping {
+                    Keeping::Commits => {
+                        batch.staged.extend(staged);
+                        batch.edge = edge;
+                        batch.events.extend(events);
+                    }
+                    Keeping::Drops => {}
+                }
                 value
             });
             // A refusal waits for the commit, too: it may rest on what others in the batch did.

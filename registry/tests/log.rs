@@ -344,3 +344,86 @@ fn a_second_process_is_refused_with_what_to_do() {
     let refusal = Store::open(folder.path()).err().unwrap().to_string();
     assert!(refusal.contains("stop that one first"), "{refusal}");
 }
+
+fn expiring(store: &Store) -> Vec<Vec<u8>> {
+    store.iterate(registry::store::Family::Expiring, &[]).map(|pair| pair.unwrap().0).collect()
+}
+
+#[test]
+fn what_is_issued_is_listed_by_municipality_and_leave_day_until_it_is_revoked() {
+    let folder = tempfile::tempdir().unwrap();
+    let (registry, _, _) = open_at(folder.path(), NOON);
+    begin(&registry);
+    let issue = |events| append(&registry, Actor::Party(DESK), events).unwrap();
+    issue(vec![reserved(SERIAL), intended(SERIAL)]);
+    assert_eq!(expiring(registry.store()).len(), 0, "nothing is issued yet");
+    issue(vec![Event::Issued { ca: Ca::Sign, serial: SERIAL }]);
+    let key = registry::state::expiring_key(13_221, CivilDate::new(2030, 3, 31).unwrap(), (Ca::Sign, SERIAL));
+    assert_eq!(expiring(registry.store()), std::slice::from_ref(&key));
+    let parsed = registry::state::parse_expiring_key(&key);
+    assert_eq!(parsed, Some((13_221, CivilDate::new(2030, 3, 31).unwrap(), (Ca::Sign, SERIAL))));
+
+    let since = UnixTime::from_seconds(NOON);
+    issue(vec![withdrawn(StoredWithdrawal::Held { since })]);
+    assert_eq!(expiring(registry.store()), [key], "what is held may be renewed");
+    issue(vec![withdrawn(StoredWithdrawal::Revoked { since, reason: RevocationReason::Superseded })]);
+    assert_eq!(expiring(registry.store()).len(), 0);
+}
+
+#[test]
+fn a_registry_from_before_the_list_gets_it_when_it_is_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = open_at(folder.path(), NOON).0;
+    begin(&registry);
+    let issued = vec![reserved(SERIAL), intended(SERIAL), Event::Issued { ca: Ca::Sign, serial: SERIAL }];
+    append(&registry, Actor::Party(DESK), issued).unwrap();
+    let second = SERIAL.next().unwrap();
+    append(&registry, Actor::Party(DESK), vec![reserved(second), intended(second)]).unwrap();
+    let listed = expiring(registry.store());
+    drop(registry);
+    alter(folder.path(), "expiring", &listed[0], None);
+    alter(folder.path(), "meta", b"expiring-indexed", None);
+    let registry = open_at(folder.path(), NOON).0;
+    assert_eq!(expiring(registry.store()), listed);
+    drop(registry);
+    alter(folder.path(), "expiring", &listed[0], None);
+    assert_eq!(expiring(open_at(folder.path(), NOON).0.store()).len(), 0, "it is filled once");
+}
+
+#[test]
+fn a_rehearsal_sees_what_a_transaction_would_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (registry, _, _) = open_at(folder.path(), NOON);
+    begin(&registry);
+    let position = registry.store().tree_edge().unwrap().size();
+    let rehearse = |event: Event| -> Result<bool, RegistryError> {
+        registry.rehearse(Actor::Party(DESK), Door::Desk, move |transaction| {
+            transaction.append(event, None)?;
+            Ok(transaction.certificate(Ca::Sign, SERIAL)?.is_some())
+        })
+    };
+    assert_eq!(rehearse(reserved(SERIAL)), Ok(true));
+    assert_eq!(rehearse(reserved(SERIAL)), Ok(true), "the serial is free as before");
+    let out_of_turn = SERIAL.next().unwrap();
+    assert!(matches!(rehearse(reserved(out_of_turn)), Err(RegistryError::Illegal(_))));
+    assert_eq!(registry.store().certificate(Ca::Sign, SERIAL).unwrap(), None);
+    assert_eq!(registry.store().tree_edge().unwrap().size(), position);
+    append(&registry, Actor::Party(DESK), vec![reserved(SERIAL)]).unwrap();
+}
+
+#[test]
+fn a_notice_is_remembered_of_issued_certificates_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (registry, _, clock) = open_at(folder.path(), NOON);
+    begin(&registry);
+    let certificates = vec![registry::event::CertificatePlace { ca: Ca::Sign, serial: SERIAL }];
+    let notified = Event::ExpiryNotified { certificates };
+    append(&registry, Actor::Party(DESK), vec![reserved(SERIAL), intended(SERIAL)]).unwrap();
+    assert!(append(&registry, Actor::Party(DESK), vec![notified.clone()]).is_err());
+    append(&registry, Actor::Party(DESK), vec![Event::Issued { ca: Ca::Sign, serial: SERIAL }]).unwrap();
+    let notified_at = || registry.store().certificate(Ca::Sign, SERIAL).unwrap().unwrap().notified_at;
+    assert_eq!(notified_at(), None);
+    clock.0.store(NOON + 1, Ordering::SeqCst);
+    append(&registry, Actor::Party(DESK), vec![notified]).unwrap();
+    assert_eq!(notified_at().map(|time| time.0), Some(UnixTime::from_seconds(NOON + 1)));
+}

@@ -28,6 +28,8 @@ pub enum Deed<'a> {
     Print(&'static str),
     /// It calls.
     Call(Call<'a>),
+    /// It calls, and prints what that makes of the answer instead of telling its fields.
+    Paper(Call<'a>, fn(&Value) -> String),
     /// It reports the rows of a file.
     ReportBatch(&'a ReportBatch),
     /// It requests what the rows of a file say.
@@ -39,7 +41,7 @@ impl Deed<'_> {
     pub fn called(&self) -> Option<(&'static str, String)> {
         match self {
             Self::Print(_) => None,
-            Self::Call(call) => Some((call.ask.method(), call.path.clone())),
+            Self::Call(call) | Self::Paper(call, _) => Some((call.ask.method(), call.path.clone())),
             Self::ReportBatch(batch) => Some(batch.call()),
             Self::RequestBatch(batch) => Some(batch.call()),
         }
@@ -64,6 +66,8 @@ pub struct Call<'a> {
 pub enum Ask<'a> {
     /// GET.
     Read,
+    /// POST of what may not stand in a URL; it changes nothing.
+    Question(Box<dyn FnOnce() -> Result<Value, CannotAsk> + 'a>),
     /// POST.
     Change {
         /// Its idempotency key.
@@ -83,7 +87,7 @@ impl<'a> Ask<'a> {
     pub const fn method(&self) -> &'static str {
         match self {
             Self::Read => "GET",
-            Self::Change { .. } => "POST",
+            Self::Question(_) | Self::Change { .. } => "POST",
         }
     }
 }

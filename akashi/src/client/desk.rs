@@ -1,5 +1,5 @@
 //! `akashi desk`: what a municipal issuance desk asks.
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -11,6 +11,8 @@ use super::batch::requests::RequestBatch;
 use super::call::{Ask, Call, CertificateName, CertificateOut, Deed, DoorCommand, Retry, idempotency_key};
 use super::input::{self, CannotAsk};
 use super::tell::Telling;
+
+mod receipt;
 
 /// A request for an invented person, without `csr`.
 const EXAMPLE: &str = r#"{
@@ -28,25 +30,61 @@ const EXAMPLE: &str = r#"{
 }
 "#;
 /// What a desk may give as the cause; the reason follows from it (docs/api.md, "Causes and effects").
-const CAUSES: [&str; 7] =
-    ["person_request", "key_compromise", "card_lost", "phone_lost", "phone_found", "record_error", "no_longer_needed"];
+const CAUSES: [&str; 8] = [
+    "person_request",
+    "key_compromise",
+    "card_lost",
+    "card_found",
+    "phone_lost",
+    "phone_found",
+    "record_error",
+    "no_longer_needed",
+];
 /// Of a certificate, wherever it is shown.
 const CERTIFICATE: &[&str] =
     &["ca", "key", "serial", "status", "reason", "since", "municipality", "not_before", "not_after"];
+/// Of what was issued, or would be.
+const ISSUED: &[&str] = &[
+    "ca",
+    "key",
+    "serial",
+    "status",
+    "reason",
+    "since",
+    "municipality",
+    "not_before",
+    "not_after",
+    "repeats",
+    "issued",
+];
+/// Both certificates of a card, or those that would be superseded.
+const TOGETHER: Option<(&str, &[&str])> =
+    Some(("certificates", &["ca", "key", "serial", "status", "reason", "since", "not_after"]));
 /// Of each certificate that a hold, a revocation or a change has met.
 pub(super) const WITHDRAWN: Option<(&str, &[&str])> =
     Some(("certificates", &["ca", "key", "serial", "status", "reason", "since"]));
 
+/// Of each certificate of a person.
+const FOUND: Option<(&str, &[&str])> = Some((
+    "certificates",
+    &["ca", "key", "serial", "status", "reason", "since", "municipality", "not_before", "not_after"],
+));
+/// Of each certificate that expires soon.
+const EXPIRING: Option<(&str, &[&str])> =
+    Some(("certificates", &["ca", "serial", "status", "not_after", "name", "address", "changed_since", "notified_at"]));
+
 /// What a desk asks.
 #[derive(Debug, Subcommand)]
 pub enum DeskCommand {
-    /// Request a certificate for the person at the counter.
+    /// Request a certificate, or both of a card, for the person at the counter.
     #[command(
         after_help = "The request's data is a person's, so it is read from a file or from standard input and never taken as arguments.
 
 Examples:
   akashi desk request --example > request.json
   akashi desk request --sandbox sandbox --request request.json --csr card.csr --out card.pem
+  akashi desk request --sandbox sandbox --request request.json --csr-auth auth.csr --csr-sign sign.csr --out card.pem
+  akashi desk request --sandbox sandbox --request request.json --csr card.csr --dry-run
   akashi desk request --sandbox sandbox --request - --ca sign --csr card.csr --idempotency-key counter-3-0001 --json"
     )]
     Request(RequestArguments),
@@ -72,7 +110,9 @@ Examples:
         certificate: CertificateOut,
     },
     /// Revoke a certificate.
-    #[command(after_help = "Example:\n  akashi desk revoke --sandbox sandbox auth 3 --cause card_lost")]
+    #[command(after_help = "Examples:
+  akashi desk revoke --sandbox sandbox auth 3 --cause card_lost
+  akashi desk revoke --sandbox sandbox auth 3 --cause card_found --dry-run")]
     Revoke {
         /// Which one.
         #[command(flatten)]
@@ -80,6 +120,9 @@ Examples:
         /// Why; the reason in CRLs and OCSP answers follows from it.
         #[arg(long, value_parser = CAUSES)]
         cause: String,
+        /// Record nothing; tell what would be.
+        #[command(flatten)]
+        trial: Trial,
         /// How it is asked again.
         #[command(flatten)]
         retry: Retry,
@@ -94,6 +137,102 @@ Examples:
         #[command(flatten)]
         certificate: CertificateOut,
     },
+    /// Find a person's certificates by the resident code.
+    #[command(after_help = "Example:\n  akashi desk search --sandbox sandbox --resident-code-file person.txt")]
+    Search {
+        /// A file that holds the person's resident code (11 digits) and nothing else; `-` is standard input.
+        #[arg(long, value_name = "FILE")]
+        resident_code_file: PathBuf,
+    },
+    /// Print the record of an issue (発行控え) for its holder.
+    #[command(after_help = "Examples:
+  akashi desk receipt --sandbox sandbox auth 3 > receipt.txt
+  akashi desk receipt --sandbox sandbox auth 3 --json")]
+    Receipt {
+        /// Of which certificate.
+        #[command(flatten)]
+        name: CertificateName,
+    },
+    /// List a page of the municipality's certificates that expire soon.
+    #[command(after_help = "Examples:
+  akashi desk expiring --sandbox sandbox
+  akashi desk expiring --sandbox sandbox --months 3 --notified false --limit 500 --json > page.json")]
+    Expiring(ExpiringArguments),
+    /// Mark the certificates of a page whose holders were sent a notice.
+    #[command(after_help = "Examples:
+  akashi desk mark-notified --sandbox sandbox --page page.json
+  akashi desk mark-notified --sandbox sandbox --page page.json --dry-run")]
+    MarkNotified {
+        /// A page as `akashi desk expiring --json` prints it, or what of it was sent; `-` is standard input.
+        #[arg(long, value_name = "FILE")]
+        page: PathBuf,
+        /// Record nothing; tell what would be.
+        #[command(flatten)]
+        trial: Trial,
+        /// How it is asked again.
+        #[command(flatten)]
+        retry: Retry,
+    },
+}
+
+/// Whether a change is only tried.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Trial {
+    /// Record nothing; tell what would be. Then give the same command without it.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Trial {
+    fn path(self, path: String) -> String {
+        if self.dry_run { path + "?dry_run=true" } else { path }
+    }
+
+    const fn told(self, done: &'static str) -> &'static str {
+        if self.dry_run { "dry run: nothing is recorded" } else { done }
+    }
+}
+
+/// Which part of the list.
+#[derive(Args, Debug)]
+pub struct ExpiringArguments {
+    /// Certificates in their last so many months, 1 to 6; 3 if it is left out.
+    #[arg(long)]
+    months: Option<u32>,
+    /// `next` of the page before.
+    #[arg(long, value_name = "NEXT")]
+    after: Option<String>,
+    /// How many certificates are looked at for the page, 1 to 500; 100 if it is left out.
+    #[arg(long)]
+    limit: Option<u32>,
+    /// `false`: only those whose holders were sent no notice; `true`: only the others.
+    #[arg(long)]
+    notified: Option<bool>,
+}
+
+impl ExpiringArguments {
+    fn path(&self) -> String {
+        let after = self.after.as_ref().map(|after| utf8_percent_encode(after, NON_ALPHANUMERIC).to_string());
+        let texts = [
+            ("months", self.months.map(|months| months.to_string())),
+            ("after", after),
+            ("limit", self.limit.map(|limit| limit.to_string())),
+            ("notified", self.notified.map(|notified| notified.to_string())),
+        ];
+        let given: Vec<_> =
+            texts.iter().filter_map(|(name, text)| Some(format!("{name}={}", text.as_ref()?))).collect();
+        let query = if given.is_empty() { String::new() } else { format!("?{}", given.join("&")) };
+        format!("/desk/v1/expiring{query}")
+    }
+}
+
+/// The certificates of a page, by CA and serial.
+fn of_the_page(path: &Path) -> Result<Value, CannotAsk> {
+    let page = input::object("the page", path)?;
+    let name = |one: &Value| json!({ "ca": one["ca"], "serial": one["serial"] });
+    let certificates: Vec<_> =
+        page.get("certificates").and_then(Value::as_array).into_iter().flatten().map(name).collect();
+    Ok(json!({ "certificates": certificates }))
 }
 
 /// What a request is made of.
@@ -108,6 +247,15 @@ pub struct RequestArguments {
     /// The card's PKCS #10 request (PEM), in the place of the request's field `csr`; `-` is standard input.
     #[arg(long, value_name = "FILE")]
     csr: Option<PathBuf>,
+    /// For both certificates of a card at once: the PKCS #10 request (PEM) for the user certificate's key.
+    #[arg(long, value_name = "FILE", requires = "csr_sign", conflicts_with_all = ["csr", "ca"])]
+    csr_auth: Option<PathBuf>,
+    /// For both certificates of a card at once: the PKCS #10 request (PEM) for the signature certificate's key.
+    #[arg(long, value_name = "FILE", requires = "csr_auth")]
+    csr_sign: Option<PathBuf>,
+    /// Whether it is only tried.
+    #[command(flatten)]
+    trial: Trial,
     /// Print a request for an invented person, to be edited, and ask nobody. Its `csr` comes from --csr.
     #[arg(long, conflicts_with = "request")]
     example: bool,
@@ -121,7 +269,8 @@ pub struct RequestArguments {
 
 impl RequestArguments {
     fn body(&self) -> Result<Value, CannotAsk> {
-        input::once_from_standard_input(&[self.request.as_deref(), self.csr.as_deref()])?;
+        let files = [&self.request, &self.csr, &self.csr_auth, &self.csr_sign];
+        input::once_from_standard_input(&files.map(|file| file.as_deref()))?;
         let mut body = match &self.request {
             Some(path) => input::object("the request", path)?,
             None => serde_json::Map::new(),
@@ -131,6 +280,11 @@ impl RequestArguments {
         }
         if let Some(path) = &self.csr {
             body.insert("csr".to_owned(), json!(input::text("the certification request", path)?));
+        }
+        if let (Some(auth), Some(sign)) = (&self.csr_auth, &self.csr_sign) {
+            let text = |path| input::text("the certification request", path);
+            body.insert("csrs".to_owned(), json!({ "auth": text(auth)?, "sign": text(sign)? }));
+            body.remove("ca");
         }
         Ok(Value::Object(body))
     }
@@ -150,19 +304,60 @@ impl DoorCommand for DeskCommand {
             Self::Batch(batch) => return Deed::RequestBatch(batch),
             Self::Request(request) => Call {
                 role: Role::Desk,
-                path: "/desk/v1/certificates".to_owned(),
+                path: request.trial.path("/desk/v1/certificates".to_owned()),
                 ask: Ask::change(&request.retry, || request.body()),
-                telling: Telling { done: "certificate issued", fields: CERTIFICATE, rows: None },
-                certificate: Some(&request.certificate),
+                telling: Telling { done: request.trial.told("certificate issued"), fields: ISSUED, rows: TOGETHER },
+                certificate: Some(&request.certificate).filter(|_| !request.trial.dry_run),
             },
             Self::Certificate { name: CertificateName { ca, serial }, certificate } => {
                 got(format!("/desk/v1/certificates/{ca}/{serial}"), certificate)
             }
-            Self::Revoke { name: CertificateName { ca, serial }, cause, retry } => Call {
+            Self::Revoke { name: CertificateName { ca, serial }, cause, trial, retry } => Call {
                 role: Role::Desk,
-                path: format!("/desk/v1/certificates/{ca}/{serial}/revocation"),
+                path: trial.path(format!("/desk/v1/certificates/{ca}/{serial}/revocation")),
                 ask: Ask::change(retry, move || Ok(json!({ "cause": cause }))),
-                telling: Telling { done: "revocation recorded", fields: &["visible"], rows: WITHDRAWN },
+                telling: Telling {
+                    done: trial.told("revocation recorded"),
+                    fields: &["visible", "repeats"],
+                    rows: WITHDRAWN,
+                },
+                certificate: None,
+            },
+            Self::Search { resident_code_file } => Call {
+                role: Role::Desk,
+                path: "/desk/v1/searches".to_owned(),
+                ask: Ask::Question(Box::new(move || {
+                    Ok(json!({ "resident_code": input::resident_code(resident_code_file)? }))
+                })),
+                telling: Telling { done: "certificates", fields: &[], rows: FOUND },
+                certificate: None,
+            },
+            Self::Receipt { name: CertificateName { ca, serial } } => {
+                let call = Call {
+                    role: Role::Desk,
+                    path: format!("/desk/v1/certificates/{ca}/{serial}/receipt"),
+                    ask: Ask::Read,
+                    telling: Telling { done: "receipt", fields: &[], rows: None },
+                    certificate: None,
+                };
+                return Deed::Paper(call, receipt::text);
+            }
+            Self::Expiring(asked) => Call {
+                role: Role::Desk,
+                path: asked.path(),
+                ask: Ask::Read,
+                telling: Telling { done: "page of the list", fields: &["next"], rows: EXPIRING },
+                certificate: None,
+            },
+            Self::MarkNotified { page, trial, retry } => Call {
+                role: Role::Desk,
+                path: trial.path("/desk/v1/expiring/notified".to_owned()),
+                ask: Ask::change(retry, || of_the_page(page)),
+                telling: Telling {
+                    done: trial.told("notices recorded"),
+                    fields: &["notified", "notified_at", "repeats"],
+                    rows: None,
+                },
                 certificate: None,
             },
             Self::LookupRequest { key, certificate } => {

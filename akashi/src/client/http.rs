@@ -117,6 +117,12 @@ impl Client {
         self.ask(Method::POST, path, Some((headers.into_iter().collect(), body.to_string().into()))).await
     }
 
+    /// POST of JSON that changes nothing, and needs no idempotency key.
+    pub async fn question(&mut self, path: &str, body: &Value) -> Result<Reply, ClientError> {
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, JSON)]);
+        self.ask(Method::POST, path, Some((headers, body.to_string().into()))).await
+    }
+
     /// POST of JSON Lines that are answered by such, each given out as it comes. The patience is with each part of the answer.
     /// Nothing is sent twice here: what has an answer is for the caller to know.
     pub async fn post_lines(

@@ -149,14 +149,15 @@ fn human(telling: &Telling, reply: &Reply, with_certificate: bool) -> String {
         let value = body.pointer(&format!("/{}", field.replace('.', "/"))).filter(|value| !value.is_null())?;
         Some(format!("{field}: {}", plain(value)))
     }));
-    if let Some((list, columns)) = telling.rows {
+    // An answer that has no such list has none to tell.
+    if let Some((list, columns)) = telling.rows.filter(|(list, _)| body.get(*list).is_some()) {
         let row = |row: &Value| columns.iter().map(|column| plain(&row[*column])).collect::<Vec<_>>().join("\t");
         lines.push(columns.join("\t"));
         lines.extend(body[list].as_array().into_iter().flatten().map(row));
     }
     lines.extend(location.iter().map(|location| format!("location: {location}")));
-    let certificate = body["certificate"].as_str().filter(|_| with_certificate);
-    lines.extend(certificate.map(|certificate| certificate.trim_end().to_owned()));
+    let certificates = certificates_pem(body).filter(|_| with_certificate);
+    lines.extend(certificates.map(|certificates| certificates.trim_end().to_owned()));
     lines.join("\n") + "\n"
 }
 
@@ -188,17 +189,24 @@ fn problem(Reply { status, body, .. }: &Reply) {
     }
 }
 
+/// The certificate in the answer, or those of a list, one after the other.
+fn certificates_pem(body: &Value) -> Option<String> {
+    let listed = body["certificates"].as_array().into_iter().flatten();
+    let certificates = std::iter::once(body).chain(listed).filter_map(|one| one["certificate"].as_str());
+    Some(certificates.collect::<String>()).filter(|certificates| !certificates.is_empty())
+}
+
 /// Permissions of a file.
 const OWNER_ALONE: u32 = 0o600;
 
 /// The answer holds a certificate, which may hold a person's data: the file is its owner's alone.
 fn write_certificate(path: &Path, body: &Value) -> Result<(), CannotAsk> {
-    let octets = body["certificate"].as_str().ok_or(CannotAsk::NoCertificate)?.as_bytes();
+    let certificates = certificates_pem(body).ok_or(CannotAsk::NoCertificate)?;
     let write = || {
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(OWNER_ALONE).open(path)?;
         // Of a file that was there before, too.
         file.set_permissions(Permissions::from_mode(OWNER_ALONE))?;
-        file.write_all(octets)?;
+        file.write_all(certificates.as_bytes())?;
         file.sync_all()
     };
     write().map_err(|source| CannotAsk::CertificateNotWritten { path: path.to_owned(), source })

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use ca::authority::{Authority, Surroundings as Outside};
 use ca::compromise::FILL_SERIALS;
-use ca::doors::DoorState;
+use ca::doors::{DoorState, ISSUES_AT_ONCE_MAX, IssueLimits};
 use ca::own::issuer_of;
 use ca::seam::LeafSigner;
 use crl_publisher::publish::{Publisher, PublisherParts};
@@ -127,7 +127,13 @@ impl Parts {
             delegation.ensure(issuer.issuer, clock.now())?;
         }
         let metrics = Metrics::new()?;
-        let door_state = DoorState::new(authority, metrics.call_observer());
+        let issue_limits = IssueLimits {
+            at_work_max: (config.issues_at_once_per_core * cores()).min(ISSUES_AT_ONCE_MAX),
+            waiting_per_desk_max: config.issues_waiting_per_desk_max,
+        };
+        let door_state = DoorState::new(authority, metrics.call_observer())
+            .with_issue_limits(issue_limits)
+            .with_loss_line(&config.loss_line);
         let responder = Responder::new(served, Arc::clone(&index), config.ocsp);
         let ocsp = Arc::new(ocsp_service(responder, &clock, OcspMetrics::register(&metrics.registry)?));
         let door_tls = Arc::new(DoorTls::new(&folder, party_ca, config.api_hostnames.clone(), system_clock)?);
@@ -139,6 +145,7 @@ impl Parts {
             ca_certificates,
             links,
             manifest_key_pem,
+            gate: Arc::clone(door_state.gate()),
             metrics,
         });
         Ok(Self {

@@ -89,6 +89,7 @@ fn calls_of_the_doors() -> BTreeSet<(&'static str, String)> {
 }
 
 fn matches(template: &str, path: &str) -> bool {
+    let path = path.split_once('?').map_or(path, |(path, _)| path);
     let (template, path): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
     template.len() == path.len()
         && template.iter().zip(path).all(|(wanted, part)| wanted.starts_with('{') || *wanted == part)

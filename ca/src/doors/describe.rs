@@ -63,6 +63,17 @@ pub(super) fn described_batch<S>(
     (schemas, paths, router)
 }
 
+/// A call that only reads, but by POST: what it is asked with may not stand in a URL.
+pub(super) fn described_question<S>(
+    (schemas, mut paths, router): UtoipaMethodRouter<S>,
+    own: &[ProblemKind],
+) -> UtoipaMethodRouter<S> {
+    for question in paths.paths.values_mut().filter_map(|item| item.post.as_mut()) {
+        refuse(question, EVERY_CALL.iter().chain(own));
+    }
+    (schemas, paths, router)
+}
+
 fn idempotency_key() -> Parameter {
     let pattern = format!("^[!-~]{{1,{IDEMPOTENCY_KEY_OCTETS_MAX}}}$");
     let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern));

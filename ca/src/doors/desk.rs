@@ -1,21 +1,25 @@
 //! `/desk/v1`: municipal issuance desks.
+use std::sync::Arc;
+
 use axum::extract::{Request, State};
 use axum::response::Response;
 use pki::identity::{Ca, Device};
 use registry::event::{Cause, Door};
 use serde::Deserialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::describe::described;
+use super::describe::{described, described_question};
 use super::forms::{CaWord, SerialWord};
-use super::routes::{Segments, certificate_of};
-use super::{DoorState, Kind, call, read_body};
+use super::routes::{Parameters, Segments, certificate_of};
+use super::{DoorState, Kind, call, expiring, read_body};
 use crate::application::ApplicationBody;
-use crate::authority::Authority;
-use crate::issue::IssuedCertificate;
+use crate::issue::{IssuedCertificate, IssuedTogether};
+use crate::lookup::{SearchAnswer, SearchBody};
 use crate::problem::{Problem, ProblemKind as K};
+use crate::receipt::Receipt;
+use crate::rehearsal::{Mode, Rehearsed};
 use crate::withdraw::Changed;
 
 /// The desks' calls.
@@ -30,6 +34,8 @@ pub(super) fn calls() -> OpenApiRouter<DoorState> {
                 K::ImpossibleDate,
                 K::CharacterNotAllowed,
                 K::UnderFifteen,
+                K::PinlessCard,
+                K::AdultWard,
                 K::CsrMalformed,
                 K::CsrSignature,
                 K::KeyTooShort,
@@ -43,6 +49,7 @@ pub(super) fn calls() -> OpenApiRouter<DoorState> {
                 K::UnknownCertificate,
                 K::DestroyedBeforeHandOver,
                 K::IssueUnderWay,
+                K::DeskQuota,
             ],
         ))
         .routes(described(
@@ -66,24 +73,79 @@ pub(super) fn calls() -> OpenApiRouter<DoorState> {
                 K::TokenUnavailable,
             ],
         ))
+        .routes(described_question(routes!(search), &[K::NotInForm, K::TokenUnavailable]))
+        .routes(described(
+            routes!(print_receipt),
+            &[
+                K::UnknownCertificate,
+                K::NotYourMunicipality,
+                K::DestroyedBeforeHandOver,
+                K::IssueUnderWay,
+                K::TokenUnavailable,
+            ],
+        ))
+        .merge(expiring::calls())
 }
 
-/// Request a certificate (電子証明書の発行申請).
+/// Whether a call is made or only tried.
+#[derive(Clone, Copy, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct DryRun {
+    /// 試行: judge the request whole, record nothing, and tell what would be. Send the same request without it to have it done.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+impl Parameters<DryRun> {
+    /// What the frame is told, and what the rules.
+    pub(super) fn mode(self, kind: Kind) -> (Kind, Result<Mode, Problem>) {
+        match self.0 {
+            Ok(DryRun { dry_run: true }) => (Kind::Rehearses, Ok(Mode::Rehearses)),
+            Ok(DryRun { dry_run: false }) => (kind, Ok(Mode::Records)),
+            Err(problem) => (kind, Err(problem)),
+        }
+    }
+}
+
+/// What a request was answered with: one certificate, or both of a card.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it only tells the document which of two forms the answer has")]
+enum Issued {
+    One(Box<IssuedCertificate>),
+    Both(IssuedTogether),
+}
+
+/// Request a certificate, or both of a card (電子証明書の発行申請).
 ///
-/// A new certificate supersedes the person's earlier ones of its kind.
+/// A new certificate supersedes the person's earlier ones of its kind. Both are issued together or not at all.
 #[utoipa::path(
     post,
     path = "/desk/v1/certificates",
+    params(DryRun),
     request_body = ApplicationBody,
-    responses((
-        status = 201,
-        description = "The certificate; for a retry, with the status of now.",
-        body = IssuedCertificate,
-        headers(("Location", description = "Path of the certificate"))
-    ))
+    responses(
+        (
+            status = 201,
+            description = "The certificates; for a retry, with the status of now.",
+            body = Issued,
+            headers(("Location", description = "Path of the certificate, if it is one"))
+        ),
+        (status = 200, description = "Of a dry run: what would be", body = Rehearsed),
+    )
 )]
-async fn request_certificate(State(state): State<DoorState>, request: Request) -> Response {
-    call(state, Door::Desk, Kind::Changes, request, Authority::issue).await
+async fn request_certificate(
+    State(state): State<DoorState>,
+    parameters: Parameters<DryRun>,
+    request: Request,
+) -> Response {
+    let (kind, mode) = parameters.mode(Kind::Issues);
+    call(state, Door::Desk, kind, request, |authority, caller, asked| match mode? {
+        Mode::Records => authority.issue(caller, asked),
+        Mode::Rehearses => authority.rehearse_issue(caller, asked),
+    })
+    .await
 }
 
 /// Get a certificate again (電子証明書の照会), with its status of now.
@@ -110,9 +172,10 @@ async fn look_up_certificate(
 /// What an idempotency key came to.
 #[derive(ToSchema)]
 #[serde(untagged)]
-#[expect(dead_code, reason = "it only tells the document which of two forms the answer has")]
+#[expect(dead_code, reason = "it only tells the document which forms the answer has")]
 enum AnswerAgain {
     Certificate(Box<IssuedCertificate>),
+    Certificates(IssuedTogether),
     Change(Changed),
 }
 
@@ -150,6 +213,8 @@ enum DeskCause {
     CardLost,
     PhoneLost,
     PhoneFound,
+    /// A card that was lost is found: both its certificates are revoked.
+    CardFound,
     RecordError,
     NoLongerNeeded,
 }
@@ -161,37 +226,85 @@ impl DeskCause {
             (Self::PersonRequest, _) => Ok(Cause::PersonRequest),
             (Self::KeyCompromise, _) => Ok(Cause::KeyCompromise),
             (Self::CardLost, Device::Card) | (Self::PhoneLost, Device::Phone) => Ok(Cause::DeviceLost),
+            (Self::CardFound, Device::Card) | (Self::PhoneFound, Device::Phone) => Ok(Cause::Found),
             (Self::RecordError, _) => Ok(Cause::RecordError),
             (Self::NoLongerNeeded, _) => Ok(Cause::NoLongerNeeded),
-            (Self::PhoneFound, Device::Phone) => Ok(Cause::Found),
-            (Self::CardLost, Device::Phone) | (Self::PhoneLost | Self::PhoneFound, Device::Card) => {
-                let detail = "card_lost is for the card's certificates, phone_lost and phone_found for the phone's";
+            (Self::CardLost | Self::CardFound, Device::Phone) | (Self::PhoneLost | Self::PhoneFound, Device::Card) => {
+                let detail = "card_lost and card_found are for the card's certificates, phone_lost and phone_found for the phone's";
                 Err(Problem::of_field(K::NotInForm, "cause", detail))
             }
         }
     }
 }
 
+/// What a revocation came to, or would.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it only tells the document which of two forms the answer has")]
+enum ChangedOrRehearsed {
+    Changed(Changed),
+    Rehearsed(Rehearsed),
+}
+
 /// Revoke a certificate (電子証明書の失効). What is revoked already stays as it is.
 #[utoipa::path(
     post,
     path = "/desk/v1/certificates/{ca}/{serial}/revocation",
-    params(("ca" = CaWord, Path), ("serial" = SerialWord, Path)),
+    params(("ca" = CaWord, Path), ("serial" = SerialWord, Path), DryRun),
     request_body = RevocationBody,
     responses(
-        (status = 200, description = "Durable, and visible to relying parties", body = Changed),
+        (
+            status = 200,
+            description = "Durable, and visible to relying parties; of a dry run, what would be",
+            body = ChangedOrRehearsed
+        ),
         (status = 202, description = "Durable, but not yet visible everywhere", body = Changed),
     )
 )]
 async fn revoke_certificate(
     State(state): State<DoorState>,
     Segments(place): Segments<(String, String)>,
+    parameters: Parameters<DryRun>,
     request: Request,
 ) -> Response {
-    call(state, Door::Desk, Kind::Changes, request, |authority, caller, asked| {
+    let (kind, mode) = parameters.mode(Kind::Changes);
+    call(state, Door::Desk, kind, request, |authority, caller, asked| {
         let (ca, serial) = certificate_of(place)?;
         let body: RevocationBody = read_body(asked.body)?;
-        authority.revoke_at_desk(caller, asked, (ca, serial), body.cause.at(ca)?)
+        authority.revoke_at_desk(caller, asked, (ca, serial), body.cause.at(ca)?, mode?)
+    })
+    .await
+}
+
+/// Find a person's certificates (本人の電子証明書の検索), with their status of now.
+///
+/// A resident code stands in no URL, so this is a POST; it changes nothing and takes no idempotency key.
+#[utoipa::path(
+    post,
+    path = "/desk/v1/searches",
+    request_body = SearchBody,
+    responses((status = 200, description = "The certificates that this desk may see", body = SearchAnswer))
+)]
+async fn search(State(state): State<DoorState>, request: Request) -> Response {
+    call(state, Door::Desk, Kind::Reads, request, |authority, caller, asked| authority.search(caller, asked.body)).await
+}
+
+/// Get the record of an issue to be printed (発行控え).
+#[utoipa::path(
+    get,
+    path = "/desk/v1/certificates/{ca}/{serial}/receipt",
+    params(("ca" = CaWord, Path), ("serial" = SerialWord, Path)),
+    responses((status = 200, description = "What was issued to whom, where and when", body = Receipt))
+)]
+async fn print_receipt(
+    State(state): State<DoorState>,
+    Segments(place): Segments<(String, String)>,
+    request: Request,
+) -> Response {
+    let loss_line = Arc::clone(&state.loss_line);
+    call(state, Door::Desk, Kind::Reads, request, move |authority, caller, _| {
+        let (ca, serial) = certificate_of(place)?;
+        authority.receipt(caller, ca, serial, &loss_line)
     })
     .await
 }

@@ -82,7 +82,7 @@ pub struct SerialWord(pub String);
 pub struct Day(pub String);
 
 /// 生年月日. An unknown day or month is `00`.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(transparent)]
 #[schema(pattern = "^[0-9]{4}-(0[0-9]|1[0-2])-([0-2][0-9]|3[01])$", example = "1980-02-17")]
 pub struct BirthDateWord(pub String);

@@ -1,6 +1,8 @@
 //! Which call is where.
+use std::convert::Infallible;
+
 use axum::Router;
-use axum::extract::{FromRequestParts, Path};
+use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use axum::response::Response;
 use pki::identity::{Ca, Serial};
@@ -26,8 +28,21 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Segment
     }
 }
 
+/// What stands after a path's `?`. The rules refuse what does not decode: a `dry_run` with a slip in it must not be done.
+pub(super) struct Parameters<T>(pub(super) Result<T, Problem>);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Parameters<T> {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let read = Query::from_request_parts(parts, state).await;
+        let problem = |_| Problem::new(ProblemKind::NotInForm, "a parameter after `?` is unknown, or not in its form");
+        Ok(Self(read.map(|Query(parameters)| parameters).map_err(problem)))
+    }
+}
+
 /// The certificate that CA and serial, as they came, name.
-pub(super) fn certificate_of((ca, serial): (String, String)) -> Result<(Ca, Serial), Problem> {
+pub(crate) fn certificate_of((ca, serial): (String, String)) -> Result<(Ca, Serial), Problem> {
     let unknown =
         |error: pki::identity::IdentityError| Problem::new(ProblemKind::UnknownCertificate, error.to_string());
     Ok((ca.parse().map_err(unknown)?, serial.parse().map_err(unknown)?))

@@ -22,7 +22,7 @@ fn row(number: u32, resident_code: &str, what: &str) -> Value {
 }
 
 fn text(rows: &[Value]) -> String {
-    rows.iter().map(|row| format!("{row}\n")).collect()
+    rows.iter().flat_map(|row| [row.to_string(), "\n".to_owned()]).collect()
 }
 
 /// Sends a body to the batch's call; its status and the lines of its answer, each as the document tells.

@@ -2,21 +2,26 @@
 //! clock that stands where a story sets it. One module per thing that can happen.
 mod applications;
 mod batches;
+mod births;
 mod compromise;
 mod concurrency;
 mod consent;
 mod consent_withdrawals;
 mod disclosures;
+mod expiring;
 mod failures;
 mod forgetting;
 mod issue;
 mod lives;
+mod looking;
 mod moves;
 mod personal;
 mod phones;
 mod queue;
+mod quotas;
 mod recovery;
 mod refusals;
+mod rehearsals;
 mod residents;
 mod services;
 mod support;

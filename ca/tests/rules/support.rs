@@ -33,7 +33,9 @@ use serde_json::Value;
 pub(crate) use calls::{Doors, Reply};
 pub(crate) use consents::{BANK, Card, SHOP, base64, consent_to, withdrawal_of};
 pub(crate) use documented::assert_documented;
-pub(crate) use people::{Party, application, certification_request, change, jst, rsa_certification_request};
+pub(crate) use people::{
+    Party, application, application_for_both, certification_request, change, jst, rsa_certification_request,
+};
 pub(crate) use phones::{BOTH, paper, phone_application, phone_found, phone_key, phone_retired};
 pub(crate) use seams::{Nodes, Steps, TestClock, TestToken};
 use seams::{PartyNames, Signer, TokenSeams, ca_label, hash_label, randomness, sign};
@@ -74,12 +76,21 @@ impl World {
     }
 
     pub(crate) fn with_algorithm(algorithm: Algorithm) -> Self {
+        Self::founded(algorithm, jst("2026-11-21", 12, 0, 0))
+    }
+
+    /// The same, founded at that time: its CA certificates live ten years from then.
+    pub(crate) fn founded_at(time: UnixTime) -> Self {
+        Self::founded(Algorithm::EcdsaP256Sha256, time)
+    }
+
+    fn founded(algorithm: Algorithm, time: UnixTime) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let pin = Pin::new(b"correct horse battery").unwrap();
         let token =
             SoftToken::create(&folder.path().join("token"), &pin, PinCost::WEAK_FOR_TESTS, randomness()).unwrap();
         let mut world = Self {
-            clock: Arc::new(TestClock::at(jst("2026-11-21", 12, 0, 0))),
+            clock: Arc::new(TestClock::at(time)),
             token: Arc::new(TestToken::new(token)),
             nodes: Arc::default(),
             steps: Arc::default(),

@@ -3,6 +3,7 @@
 use pki::identity::{Ca, IssuerKey, KeyNumber, Serial};
 use pki::revocation::RevocationReason;
 
+use super::expiring::expiring_key;
 use super::illegal;
 use super::key::{Counter, certificate_key, issuer_key, parse_certificate_key};
 use super::read::StateReads;
@@ -70,6 +71,7 @@ pub(super) fn fill(
         let Unfilled { serial, record, withdrawn } = unfilled;
         let place = certificate_key(ca, serial);
         transaction.put(Family::Withdrawn, place.clone(), &withdrawn);
+        transaction.delete(Family::Expiring, expiring_key(withdrawn.municipality, withdrawn.leave_day, (ca, serial)));
         transaction.delete(Family::Released, place.clone());
         let record =
             CertificateRecord { withdrawal: Some(withdrawn.withdrawal), cause: Some(Cause::CaKeyCompromise), ..record };

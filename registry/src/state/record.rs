@@ -52,6 +52,9 @@ pub struct CertificateRecord {
     /// Of a phone's: in which phone.
     #[n(16)]
     pub phone: Option<PhoneHash>,
+    /// When its holder was last sent a notice that it expires soon.
+    #[n(14)]
+    pub notified_at: Option<StoredTime>,
 }
 
 impl CertificateRecord {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{HeaderMap, Request};
 use ca::authority::Authority;
-use ca::doors::{DoorState, PeerCertificate, routes};
+use ca::doors::{DoorState, Gate, IssueLimits, PeerCertificate, routes};
 use der::Decode;
 use http_body_util::BodyExt;
 use pki::identity::{Ca, Serial};
@@ -26,6 +26,26 @@ impl Doors {
     pub(crate) fn new(authority: Arc<Authority>) -> Self {
         let state = DoorState::new(Arc::clone(&authority), Arc::new(|_, _, _| {}));
         Self(authority, routes(state, OpenApiRouter::default()))
+    }
+
+    /// The doors with other limits to issues, and their gate.
+    pub(crate) fn with_issue_limits(&self, limits: IssueLimits) -> (Self, Arc<Gate>) {
+        let state = DoorState::new(Arc::clone(&self.0), Arc::new(|_, _, _| {})).with_issue_limits(limits);
+        let gate = Arc::clone(state.gate());
+        (Self(Arc::clone(&self.0), routes(state, OpenApiRouter::default())), gate)
+    }
+
+    /// What a GET is answered with for that `Accept`, as it comes.
+    pub(crate) fn get_as(&self, party: Party, path: &str, accept: &str) -> (HeaderMap, String) {
+        let request = Request::builder().uri(path).header("accept", accept);
+        let request = request.extension(PeerCertificate(party.certificate().into())).body(Body::empty()).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let response = self.1.clone().oneshot(request).await.unwrap();
+            let (parts, body) = response.into_parts();
+            let octets = body.collect().await.unwrap().to_bytes();
+            (parts.headers, String::from_utf8(octets.to_vec()).unwrap())
+        })
     }
 
     /// One call, with an idempotency key if the call changes something.

@@ -92,6 +92,16 @@ pub(crate) fn application(ca: Ca, resident_code: &str) -> Value {
     })
 }
 
+/// What Kiyose's desk sends for both certificates of an invented person's new card.
+pub(crate) fn application_for_both(resident_code: &str) -> Value {
+    let mut body = application(Ca::Auth, resident_code);
+    let fields = body.as_object_mut().unwrap();
+    fields.remove("ca");
+    let auth = fields.remove("csr").unwrap();
+    body["csrs"] = json!({ "auth": auth, "sign": certification_request() });
+    body
+}
+
 /// What the register sends.
 pub(crate) fn change(resident_code: &str, change: &str) -> Value {
     json!({ "resident_code": resident_code, "change": change, "effective_on": "2026-11-21" })
