@@ -17,9 +17,9 @@ use hsm_mock::{KeyLabel, Token, TokenError};
 use ocsp_responder::{OcspSigner, SignedResponseData};
 use pki::algorithm::{Algorithm, PublicKey};
 use pki::certificate::{Certificate, Issuer};
-use pki::crl::{CrlToBeSigned, SignedCrl};
+use pki::crl::SignedCrl;
 use pki::identity::IssuerKey;
-use pki::lint::LintedCertificate;
+use pki::lint::{LintedCertificate, LintedCrl};
 use pki::name::DistinguishedName;
 use pki::ocsp::ResponseData;
 use pki::time::UnixTime;
@@ -97,16 +97,13 @@ impl CrlSigner for TokenCrlSigner {
         &self.issuer.public_key
     }
 
-    fn sign(
-        &self,
-        to_be_signed: CrlToBeSigned,
-    ) -> Result<SignedCrl, (CrlToBeSigned, crl_publisher::signing::SignFailure)> {
-        if to_be_signed.issuer() != self.issuer.issuer {
-            return Err((to_be_signed, crl_failure(&"the CRL is for another key")));
+    fn sign(&self, linted: LintedCrl) -> Result<SignedCrl, (LintedCrl, crl_publisher::signing::SignFailure)> {
+        if linted.issuer() != self.issuer.issuer {
+            return Err((linted, crl_failure(&"the CRL is for another key")));
         }
-        match self.token.sign(&self.label, to_be_signed.tbs_der()) {
-            Ok(signature) => Ok(to_be_signed.assemble(&signature)),
-            Err(error) => Err((to_be_signed, crl_failure(&error))),
+        match self.token.sign(&self.label, linted.tbs_der()) {
+            Ok(signature) => Ok(linted.assemble(&signature)),
+            Err(error) => Err((linted, crl_failure(&error))),
         }
     }
 }

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pki::algorithm::sha256;
-use pki::crl::{CrlHead, CrlToBeSigned, CrlWriteError, SignedCrl};
+use pki::crl::{CrlHead, CrlWriteError, SignedCrl};
 use pki::identity::IssuerKey;
+use pki::lint::{self, LintRefusal};
 
 use crate::generation::{MANIFEST_FILE, SEGMENT_FILE};
 use crate::manifest::{Manifest, ManifestFile, hex};
@@ -31,6 +32,14 @@ pub enum BuildError {
         slot: CrlSlot,
         /// Why.
         source: CrlWriteError,
+    },
+    /// A CRL was written that no key may sign.
+    #[error("{slot}: {source}")]
+    Lint {
+        /// Which.
+        slot: CrlSlot,
+        /// Which rules it breaks.
+        source: LintRefusal,
     },
     /// A key did not sign.
     #[error("{slot}: {source}")]
@@ -104,14 +113,14 @@ fn build_crl(
         crl_number: cut_number,
         scope: &scope,
     };
-    let mut to_be_signed =
-        CrlToBeSigned::write(&head, plan.entries(slot)).map_err(|source| BuildError::Write { slot, source })?;
+    let tbs_der = head.tbs_der(plan.entries(slot)).map_err(|source| BuildError::Write { slot, source })?;
+    let mut linted = lint::crl(tbs_der, &head).map_err(|source| BuildError::Lint { slot, source })?;
     let mut attempt = 1;
     loop {
-        match signer.sign(to_be_signed) {
+        match signer.sign(linted) {
             Ok(signed) => return Ok(signed),
             Err((_, source)) if attempt == SIGN_ATTEMPTS => return Err(BuildError::Sign { slot, source }),
-            Err((handed_back, _)) => (to_be_signed, attempt) = (handed_back, attempt + 1),
+            Err((handed_back, _)) => (linted, attempt) = (handed_back, attempt + 1),
         }
     }
 }

@@ -155,9 +155,6 @@ fn check_crl(
     let mut set = EntrySet::default();
     for entry in crl.entries() {
         let entry = entry.map_err(|error| at(error.into()))?;
-        if entry.withdrawal.since() > demand.frame.this_update {
-            return Err(at(CrlFinding::EntryAfterThisUpdate { serial: entry.serial }));
-        }
         set.add(entry);
     }
     let wanted = demanded.get(&slot.shape).copied().unwrap_or_else(|| EntrySet::default().finish());

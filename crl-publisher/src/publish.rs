@@ -95,6 +95,7 @@ impl PublishError {
             Self::Ledger(_) => "ledger",
             Self::Store(_) => "store",
             Self::Plan(_) => "plan",
+            Self::Build(BuildError::Lint { .. }) => "lint",
             Self::Build(_) => "build",
             Self::Check(failure) => failure.word(),
             Self::ValidityOutOfBounds { .. } => "validity",

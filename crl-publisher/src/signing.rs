@@ -1,7 +1,8 @@
 //! The two handles that the publisher signs with. Each takes one kind of value, by value, and gives it back on failure.
 use pki::algorithm::PublicKey;
-use pki::crl::{CrlToBeSigned, SignedCrl};
+use pki::crl::SignedCrl;
 use pki::identity::IssuerKey;
+use pki::lint::LintedCrl;
 use pki::name::DistinguishedName;
 
 use crate::manifest::{ManifestToBeSigned, SignedManifest};
@@ -16,7 +17,8 @@ pub struct SignFailure {
 
 /// Signs CRLs of one key of one CA. An implementation refuses a CRL made for another key.
 ///
-/// What it gets has passed the hard bounds on validity (I14): nothing else makes a [`CrlToBeSigned`].
+/// What it gets has passed every lint of CRLs, the hard bounds on validity among them (I14): nothing else makes a
+/// [`LintedCrl`].
 pub trait CrlSigner: Send + Sync {
     /// Which key of which CA.
     fn issuer(&self) -> IssuerKey;
@@ -28,7 +30,7 @@ pub trait CrlSigner: Send + Sync {
     fn public_key(&self) -> &PublicKey;
 
     /// Signs, or gives the CRL back.
-    fn sign(&self, to_be_signed: CrlToBeSigned) -> Result<SignedCrl, (CrlToBeSigned, SignFailure)>;
+    fn sign(&self, linted: LintedCrl) -> Result<SignedCrl, (LintedCrl, SignFailure)>;
 }
 
 /// Signs manifests and nothing else.

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | [`DistributionPoint`] | the name that ties a certificate to its municipality's CRL |
 //! | [`CrlEntry`] | one held or revoked certificate, in one small form |
-//! | [`CrlToBeSigned`] → [`SignedCrl`] | the writer: the only way to something a CRL signer takes |
+//! | [`CrlHead::tbs_der`] | the writer; [`crate::lint::crl`] makes of it what a signer takes |
+//! | [`SignedCrl`] | with the signature |
 //! | [`CrlReader`] | the strict reader, which judges what was written before anybody else sees it |
 mod distribution_point;
 mod entry;
@@ -16,7 +17,7 @@ pub use distribution_point::DistributionPoint;
 pub use entry::{CrlEntry, ENTRY_OCTETS_MAX, EncodedEntry};
 pub use extensions::CrlScope;
 pub use read::{CrlEntries, CrlReadError, CrlReader};
-pub use write::{CrlHead, CrlToBeSigned, CrlWriteError, SignedCrl, VALIDITY_SECONDS_MAX, VALIDITY_SECONDS_MIN};
+pub use write::{CrlHead, CrlWriteError, SignedCrl, VALIDITY_SECONDS_MAX, VALIDITY_SECONDS_MIN};
 
 #[cfg(test)]
 pub(crate) mod strategies;

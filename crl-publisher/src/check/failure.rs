@@ -2,7 +2,7 @@
 use std::io;
 
 use pki::crl::CrlReadError;
-use pki::identity::{IssuerKey, Serial};
+use pki::identity::IssuerKey;
 use pki::time::UnixTime;
 
 use crate::departures::UnexplainedDeparture;
@@ -111,12 +111,6 @@ pub enum CrlFinding {
     /// thisUpdate or nextUpdate is not the cut's.
     #[error("times: thisUpdate or nextUpdate is not the cut's")]
     WrongTimes,
-    /// An entry says that it was recorded after thisUpdate.
-    #[error("entry-date: serial {serial} was withdrawn after thisUpdate")]
-    EntryAfterThisUpdate {
-        /// Whose entry.
-        serial: Serial,
-    },
     /// The entries are not those the ledger demands, by count and hash (I6).
     #[error("entries: {found} stand in it, {demanded} are demanded{}", if found == demanded { "; the counts agree, the entries do not" } else { "" })]
     WrongEntries {
@@ -155,7 +149,6 @@ impl CrlFinding {
             Self::WrongDistributionPoint => "distribution-point",
             Self::WrongNumber { .. } => "number",
             Self::WrongTimes => "times",
-            Self::EntryAfterThisUpdate { .. } => "entry-date",
             Self::WrongEntries { .. } => "entries",
         }
     }

@@ -147,9 +147,10 @@ fn an_entry_from_the_future_is_refused() {
     let (world, publisher) = published();
     world.clock.set(jst("2026-11-24", 0, 0, 0));
     world.ledger.hold(Ca::Auth, 8, KIYOSE, LATER);
-    assert_refused(&world, &publisher, "entry-date", || {
+    let error = assert_refused(&world, &publisher, "lint", || {
         world.ledger.state().withdrawn[Ca::Auth.index()].clear();
     });
+    assert!(error.to_string().contains("crl-entry.date-past"), "{error}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Reading CRLs, strictly: exactly the form that [`crate::crl::CrlToBeSigned::write`] writes and nothing else. It borrows, allocates
+//! Reading CRLs, strictly: exactly the form that [`crate::crl::CrlHead::tbs_der`] writes and nothing else. It borrows, allocates
 //! nothing for the entries, and is what judges a cut before it is published (I4, I6, I11, I12).
 use crate::algorithm::{BadSignature, PublicKey, is_signature_identifier_of};
 use crate::crl::entry::next_entry;

@@ -1,4 +1,4 @@
-//! Writing CRLs: the only way to something a CRL signer takes.
+//! Writing CRLs. What a CRL signer takes is made of these octets by `lint::crl`.
 use crate::algorithm::{Algorithm, PublicKey};
 use crate::crl::extensions::{CrlScope, write_extensions};
 use crate::crl::{CrlEntry, ENTRY_OCTETS_MAX};
@@ -52,70 +52,25 @@ pub enum CrlWriteError {
     },
 }
 
-/// A tbsCertList made by [`CrlToBeSigned::write`] and by nothing else. A signer takes it by value and gives it back when
-/// it fails.
-#[derive(Clone, PartialEq, Eq)]
-pub struct CrlToBeSigned {
-    issuer: IssuerKey,
-    algorithm: Algorithm,
-    tbs_der: Vec<u8>,
-}
-
-impl std::fmt::Debug for CrlToBeSigned {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "CrlToBeSigned({}, {} octets)", self.issuer, self.tbs_der.len())
-    }
-}
-
-impl CrlToBeSigned {
-    /// Writes the tbsCertList of a version 2 CRL (C01). The same head and entries give the same octets.
-    pub fn write(head: &CrlHead<'_>, entries: impl IntoIterator<Item = CrlEntry>) -> Result<Self, CrlWriteError> {
-        let CrlHead { issuer, issuer_name, public_key, this_update, next_update, crl_number, scope } = *head;
-        // I14: no such value exists, so no signer can be made to sign a CRL that stays valid for too long or too short.
+impl CrlHead<'_> {
+    /// Writes the tbsCertList of a version 2 CRL (C01), which `lint::crl` judges. The same head and entries give the same
+    /// octets.
+    pub fn tbs_der(&self, entries: impl IntoIterator<Item = CrlEntry>) -> Result<Vec<u8>, CrlWriteError> {
+        let CrlHead { issuer: _, issuer_name, public_key, this_update, next_update, crl_number, scope } = *self;
+        // I14: such a CRL is not even written.
         let seconds = next_update.seconds_since(this_update);
         if !(VALIDITY_SECONDS_MIN..=VALIDITY_SECONDS_MAX).contains(&seconds) {
             return Err(CrlWriteError::ValidityOutOfBounds { seconds });
         }
-        let algorithm = public_key.algorithm();
         let mut before = DerWriter::new();
         before.integer(1); // version v2
-        algorithm.write_signature_identifier(&mut before); // C02: CrlToBeSigned::assemble writes the same one again.
+        public_key.algorithm().write_signature_identifier(&mut before); // C02: SignedCrl::assemble writes the same one again.
         issuer_name.write_der(&mut before);
         this_update.write_der(&mut before);
         next_update.write_der(&mut before);
         let mut after = DerWriter::new();
         write_extensions(&mut after, public_key.key_identifier(), crl_number, scope);
-        let tbs_der = join(before.as_slice(), &write_entries(entries)?, after.as_slice());
-        Ok(Self { issuer, algorithm, tbs_der })
-    }
-
-    /// Which key is to sign it.
-    pub const fn issuer(&self) -> IssuerKey {
-        self.issuer
-    }
-
-    /// The algorithm that the signer must use.
-    pub const fn algorithm(&self) -> Algorithm {
-        self.algorithm
-    }
-
-    /// The octets to be signed.
-    pub fn tbs_der(&self) -> &[u8] {
-        &self.tbs_der
-    }
-
-    /// The CRL with its signature: raw RSA octets, or a DER ECDSA-Sig-Value. Whether the signature is right is for the
-    /// check before publication to say.
-    pub fn assemble(self, signature: &[u8]) -> SignedCrl {
-        let Self { issuer, algorithm, tbs_der } = self;
-        let identifier = algorithm.signature_identifier();
-        let contents = tbs_der.len() + identifier.len() + element_size(signature.len() + 1);
-        let mut writer = DerWriter::with_capacity(element_size(contents));
-        writer.header(Tag::SEQUENCE, contents);
-        writer.raw(&tbs_der);
-        writer.raw(&identifier);
-        writer.bit_string(signature);
-        SignedCrl { issuer, der: writer.finish() }
+        Ok(join(before.as_slice(), &write_entries(entries)?, after.as_slice()))
     }
 }
 
@@ -133,6 +88,18 @@ impl std::fmt::Debug for SignedCrl {
 }
 
 impl SignedCrl {
+    /// Puts signature and octets together; reached through `LintedCrl::assemble` alone.
+    pub(crate) fn assemble(issuer: IssuerKey, algorithm: Algorithm, tbs_der: &[u8], signature: &[u8]) -> Self {
+        let identifier = algorithm.signature_identifier();
+        let contents = tbs_der.len() + identifier.len() + element_size(signature.len() + 1);
+        let mut writer = DerWriter::with_capacity(element_size(contents));
+        writer.header(Tag::SEQUENCE, contents);
+        writer.raw(tbs_der);
+        writer.raw(&identifier);
+        writer.bit_string(signature);
+        Self { issuer, der: writer.finish() }
+    }
+
     /// Which key was to sign it.
     pub const fn issuer(&self) -> IssuerKey {
         self.issuer

@@ -8,7 +8,8 @@ use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::name::Name;
 use x509_cert::time::Time;
 
-use super::{CertificateKind, LintFinding};
+use super::{CertificateKind, Lint, LintFinding};
+use crate::algorithm::PublicKey;
 use crate::certificate::{DeskId, Issuer, Profile};
 use crate::der::{DerReader, small_unsigned};
 use crate::identity::{Ca, Serial};
@@ -17,7 +18,16 @@ use crate::name::DistinguishedName;
 use crate::oid::{self, Oid};
 use crate::time::UnixTime;
 
-/// What every lint looks at.
+/// A rule for certificates.
+pub(super) type CertificateLint = Lint<fn(&Decoded<'_>) -> bool>;
+
+pub(super) const DECODABLE: LintFinding = LintFinding {
+    lint: "form.decodable",
+    clause: "RFC 5280 §4.1",
+    refuses: "elements that are not the fields of a TBSCertificate",
+};
+
+/// What the lints after stage 1 look at.
 pub(super) struct Decoded<'a> {
     pub(super) kind: CertificateKind,
     pub(super) tbs_der: &'a [u8],
@@ -35,15 +45,9 @@ impl<'a> Decoded<'a> {
         (issuer, linked): (&'a Issuer, &'a Issuer),
         profile: &'a Profile,
     ) -> Result<Self, LintFinding> {
-        match TbsCertificate::from_der(tbs_der) {
-            Ok(tbs) => Ok(Self { kind, tbs_der, tbs, issuer, linked, profile }),
-            // The decoder's error may quote octets of the input, so it is not passed on.
-            Err(_) => Err(LintFinding {
-                lint: "form.decodable",
-                clause: "RFC 5280 §4.1",
-                message: "the octets are not a TBSCertificate in DER",
-            }),
-        }
+        // The decoder's error may quote octets of the input, so it is not passed on.
+        let tbs = TbsCertificate::from_der(tbs_der).map_err(|_| DECODABLE)?;
+        Ok(Self { kind, tbs_der, tbs, issuer, linked, profile })
     }
 
     /// The CA that the issuer is.
@@ -51,10 +55,21 @@ impl<'a> Decoded<'a> {
         self.issuer.issuer.ca
     }
 
+    /// The content octets of serialNumber.
+    pub(super) fn serial_octets(&self) -> Vec<u8> {
+        let serial_der = self.tbs.serial_number().to_der().unwrap_or_default();
+        DerReader::new(&serial_der).integer_octets().unwrap_or_default().to_vec()
+    }
+
     /// serialNumber, if it is one of ours: positive and at most eight octets.
     pub(super) fn serial(&self) -> Option<Serial> {
-        let serial_der = self.tbs.serial_number().to_der().ok()?;
-        small_unsigned(DerReader::new(&serial_der).integer_octets().ok()?).and_then(Serial::new)
+        small_unsigned(&self.serial_octets()).and_then(Serial::new)
+    }
+
+    /// The subject's public key, if it is one that we take.
+    pub(super) fn public_key(&self) -> Option<PublicKey> {
+        let spki = self.tbs.subject_public_key_info().to_der().ok()?;
+        PublicKey::from_spki(&spki).ok()
     }
 
     pub(super) fn not_before(&self) -> UnixTime {
@@ -69,19 +84,14 @@ impl<'a> Decoded<'a> {
         self.tbs.extensions().map_or(&[], |extensions| extensions)
     }
 
-    /// The one extension of that type, decoded.
-    pub(super) fn extension<T>(&self) -> Result<T, &'static str>
+    /// The extension of that type. `form` and `layout` have made sure that there is one and that it decodes, where a lint
+    /// of a later stage asks; that lint does not hold when there is none.
+    pub(super) fn extension<T>(&self) -> Option<T>
     where
         T: for<'b> Decode<'b> + AssociatedOid,
     {
-        let mut found = self.extensions().iter().filter(|extension| extension.extn_id == T::OID);
-        match (found.next(), found.next()) {
-            (Some(extension), None) => {
-                T::from_der(extension.extn_value.as_bytes()).map_err(|_| "the extension's value is not of its type")
-            }
-            (None, _) => Err("the extension is absent"),
-            (Some(_), Some(_)) => Err("the extension is repeated"),
-        }
+        let extension = self.extensions().iter().find(|extension| extension.extn_id == T::OID)?;
+        T::from_der(extension.extn_value.as_bytes()).ok()
     }
 
     /// The desk that the subject CN ends in.
@@ -97,7 +107,7 @@ impl<'a> Decoded<'a> {
     }
 }
 
-fn unix_time(time: &Time) -> UnixTime {
+pub(super) fn unix_time(time: &Time) -> UnixTime {
     UnixTime::from_seconds(i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX))
 }
 

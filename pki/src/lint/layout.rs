@@ -1,7 +1,8 @@
-//! Which extensions a certificate has, in which order, and how critical they are.
-use super::decoded::{Decoded, is_oid};
-use super::form::ensure;
-use super::{CertificateKind, Lint};
+//! Stage 3: which extensions a certificate has, in which order, and how critical they are.
+use x509_cert::ext::Extension;
+
+use super::decoded::{CertificateLint, Decoded, is_oid};
+use super::{CertificateKind, lint};
 use crate::certificate::Layout;
 use crate::identity::Ca;
 use crate::oid::{self, Oid};
@@ -84,59 +85,47 @@ fn expected(decoded: &Decoded<'_>) -> &'static [Place] {
     }
 }
 
+pub(super) const LAYOUT: &[CertificateLint] = &[
+    lint(
+        "layout.extensions-present",
+        "facts 1.2 to 1.4; RFC 5280 §4.2.1.1, §4.2.1.2, §4.2.1.9; R08, R15",
+        "a certificate without one of its kind's extensions",
+        present,
+    ),
+    lint("layout.extensions-foreign", "facts 1.2 to 1.4; L06", "an extension that its kind does not have", foreign),
+    lint("layout.extension-order", "facts 1.2 to 1.4", "extensions in another order", order),
+    lint(
+        "layout.extension-criticality",
+        "facts 1.2 to 1.4; RFC 5280 §4.2.1, §4.2.2.1; R15",
+        "an extension whose critical flag is the wrong way round",
+        criticality,
+    ),
+];
+
 fn has(decoded: &Decoded<'_>, oid: Oid) -> bool {
     decoded.extensions().iter().any(|extension| is_oid(extension.extn_id, oid))
 }
 
-pub(super) const EXTENSIONS_ONCE: Lint = Lint {
-    name: "layout.extensions-once",
-    clause: "RFC 5280 §4.2: a certificate MUST NOT include more than one instance of a particular extension",
-    check: |decoded| {
-        let found = decoded.extensions();
-        let repeated =
-            found.iter().enumerate().any(|(at, one)| found[..at].iter().any(|other| other.extn_id == one.extn_id));
-        ensure(!repeated, "an extension is repeated")
-    },
-};
+fn present(decoded: &Decoded<'_>) -> bool {
+    expected(decoded).iter().all(|(oid, _)| has(decoded, *oid))
+}
 
-pub(super) const EXTENSIONS_PRESENT: Lint = Lint {
-    name: "layout.extensions-present",
-    clause: "facts 1.2 to 1.4; R08, R15",
-    check: |decoded| ensure(expected(decoded).iter().all(|(oid, _)| has(decoded, *oid)), "an extension is missing"),
-};
+fn foreign(decoded: &Decoded<'_>) -> bool {
+    let belongs = |found| expected(decoded).iter().any(|(oid, _)| is_oid(found, *oid));
+    decoded.extensions().iter().all(|extension| belongs(extension.extn_id))
+}
 
-pub(super) const EXTENSIONS_FOREIGN: Lint = Lint {
-    name: "layout.extensions-foreign",
-    clause: "facts 1.2 to 1.4; L06",
-    check: |decoded| {
-        let belongs = |found| expected(decoded).iter().any(|(oid, _)| is_oid(found, *oid));
-        ensure(
-            decoded.extensions().iter().all(|extension| belongs(extension.extn_id)),
-            "an extension does not belong here",
-        )
-    },
-};
+fn order(decoded: &Decoded<'_>) -> bool {
+    // Those that are missing or foreign have lints of their own.
+    let places = expected(decoded);
+    let place = |found| places.iter().position(|(oid, _)| is_oid(found, *oid));
+    decoded.extensions().iter().filter_map(|extension| place(extension.extn_id)).is_sorted()
+}
 
-pub(super) const EXTENSION_ORDER: Lint = Lint {
-    name: "layout.extension-order",
-    clause: "facts 1.2 to 1.4",
-    check: |decoded| {
-        // Those that are missing or foreign have lints of their own.
-        let places = expected(decoded);
-        let place = |found| places.iter().position(|(oid, _)| is_oid(found, *oid));
-        let order = decoded.extensions().iter().filter_map(|extension| place(extension.extn_id));
-        ensure(order.is_sorted(), "the extensions are in another order")
-    },
-};
-
-pub(super) const EXTENSION_CRITICALITY: Lint = Lint {
-    name: "layout.extension-criticality",
-    clause: "facts 1.2 to 1.4; RFC 5280 §4.2.1",
-    check: |decoded| {
-        let right = |extension: &x509_cert::ext::Extension| {
-            let place = expected(decoded).iter().find(|(oid, _)| is_oid(extension.extn_id, *oid));
-            place.is_none_or(|(_, critical)| extension.critical == *critical)
-        };
-        ensure(decoded.extensions().iter().all(right), "an extension's critical flag is the wrong way round")
-    },
-};
+fn criticality(decoded: &Decoded<'_>) -> bool {
+    let right = |extension: &Extension| {
+        let place = expected(decoded).iter().find(|(oid, _)| is_oid(extension.extn_id, *oid));
+        place.is_none_or(|(_, critical)| extension.critical == *critical)
+    };
+    decoded.extensions().iter().all(right)
+}

@@ -1,5 +1,8 @@
-//! A good example of each kind, and for every lint a bad one: a good certificate with one thing changed.
+//! A good example of each kind, and for every lint a bad one: a good certificate or CRL with one thing changed, which
+//! that lint finds and no other.
+mod bad_crls;
 mod bad_examples;
+mod crl;
 mod parts;
 
 use std::collections::BTreeSet;
@@ -9,13 +12,14 @@ use crate::certificate::example::{
     CARD_KEY, TestKey, auth_tbs, issuer, link_tbs, newer_issuer, ocsp_tbs, person, profile, root_tbs, sign_tbs, utc,
 };
 use crate::certificate::{AuthLeaf, DeskId, Layout, OcspResponderLeaf, ProfileSettings, SignCommonName, SignLeaf};
-use crate::der::Tag;
+use crate::certificate::{Issuer, Profile};
+use crate::identity::{Ca, Serial};
 use crate::municipality;
 use crate::person::{Address, BirthDate, FourInfo, PersonName, Sex};
 use crate::time::{CivilDate, UnixTime};
 use crate::validity::{ValidityInputs, leaf_not_after};
 use bad_examples::BAD;
-use parts::Parts;
+use parts::{Example, Parts};
 use proptest::prelude::*;
 
 const KINDS: [CertificateKind; 7] = [
@@ -38,17 +42,17 @@ fn issuer_of(kind: CertificateKind) -> Issuer {
 }
 
 /// Lints a certificate of any kind; a link is one to the second key of the same CA.
-fn lint(
+fn lint_any(
     kind: CertificateKind,
     tbs_der: Vec<u8>,
     issuer: &Issuer,
     profile: &Profile,
 ) -> Result<LintedCertificate, LintRefusal> {
     match kind {
+        CertificateKind::Root => root(tbs_der, issuer, profile),
         CertificateKind::Link => link(tbs_der, issuer, &newer_issuer(issuer.issuer.ca), profile),
-        CertificateKind::Root | CertificateKind::Leaf(_) | CertificateKind::OcspResponder => {
-            super::lint(kind, tbs_der, issuer, profile)
-        }
+        CertificateKind::Leaf(ca) => leaf(ca, tbs_der, issuer, profile),
+        CertificateKind::OcspResponder => ocsp_responder(tbs_der, issuer, profile),
     }
 }
 
@@ -68,40 +72,56 @@ fn names(result: Result<LintedCertificate, LintRefusal>) -> Vec<&'static str> {
     result.map_or_else(|refusal| refusal.findings().iter().map(|finding| finding.lint).collect(), |_| Vec::new())
 }
 
-fn lint_parts(kind: CertificateKind, parts: &Parts) -> Vec<&'static str> {
-    names(lint(kind, parts.tbs_der(), &issuer_of(kind), &profile(Layout::Default)))
-}
-
 #[test]
 fn what_the_builders_make_passes_every_lint_in_both_layouts() {
     for layout in Layout::ALL {
         for kind in KINDS {
-            let linted = lint(kind, good(kind, layout), &issuer_of(kind), &profile(layout)).unwrap();
+            let linted = lint_any(kind, good(kind, layout), &issuer_of(kind), &profile(layout)).unwrap();
             assert_eq!(linted.kind(), kind);
             assert_eq!(linted.is_root(), kind == CertificateKind::Root);
             assert_eq!(linted.issuer(), issuer_of(kind).issuer);
             assert_eq!(linted.tbs_der(), good(kind, layout));
+            assert_eq!(
+                format!("{linted:?}"),
+                format!("LintedCertificate({kind:?} of {} serial {})", linted.issuer(), linted.serial())
+            );
         }
     }
 }
 
 #[test]
 fn each_lint_finds_its_bad_examples() {
+    let mut wrong = Vec::new();
     for (number, (name, kind, change)) in BAD.iter().enumerate() {
-        let mut parts = Parts::of(&good(*kind, Layout::Default));
-        change(&mut parts);
-        let found = lint_parts(*kind, &parts);
-        assert!(found.contains(name), "example {number} for {name}: {found:?}");
+        let parts = Parts::of(&good(*kind, Layout::Default));
+        let issuer = issuer_of(*kind);
+        let linked = if *kind == CertificateKind::Link { newer_issuer(issuer.issuer.ca) } else { issuer.clone() };
+        let mut example = Example { parts, issuer, linked, profile: profile(Layout::Default), also: &[] };
+        change(&mut example);
+        let Example { parts, issuer, linked, profile, also } = &example;
+        let found = names(super::certificate::certificate(*kind, parts.tbs_der(), (issuer, linked), profile));
+        let found = found.into_iter().collect::<BTreeSet<_>>();
+        let expected: BTreeSet<_> = also.iter().copied().chain([*name]).collect();
+        if found != expected {
+            wrong.push(format!("example {number} for {name}: {found:?}"));
+        }
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
 fn each_lint_has_a_bad_example() {
     let shown: BTreeSet<_> = BAD.iter().map(|(name, ..)| *name).collect();
-    // Shown by tests of their own below: these take another issuer or octets that are no certificate.
-    let elsewhere = BTreeSet::from(["subject.kind-of-issuer"]);
-    let all: BTreeSet<_> = KINDS.into_iter().flat_map(kinds::lints).map(|lint| lint.name).collect();
-    assert_eq!(all, shown.union(&elsewhere).copied().collect());
+    let all: BTreeSet<_> = KINDS.into_iter().flat_map(|kind| catalogue::names(Some(kind))).collect();
+    assert_eq!(all, shown);
+}
+
+#[test]
+fn the_page_of_lints_shows_them_as_they_are() {
+    let page = include_str!("../../../docs/lints.md");
+    let shown = page.find("| lint |").map(|start| &page[start..]);
+    let printed = table();
+    assert!(shown == Some(&printed), "`cargo run -p pki --example lints` prints the table of docs/lints.md");
 }
 
 #[test]
@@ -115,51 +135,28 @@ fn a_link_is_between_two_keys_of_one_ca_and_ends_with_the_older() {
         // What is made for one direction does not pass for the other.
         assert!(link(link_tbs(signer, linked, &profile), linked, signer, &profile).is_err());
     }
-    for wrong in [old.clone(), newer_issuer(Ca::Auth)] {
-        let found = names(link(link_tbs(&old, &wrong, &profile), &old, &wrong, &profile));
-        assert!(found.contains(&"subject.kind-of-issuer"), "{found:?}");
-    }
-}
-
-#[test]
-fn the_test_cards_layout_names_the_issuers_own_certificate_and_no_other_does() {
-    use crate::oid::AUTHORITY_KEY_IDENTIFIER as AKI;
-    let exact = profile(Layout::JpkiExact);
-    let lint_exact = |parts: &Parts| names(leaf(Ca::Auth, parts.tbs_der(), &issuer(Ca::Auth), &exact));
-    let good = Parts::of(&good(AUTH, Layout::JpkiExact));
-    let issuer = issuer(Ca::Auth);
-    let key = issuer.public_key.key_identifier();
-    let mut other_serial = good.clone();
-    other_serial.replace(AKI, &[0x82, 4, 0x06, 0x7c, 0x6a, 0x21], &[0x82, 4, 0x06, 0x7c, 0x6a, 0x22]);
-    let mut without_serial = good.clone();
-    without_serial.set(AKI, false, |w| {
-        w.sequence(|w| {
-            w.primitive(Tag::context(0), &key);
-            w.constructed(Tag::context_constructed(1), |w| issuer.name.write_directory_name(w));
-        });
-    });
-    let mut key_alone = good.clone();
-    key_alone.set(AKI, false, |w| w.sequence(|w| w.primitive(Tag::context(0), &key)));
-    assert!(lint_exact(&good).is_empty());
-    for bad in [other_serial, without_serial, key_alone] {
-        assert_eq!(lint_exact(&bad), ["values.authority-key-identifier"]);
-    }
+    let other = newer_issuer(Ca::Auth);
+    assert!(names(link(link_tbs(&old, &other, &profile), &old, &other, &profile)).contains(&"link.one-ca"));
+    assert!(names(link(link_tbs(&old, &old, &profile), &old, &old, &profile)).contains(&"link.two-keys"));
 }
 
 #[test]
 fn a_certificate_of_the_other_hierarchy_or_layout_is_refused() {
     let profile_default = profile(Layout::Default);
     let crossed = auth_tbs(&issuer(Ca::Sign), &profile_default);
-    assert!(names(leaf(Ca::Auth, crossed, &issuer(Ca::Sign), &profile_default)).contains(&"subject.kind-of-issuer"));
-    for kind in [SIGN, AUTH] {
-        for (made, judged) in [(Layout::Default, Layout::JpkiExact), (Layout::JpkiExact, Layout::Default)] {
-            let found = names(lint(kind, good(kind, made), &issuer_of(kind), &profile(judged)));
-            assert!(found.contains(&"values.leaf-distribution-point"), "{kind:?} {judged:?}: {found:?}");
-        }
+    assert!(names(leaf(Ca::Auth, crossed, &issuer(Ca::Sign), &profile_default)).contains(&"leaf.hierarchy"));
+    for (kind, made, judged, expected) in [
+        (SIGN, Layout::Default, Layout::JpkiExact, "layout.extensions-foreign"),
+        (SIGN, Layout::JpkiExact, Layout::Default, "layout.extensions-present"),
+        (AUTH, Layout::Default, Layout::JpkiExact, "leaf.distribution-point"),
+        (AUTH, Layout::JpkiExact, Layout::Default, "leaf.distribution-point"),
+    ] {
+        let found = names(lint_any(kind, good(kind, made), &issuer_of(kind), &profile(judged)));
+        assert!(found.contains(&expected), "{kind:?} {judged:?}: {found:?}");
     }
     for kind in KINDS {
         for judged in KINDS.into_iter().filter(|judged| *judged != kind) {
-            assert!(lint(judged, good(kind, Layout::Default), &issuer_of(judged), &profile_default).is_err());
+            assert!(lint_any(judged, good(kind, Layout::Default), &issuer_of(judged), &profile_default).is_err());
         }
     }
 }
@@ -168,7 +165,7 @@ fn a_certificate_of_the_other_hierarchy_or_layout_is_refused() {
 fn a_certificate_of_another_key_generation_is_refused_though_the_names_are_equal() {
     let other = Issuer { public_key: TestKey::rsa_2048().public_key(), ..issuer(Ca::Auth) };
     let found = names(leaf(Ca::Auth, good(AUTH, Layout::Default), &other, &profile(Layout::Default)));
-    assert_eq!(found, ["values.authority-key-identifier"]);
+    assert_eq!(found, ["authority.key"]);
 }
 
 #[test]
@@ -178,7 +175,7 @@ fn other_settings_than_at_the_time_of_building_are_noticed() {
     let other = Profile::new(settings).unwrap();
     assert!(
         names(root(good(CertificateKind::Root, Layout::Default), &issuer(Ca::Sign), &other))
-            .contains(&"form.issuer-name")
+            .contains(&"issuer.name-settled")
     );
 }
 
@@ -193,11 +190,15 @@ fn validity_is_judged_to_the_second_at_both_ends() {
     };
     let (first, last) = (issuer.not_before, issuer.not_after);
     assert!(responder(first, first).is_empty());
-    assert_eq!(responder(first.plus_seconds(-1), first), ["form.validity-inside-issuers"]);
+    assert_eq!(responder(first.plus_seconds(-1), first), ["validity.inside-issuers"]);
     assert!(responder(last, last).is_empty());
-    assert_eq!(responder(last, last.plus_seconds(1)), ["form.validity-inside-issuers"]);
+    assert_eq!(responder(last, last.plus_seconds(1)), ["validity.inside-issuers"]);
     assert!(responder(first, first.plus_seconds(31 * 86_400)).is_empty());
-    assert_eq!(responder(first, first.plus_seconds(31 * 86_400 + 1)), ["subject.ocsp-responder-validity"]);
+    assert_eq!(responder(first, first.plus_seconds(31 * 86_400 + 1)), ["responder.days"]);
+    // The sixth birthday, and the day after it where 28 February stands for the 29th.
+    let mut longest = Parts::of(&good(AUTH, Layout::Default));
+    longest.fields[parts::VALIDITY] = parts::validity(utc("20251027013542Z"), utc("20311028145959Z"));
+    assert!(names(leaf(Ca::Auth, longest.tbs_der(), &issuer_of(AUTH), &profile)).is_empty());
 }
 
 #[test]
@@ -220,8 +221,14 @@ fn a_leaf_that_crosses_the_end_of_utc_time_passes() {
 
 #[test]
 fn octets_that_are_no_certificate_are_one_finding() {
-    for tbs in [vec![], vec![0x30, 0], [good(AUTH, Layout::Default), vec![0]].concat()] {
-        assert_eq!(names(leaf(Ca::Auth, tbs, &issuer(Ca::Auth), &profile(Layout::Default))), ["form.decodable"]);
+    let followed = [good(AUTH, Layout::Default), vec![0]].concat();
+    for (tbs, finding) in [
+        (vec![], "encoding.elements"),
+        (vec![0x30, 0], "encoding.nothing-empty"),
+        (followed, "encoding.elements"),
+        (vec![5, 0], "form.decodable"),
+    ] {
+        assert_eq!(names(leaf(Ca::Auth, tbs, &issuer(Ca::Auth), &profile(Layout::Default))), [finding]);
     }
 }
 
@@ -300,7 +307,7 @@ proptest! {
     #[test]
     fn lints_never_panic_whatever_comes(octets: Vec<u8>) {
         for kind in KINDS {
-            prop_assert!(lint(kind, octets.clone(), &issuer_of(kind), &profile(Layout::Default)).is_err());
+            prop_assert!(lint_any(kind, octets.clone(), &issuer_of(kind), &profile(Layout::Default)).is_err());
         }
     }
 }

@@ -6,8 +6,9 @@ use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use pki::algorithm::PublicKey;
-use pki::crl::{CrlReader, CrlToBeSigned, SignedCrl};
+use pki::crl::{CrlReader, SignedCrl};
 use pki::identity::{Ca, IssuerKey, KeyNumber};
+use pki::lint::LintedCrl;
 use pki::name::DistinguishedName;
 use pki::oid;
 
@@ -20,9 +21,9 @@ pub(crate) enum Mischief {
     /// Signs with a key that is not the issuer's.
     OtherKey,
     /// Whatever it is asked to sign, it signs that.
-    Replays(CrlToBeSigned),
+    Replays(LintedCrl),
     /// Asked to sign something else for the same distribution point, it signs that.
-    ReplaysInItsPlace(CrlToBeSigned),
+    ReplaysInItsPlace(LintedCrl),
     /// Fails that many times.
     Fails(u32),
 }
@@ -34,17 +35,23 @@ pub(crate) struct TestSigner {
     public: PublicKey,
     other: EcdsaKeyPair,
     mischief: Mutex<Option<Mischief>>,
-    last_asked: Mutex<BTreeMap<Vec<u8>, CrlToBeSigned>>,
+    last_asked: Mutex<BTreeMap<Vec<u8>, LintedCrl>>,
 }
 
 impl TestSigner {
     pub(crate) fn new(ca: Ca, key_number: u16) -> Self {
         let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
+        let purpose = match ca {
+            Ca::Sign => "JPKI for digital signature",
+            Ca::Auth => "JPKI for user authentication",
+            Ca::PhoneSign => "JPKI for digital signature on mobile devices",
+            Ca::PhoneAuth => "JPKI for user authentication on mobile devices",
+        };
         Self {
             issuer: IssuerKey { ca, key: KeyNumber::new(key_number).unwrap() },
             name: DistinguishedName::japan()
                 .with(oid::ORGANIZATION, "JPKI-TEST")
-                .with(oid::ORGANIZATIONAL_UNIT, ca.word()),
+                .with(oid::ORGANIZATIONAL_UNIT, purpose),
             public: PublicKey::from_spki(key.public_key().as_der().unwrap().as_ref()).unwrap(),
             key,
             other: EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap(),
@@ -62,7 +69,7 @@ impl TestSigner {
     }
 
     /// What it was last asked to sign for that distribution point.
-    pub(crate) fn asked(&self, issuing_distribution_point: &[u8]) -> CrlToBeSigned {
+    pub(crate) fn asked(&self, issuing_distribution_point: &[u8]) -> LintedCrl {
         self.last_asked.lock().unwrap()[issuing_distribution_point].clone()
     }
 }
@@ -73,8 +80,8 @@ fn random() -> aws_lc_rs::rand::SystemRandom {
 }
 
 /// Its distribution point.
-fn place_of(to_be_signed: &CrlToBeSigned) -> Vec<u8> {
-    let unsigned = to_be_signed.clone().assemble(&[0]);
+fn place_of(linted: &LintedCrl) -> Vec<u8> {
+    let unsigned = linted.clone().assemble(&[0]);
     CrlReader::new(unsigned.der()).unwrap().issuing_distribution_point().to_vec()
 }
 
@@ -91,22 +98,22 @@ impl CrlSigner for TestSigner {
         &self.public
     }
 
-    fn sign(&self, to_be_signed: CrlToBeSigned) -> Result<SignedCrl, (CrlToBeSigned, SignFailure)> {
-        let place = place_of(&to_be_signed);
-        self.last_asked.lock().unwrap().insert(place.clone(), to_be_signed.clone());
+    fn sign(&self, linted: LintedCrl) -> Result<SignedCrl, (LintedCrl, SignFailure)> {
+        let place = place_of(&linted);
+        self.last_asked.lock().unwrap().insert(place.clone(), linted.clone());
         let mut mischief = self.mischief.lock().unwrap();
-        let (key, to_be_signed) = match mischief.as_mut() {
-            Some(Mischief::OtherKey) => (&self.other, to_be_signed),
+        let (key, linted) = match mischief.as_mut() {
+            Some(Mischief::OtherKey) => (&self.other, linted),
             Some(Mischief::Replays(other)) => (&self.key, other.clone()),
             Some(Mischief::ReplaysInItsPlace(other)) if place_of(other) == place => (&self.key, other.clone()),
-            None | Some(Mischief::Fails(0) | Mischief::ReplaysInItsPlace(_)) => (&self.key, to_be_signed),
+            None | Some(Mischief::Fails(0) | Mischief::ReplaysInItsPlace(_)) => (&self.key, linted),
             Some(Mischief::Fails(left)) => {
                 *left -= 1;
-                return Err((to_be_signed, SignFailure { reason: "the token is locked".to_owned() }));
+                return Err((linted, SignFailure { reason: "the token is locked".to_owned() }));
             }
         };
-        let signature = key.sign(&random(), to_be_signed.tbs_der()).unwrap();
-        Ok(to_be_signed.assemble(signature.as_ref()))
+        let signature = key.sign(&random(), linted.tbs_der()).unwrap();
+        Ok(linted.assemble(signature.as_ref()))
     }
 }
 

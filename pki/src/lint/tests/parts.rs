@@ -1,10 +1,22 @@
 //! Takes a tbsCertificate apart, so that a test can change one thing in it.
+use crate::algorithm::sha1;
+use crate::certificate::{Issuer, Profile};
 use crate::der::{DerReader, DerWriter, Tag};
-use crate::oid::Oid;
+use crate::oid::{self, Oid};
 use crate::time::UnixTime;
 
-/// A tbsCertificate taken apart, so that one thing in it can be changed.
-#[derive(Clone)]
+/// A certificate to be, and what it is judged by.
+pub(super) struct Example {
+    pub(super) parts: Parts,
+    pub(super) issuer: Issuer,
+    /// Whose key a link certifies.
+    pub(super) linked: Issuer,
+    pub(super) profile: Profile,
+    /// What is found besides, where one thing cannot be wrong alone.
+    pub(super) also: &'static [&'static str],
+}
+
+/// A tbsCertificate taken apart.
 pub(super) struct Parts {
     /// version, serialNumber, signature, issuer, validity, subject, subjectPublicKeyInfo
     pub(super) fields: Vec<Vec<u8>>,
@@ -47,6 +59,25 @@ impl Parts {
             DerReader::new(extension).sequence().unwrap().element().unwrap().contents == oid.content()
         };
         self.extensions.iter().position(is).unwrap()
+    }
+
+    /// The value of an extension.
+    pub(super) fn value(extension: &[u8]) -> Vec<u8> {
+        let mut fields = DerReader::new(extension).sequence().unwrap();
+        loop {
+            let element = fields.element().unwrap();
+            if element.tag == Tag::OCTET_STRING {
+                return element.contents.to_vec();
+            }
+        }
+    }
+
+    /// Another public key, and the identifier that belongs to it.
+    pub(super) fn set_public_key(&mut self, spki_der: &[u8]) {
+        let mut fields = DerReader::new(spki_der).sequence().unwrap();
+        let identifier = sha1(fields.element().and_then(|_| fields.bit_string()).unwrap());
+        self.fields[PUBLIC_KEY] = spki_der.to_vec();
+        self.set(oid::SUBJECT_KEY_IDENTIFIER, false, |w| w.primitive(Tag::OCTET_STRING, &identifier));
     }
 
     /// The extension with another value.

@@ -1,0 +1,5 @@
+//! Prints the table of docs/lints.md.
+
+fn main() {
+    print!("{}", pki::lint::table());
+}

@@ -1,0 +1,57 @@
+//! Stage 4: the signature certificate (facts 1.3); the 4 info is in `four_info`.
+use x509_cert::ext::pkix::KeyUsages;
+
+use super::decoded::{CertificateLint, Decoded, common_name, is_name};
+use super::issued::key_usage_is;
+use super::lint;
+use crate::der::Tag;
+use crate::name::DistinguishedName;
+use crate::oid;
+use crate::time::UnixTime;
+
+pub(super) const SIGN: &[CertificateLint] = &[
+    lint(
+        "sign.subject",
+        "RFC 5280 §4.1.2.6; facts 1.3",
+        "a subject that is not C, L, L, CN of the desk's municipality",
+        subject,
+    ),
+    lint("sign.common-name", "facts 1.3: 28 characters", "a CN that is not 19 digits and a desk", digits),
+    lint(
+        "sign.common-name-time",
+        "facts 1.3: the time of the request",
+        "a CN that does not begin with a time that exists",
+        time,
+    ),
+    lint(
+        "sign.key-usage",
+        "RFC 5280 §4.2.1.3; facts 1.3, 1",
+        "a keyUsage other than digitalSignature and nonRepudiation",
+        |decoded| key_usage_is(decoded, &[KeyUsages::DigitalSignature, KeyUsages::NonRepudiation]),
+    ),
+];
+
+/// `leaf.desk` refuses a certificate of no municipality.
+fn subject(decoded: &Decoded<'_>) -> bool {
+    decoded.municipality().zip(common_name(decoded.tbs.subject())).is_none_or(|(municipality, cn)| {
+        let expected = DistinguishedName::japan()
+            .with(oid::LOCALITY, municipality.prefecture().dn_text)
+            .with(oid::LOCALITY, municipality.dn_text)
+            .with(oid::COMMON_NAME, cn);
+        is_name(decoded.tbs.subject(), &expected)
+    })
+}
+
+fn digits(decoded: &Decoded<'_>) -> bool {
+    common_name(decoded.tbs.subject())
+        .is_none_or(|cn| cn.len() == 28 && cn.bytes().take(19).all(|byte| byte.is_ascii_digit()))
+}
+
+fn time(decoded: &Decoded<'_>) -> bool {
+    common_name(decoded.tbs.subject()).is_none_or(|cn| {
+        let digits: Vec<u8> = cn.bytes().take(14).chain(*b"Z").collect();
+        // Whether they are digits is for the lint before this one.
+        let digital = digits[..digits.len() - 1].iter().all(u8::is_ascii_digit);
+        !digital || UnixTime::from_der(Tag::GENERALIZED_TIME, &digits).is_some()
+    })
+}

@@ -1,0 +1,248 @@
+//! CRLs: what the writer makes passes, and each lint finds its own bad example and no other lint does.
+use std::collections::BTreeSet;
+
+use super::bad_crls::BAD;
+use super::parts::{element, extension, replace};
+use crate::certificate::example::{TestKey, issuer, kiyose, profile, utc};
+use crate::certificate::{Issuer, Layout};
+use crate::crl::strategies::any_entries;
+use crate::crl::{CrlEntry, CrlHead, CrlReader, CrlScope};
+use crate::der::{DerReader, DerWriter, Tag};
+use crate::identity::{Ca, Serial};
+use crate::lint::{LintRefusal, LintedCrl, catalogue, crl};
+use crate::oid::Oid;
+use crate::revocation::{RevocationReason, Withdrawal};
+use crate::time::UnixTime;
+use proptest::prelude::*;
+
+/// A CRL to be, taken apart, and the plan that it is judged by.
+pub(super) struct CrlExample {
+    /// version, signature, issuer, thisUpdate, nextUpdate
+    pub(super) fields: Vec<Vec<u8>>,
+    /// revokedCertificates is there, though it may have no entry.
+    pub(super) listed: bool,
+    pub(super) entries: Vec<Vec<u8>>,
+    pub(super) extensions: Vec<Vec<u8>>,
+    pub(super) issuer: Issuer,
+    pub(super) scope: CrlScope,
+    pub(super) this_update: UnixTime,
+    pub(super) next_update: UnixTime,
+    pub(super) crl_number: u64,
+}
+
+pub(super) fn entries() -> Vec<CrlEntry> {
+    let since = utc("20261121215500Z");
+    let withdrawals = [
+        Withdrawal::Revoked { since, reason: RevocationReason::AffiliationChanged },
+        Withdrawal::Held { since },
+        Withdrawal::Revoked { since, reason: RevocationReason::Unspecified },
+    ];
+    let number = |at: u64| Serial::new(0x1e_e607 + at).unwrap();
+    (0..).zip(withdrawals).map(|(at, withdrawal)| CrlEntry { serial: number(at), withdrawal }).collect()
+}
+
+pub(super) fn scope(layout: Layout) -> CrlScope {
+    CrlScope::Partition(profile(layout).distribution_point(issuer(Ca::Sign).issuer, kiyose()))
+}
+
+impl CrlExample {
+    /// A good one.
+    pub(super) fn of(issuer: Issuer, scope: CrlScope) -> Self {
+        let this_update = utc("20261121215500Z");
+        let next_update = this_update.plus_seconds(48 * 3_600);
+        let mut example = Self {
+            fields: vec![],
+            listed: true,
+            entries: vec![],
+            extensions: vec![],
+            issuer,
+            scope,
+            this_update,
+            next_update,
+            crl_number: 77,
+        };
+        example.write();
+        example
+    }
+
+    /// What the writer makes of the plan, taken apart.
+    pub(super) fn write(&mut self) {
+        let tbs_der = self.plan().tbs_der(entries()).unwrap();
+        let mut fields = DerReader::new(&tbs_der).sequence().unwrap();
+        self.fields = (0..5).map(|_| fields.element().unwrap().whole.to_vec()).collect();
+        let parts = |mut list: DerReader<'_>| {
+            let mut parts = Vec::new();
+            while !list.is_empty() {
+                parts.push(list.element().unwrap().whole.to_vec());
+            }
+            parts
+        };
+        self.entries = parts(fields.sequence().unwrap());
+        self.extensions = parts(fields.element().unwrap().reader().sequence().unwrap());
+    }
+
+    pub(super) fn plan(&self) -> CrlHead<'_> {
+        CrlHead {
+            issuer: self.issuer.issuer,
+            issuer_name: &self.issuer.name,
+            public_key: &self.issuer.public_key,
+            this_update: self.this_update,
+            next_update: self.next_update,
+            crl_number: self.crl_number,
+            scope: &self.scope,
+        }
+    }
+
+    pub(super) fn tbs_der(&self) -> Vec<u8> {
+        element(|w| {
+            w.sequence(|w| {
+                self.fields.iter().for_each(|field| w.raw(field));
+                if self.listed {
+                    w.sequence(|w| self.entries.iter().for_each(|entry| w.raw(entry)));
+                }
+                w.constructed(Tag::context_constructed(0), |w| {
+                    w.sequence(|w| self.extensions.iter().for_each(|extension| w.raw(extension)));
+                });
+            });
+        })
+    }
+
+    pub(super) fn set(&mut self, at: usize, oid: Oid, critical: bool, write: impl FnOnce(&mut DerWriter)) {
+        self.extensions[at] = extension(oid, critical, write);
+    }
+
+    /// The last entry with these contents after its serial.
+    pub(super) fn last_entry(&mut self, write: impl FnOnce(&mut DerWriter)) {
+        *self.entries.last_mut().unwrap() = element(|w| {
+            w.sequence(|w| {
+                w.integer(0x1e_e609);
+                write(w);
+            });
+        });
+    }
+
+    fn lint(&self) -> Vec<&'static str> {
+        names(crl(self.tbs_der(), &self.plan()))
+    }
+}
+
+fn names(result: Result<LintedCrl, LintRefusal>) -> Vec<&'static str> {
+    result.map_or_else(|refusal| refusal.findings().iter().map(|finding| finding.lint).collect(), |_| Vec::new())
+}
+
+#[test]
+fn what_the_writer_makes_passes_every_lint() {
+    for scope in [CrlScope::Full, scope(Layout::Default), scope(Layout::JpkiExact)] {
+        for public_key in [issuer(Ca::Sign).public_key, TestKey::ecdsa_p384().public_key()] {
+            let example = CrlExample::of(Issuer { public_key, ..issuer(Ca::Sign) }, scope.clone());
+            let linted = crl(example.tbs_der(), &example.plan()).unwrap();
+            assert_eq!(linted.tbs_der(), example.plan().tbs_der(entries()).unwrap());
+            assert_eq!(linted.issuer(), example.issuer.issuer);
+            assert_eq!(linted.algorithm(), example.issuer.public_key.algorithm());
+            assert_eq!(format!("{linted:?}"), format!("LintedCrl(sign/1, {} octets)", linted.tbs_der().len()));
+            assert_eq!(names(crl(example.plan().tbs_der([]).unwrap(), &example.plan())), Vec::<&str>::new());
+        }
+    }
+}
+
+#[test]
+fn each_lint_of_crls_finds_its_bad_examples_alone() {
+    let mut wrong = Vec::new();
+    for (number, (name, change)) in BAD.iter().enumerate() {
+        let mut example = CrlExample::of(issuer(Ca::Sign), scope(Layout::Default));
+        change(&mut example);
+        let found = example.lint();
+        if found != [*name] {
+            wrong.push(format!("example {number} for {name}: {found:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn each_lint_of_crls_has_a_bad_example() {
+    // Those for every element are shown with certificates; here that they look at CRLs as well.
+    let every =
+        |name: &&str| name.starts_with("encoding.") || name.starts_with("name.") || name.starts_with("algorithm.");
+    let shown: BTreeSet<_> = BAD.iter().map(|(name, _)| *name).collect();
+    let all: BTreeSet<_> = catalogue::names(None).into_iter().collect();
+    let own = all.iter().copied().filter(|name| !every(name)).collect();
+    assert_eq!(shown.iter().copied().filter(|name| !every(name)).collect::<BTreeSet<_>>(), own);
+    assert!(shown.is_subset(&all));
+}
+
+#[test]
+fn times_are_judged_to_the_second_at_both_ends() {
+    let mut example = CrlExample::of(issuer(Ca::Sign), CrlScope::Full);
+    for (seconds, expected) in
+        [(3_600, None), (3_599, Some("crl.validity-least")), (864_000, None), (864_001, Some("crl.validity-most"))]
+    {
+        example.next_update = example.this_update.plus_seconds(seconds);
+        example.fields[4] = element(|w| example.next_update.write_der(w));
+        assert_eq!(example.lint().first().copied(), expected, "{seconds} s");
+    }
+    let mut example = CrlExample::of(issuer(Ca::Sign), CrlScope::Full);
+    replace(&mut example.entries[1], b"261121215500Z", b"261121215501Z");
+    assert_eq!(example.lint(), ["crl-entry.date-past"]);
+}
+
+#[test]
+fn entries_far_beyond_2049_pass() {
+    let mut example = CrlExample::of(issuer(Ca::Sign), CrlScope::Full);
+    (example.this_update, example.next_update) = (utc("20491231235959Z"), utc("20500101235959Z"));
+    example.write();
+    assert_eq!(example.lint(), Vec::<&str>::new());
+    (example.this_update, example.next_update) = (utc("20500101000000Z"), utc("20500102000000Z"));
+    example.write();
+    example.last_entry(|w| w.primitive(Tag::GENERALIZED_TIME, b"20500101000000Z"));
+    assert_eq!(example.lint(), Vec::<&str>::new());
+}
+
+#[test]
+fn a_finding_says_what_was_broken_and_where_it_is_written() {
+    let mut example = CrlExample::of(issuer(Ca::Sign), CrlScope::Full);
+    example.fields[0] = vec![2, 1, 0];
+    let refusal = crl(example.tbs_der(), &example.plan()).unwrap_err();
+    let expected =
+        "it was not signed, because it breaks 1 rule(s); crl.version (RFC 5280 §5.1.2.1; C01): a version other than v2";
+    assert_eq!(refusal.to_string(), expected);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn whatever_the_writer_takes_passes(entries in any_entries(), full: bool, seconds in 0_i64..400_000) {
+        let mut example = CrlExample::of(issuer(Ca::Sign), if full { CrlScope::Full } else { scope(Layout::Default) });
+        let last = entries.iter().map(|entry| entry.withdrawal.since()).max().unwrap_or(example.this_update);
+        if last.plus_seconds(seconds + 864_000) <= UnixTime::MAX {
+            example.this_update = last.plus_seconds(seconds);
+            example.next_update = example.this_update.plus_seconds(864_000);
+            let tbs_der = example.plan().tbs_der(entries).unwrap();
+            prop_assert_eq!(names(crl(tbs_der, &example.plan())), Vec::<&str>::new());
+        }
+    }
+
+    /// The lints and the strict reader were written apart; neither takes what the other refuses.
+    #[test]
+    fn no_change_of_one_octet_passes_unless_the_reader_takes_it_too(at: prop::sample::Index, change in 1_u8..) {
+        let example = CrlExample::of(issuer(Ca::Sign), scope(Layout::Default));
+        let mut tbs_der = example.tbs_der();
+        let at = at.index(tbs_der.len());
+        tbs_der[at] ^= change;
+        match crl(tbs_der, &example.plan()) {
+            Err(refusal) => prop_assert!(!refusal.findings().is_empty()),
+            Ok(linted) => {
+                let signed = linted.assemble(&[0]);
+                let read = CrlReader::new(signed.der()).unwrap();
+                prop_assert!(read.entries().all(|entry| entry.is_ok()), "octet {} xor {:#04x}", at, change);
+                prop_assert_eq!(read.issuing_distribution_point(), example.scope.to_issuing_distribution_point());
+            }
+        }
+    }
+
+    #[test]
+    fn lints_of_crls_never_panic_whatever_comes(octets: Vec<u8>) {
+        let example = CrlExample::of(issuer(Ca::Sign), CrlScope::Full);
+        prop_assert!(crl(octets, &example.plan()).is_err());
+    }
+}
