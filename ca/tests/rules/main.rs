@@ -12,7 +12,6 @@ mod expiring;
 mod failures;
 mod forgetting;
 mod issue;
-mod lives;
 mod looking;
 mod moves;
 mod personal;
