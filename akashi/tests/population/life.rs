@@ -252,7 +252,6 @@ impl Life {
         let call = Call { party: Party::Admin, path, key: self.new_call_key(), body };
         self.tell(&format!("the key {ca}/{number} is compromised"));
         if compromised {
-            self.count("ca-key-compromised");
             return self.is_refused(&call, (409, "ca-key-compromised"));
         }
         let reply = self.world.doors().post(&call);

@@ -29,12 +29,11 @@ const STEPS_MIN: u64 = 20_000;
 const EACH_KIND_MIN: u64 = 100;
 
 /// Kinds of events. A refusal's is the end of its problem's type.
-const KINDS: [&str; 57] = [
+const KINDS: [&str; 56] = [
     "CA key compromise",
     "CA key generation",
     "auth issued",
     "birth_date_corrected",
-    "ca-key-compromised",
     "card card_lost",
     "card key_compromise",
     "card no_longer_needed",
