@@ -2,6 +2,9 @@
 use pki::identity::Ca;
 use pki::revocation::{CertificateStatus, RevocationReason, Withdrawal};
 
+use rcgen::KeyPair;
+use serde_json::Value;
+
 use crate::calendar::{DAY_SECONDS, first_second};
 use crate::life::{Life, Outcome, assert_says};
 use crate::model::{Application, Flaw, Place};
@@ -24,6 +27,10 @@ const FLAWS: [Flaw; 11] = [
 ];
 const CARD: [Ca; 2] = [Ca::Sign, Ca::Auth];
 
+fn is_request(call: &Call) -> bool {
+    call.path == "/desk/v1/certificates"
+}
+
 impl Life {
     /// What the person's own desk would ask for.
     fn application(&mut self, person: usize, ca: Ca) -> Application {
@@ -40,21 +47,17 @@ impl Life {
         }
     }
 
-    fn call_for(&mut self, asked: &Application) -> Call {
-        let csr = match (asked.flaw, self.remembered.iter().rev().find(|(call, _)| call.body.contains("\"csr\""))) {
-            (Some(Flaw::KeySeenBefore), Some((call, _))) => {
-                let body: serde_json::Value = serde_json::from_str(&call.body).unwrap();
-                body["csr"].as_str().unwrap().to_owned()
-            }
-            (flaw, _) => people::csr(flaw),
-        };
-        let body = people::body(asked, &self.model.people[asked.person].code, &csr);
-        Call {
-            party: Party::Desk(asked.desk),
-            path: "/desk/v1/certificates".to_owned(),
-            key: self.new_call_key(),
-            body,
+    /// The call, and the new key in it.
+    fn call_for(&mut self, asked: &Application) -> (Call, KeyPair) {
+        let (key, mut csr) = people::key_and_csr(asked.flaw);
+        if asked.flaw == Some(Flaw::KeySeenBefore) {
+            let earlier = self.remembered.iter().rev().find(|(call, _)| is_request(call)).unwrap();
+            let body: Value = serde_json::from_str(&earlier.0.body).unwrap();
+            body["csr"].as_str().unwrap().clone_into(&mut csr);
         }
+        let body = people::body(asked, &self.model.people[asked.person].code, &csr);
+        let (party, path) = (Party::Desk(asked.desk), "/desk/v1/certificates".to_owned());
+        (Call { party, path, key: self.new_call_key(), body }, key)
     }
 
     /// A new card or a longer stay, before a request that needs it.
@@ -78,20 +81,32 @@ impl Life {
         self.ask_for(&asked);
     }
 
+    /// Somebody with one certificate of the card asks for the other.
+    pub(crate) fn complete_a_card(&mut self) {
+        let half = |person: &usize| {
+            let has = |ca| self.model.newest_good(*person, ca).is_some();
+            !self.model.people[*person].gone && (has(Ca::Sign) != has(Ca::Auth))
+        };
+        let people: Vec<usize> = (0..self.model.people.len()).filter(half).collect();
+        let Some(person) = self.dice.pick(&people) else { return self.ask_for_any() };
+        let ca = if self.model.newest_good(person, Ca::Sign).is_some() { Ca::Auth } else { Ca::Sign };
+        self.come_prepared(person);
+        let asked = self.application(person, ca);
+        self.ask_for(&asked);
+    }
+
     pub(crate) fn ask_with_something_wrong(&mut self) {
         let (person, ca) = (self.somebody(), self.dice.one_of(CARD));
         let mut asked = self.application(person, ca);
         let today = self.model.today();
         match self.dice.below(16) {
-            0 => asked.desk = self.dice.one_of(MUNICIPALITIES),
+            0 | 4 => asked.desk = self.dice.one_of(MUNICIPALITIES),
             1 => (asked.ca, asked.info) = (Ca::Sign, self.model.people[person].info_before),
             2 => asked.card_expires_on = Some(today - self.dice.below(2)),
             3 => asked.stay_ends_on = Some(today - self.dice.below(2)),
             _ => asked.flaw = Some(self.dice.one_of(FLAWS)),
         }
-        if asked.flaw == Some(Flaw::KeySeenBefore)
-            && !self.remembered.iter().any(|(call, _)| call.body.contains("\"csr\""))
-        {
+        if asked.flaw == Some(Flaw::KeySeenBefore) && !self.remembered.iter().any(|(call, _)| is_request(call)) {
             asked.flaw = None;
         }
         self.ask_for(&asked);
@@ -102,9 +117,9 @@ impl Life {
         let now = self.model.now;
         let soon = now + 80 * DAY_SECONDS;
         let people = &self.model.people;
-        let candidates = self.model.certificates.iter().filter(|(_, certificate)| {
+        let candidates = self.model.certificates.iter().filter(|(place, certificate)| {
             let opens = first_second(law::renewable_from(certificate.not_after));
-            certificate.is_good_at(now) && opens < soon && !people[certificate.person].gone
+            CARD.contains(&place.0) && certificate.is_good_at(now) && opens < soon && !people[certificate.person].gone
         });
         let candidates: Vec<Place> = candidates.map(|(place, _)| *place).collect();
         let Some(place) = self.dice.pick(&candidates) else { return self.ask_for_any() };
@@ -124,19 +139,19 @@ impl Life {
     }
 
     /// Asks, and is answered as the model says.
-    fn ask_for(&mut self, asked: &Application) {
-        let call = self.call_for(asked);
+    pub(crate) fn ask_for(&mut self, asked: &Application) {
+        let (call, key) = self.call_for(asked);
         match self.model.refusal(asked) {
             Some(refusal) => {
                 self.tell(&format!("person {} asks for {}", asked.person, asked.ca));
                 self.is_refused(&call, refusal);
                 self.count(refusal.1);
             }
-            None => self.is_issued(asked, call),
+            None => self.is_issued(asked, call, key),
         }
     }
 
-    fn is_issued(&mut self, asked: &Application, call: Call) {
+    fn is_issued(&mut self, asked: &Application, call: Call, key: KeyPair) {
         let place = (asked.ca, self.model.last_serial[asked.ca as usize] + 1);
         self.count_kind(asked);
         self.tell(&format!("person {} asks for {} and gets {}/{}", asked.person, asked.ca, place.0, place.1));
@@ -145,11 +160,11 @@ impl Life {
         assert_eq!(self.model.take_serial(asked.ca), place.1);
         self.model.built(asked, place.1);
         self.model.issued(place);
-        self.is_handed_over(call, place, &reply);
+        self.is_handed_over(call, place, &reply, key);
     }
 
     /// The answer is that certificate.
-    fn is_handed_over(&mut self, call: Call, place: Place, reply: &Reply) {
+    fn is_handed_over(&mut self, call: Call, place: Place, reply: &Reply, key: KeyPair) {
         assert_eq!(reply.status, 201, "{:?}", reply.body);
         assert_eq!(crate::life::place_in(&reply.body), place);
         let certificate = &self.model.certificates[&place];
@@ -159,6 +174,9 @@ impl Life {
         artifacts::certificate(&self.world, &self.model, place, &pem);
         self.assert_key_outlives(place);
         self.touched.extend(&self.model.of_person[certificate.person]);
+        if place.0 == Ca::Sign {
+            self.keys.insert(place, (key, pem.clone()));
+        }
         self.remember(call, Outcome::Certificate(place, pem));
     }
 
@@ -195,7 +213,7 @@ impl Life {
         if self.model.refusal(&asked).is_some() {
             return self.ask_for(&asked);
         }
-        let (step, call) = (self.dice.one_of(STEPS), self.call_for(&asked));
+        let (step, (call, key)) = (self.dice.one_of(STEPS), self.call_for(&asked));
         let place = (ca, self.model.take_serial(ca));
         self.tell(&format!("person {person} asks for {ca}/{}, and the process stops at {step}", place.1));
         self.world.issue_stopped_at(step, &call);
@@ -217,10 +235,10 @@ impl Life {
         self.count("crash in an issue");
         if !built {
             self.count("serial wasted");
-            self.ask_again_after_nothing(&asked, call);
+            self.ask_again_after_nothing(&asked, call, key);
         } else if self.model.certificates[&place].issued.is_some() {
             let reply = self.world.doors().post(&call);
-            self.is_handed_over(call, place, &reply);
+            self.is_handed_over(call, place, &reply, key);
         } else {
             self.count("given up before hand-over");
             self.is_refused(&call, (409, "destroyed-before-hand-over"));
@@ -228,10 +246,10 @@ impl Life {
     }
 
     /// The same request once more, of which the crash left nothing but a wasted serial.
-    fn ask_again_after_nothing(&mut self, asked: &Application, call: Call) {
+    fn ask_again_after_nothing(&mut self, asked: &Application, call: Call, key: KeyPair) {
         match self.model.refusal(asked) {
             Some(refusal) => self.is_refused(&call, refusal),
-            None => self.is_issued(asked, call),
+            None => self.is_issued(asked, call, key),
         }
     }
 
@@ -243,7 +261,7 @@ impl Life {
         if self.model.refusal(&asked).is_some() {
             return self.ask_for(&asked);
         }
-        let (step, call) = (self.dice.one_of(STEPS), self.call_for(&asked));
+        let (step, (call, key)) = (self.dice.one_of(STEPS), self.call_for(&asked));
         let place = (ca, self.model.take_serial(ca));
         let what = self.dice.one_of(["moved", "died", "minor_address_correction", "held"]);
         self.tell(&format!("{what} is reported of person {person} while {ca}/{} stands at {step}", place.1));
@@ -264,7 +282,7 @@ impl Life {
             self.model.issued(place);
         }
         if goes_on {
-            self.is_handed_over(call, place, &reply);
+            self.is_handed_over(call, place, &reply, key);
         } else if step == "issue.6-issued" {
             assert_eq!(reply.status, 201, "{:?}", reply.body);
         } else {

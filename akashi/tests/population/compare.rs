@@ -21,6 +21,7 @@ use x509_ocsp::{BasicOcspResponse, CertStatus, OcspResponse};
 use crate::dice::Dice;
 use crate::law;
 use crate::model::{Model, Place};
+use crate::queue::Stage;
 use crate::world::{Process, World};
 
 /// Signs with nothing: what an answer says is decided before it is signed.
@@ -135,6 +136,10 @@ pub(crate) fn after_a_step(world: &World, model: &Model, responder: &Responder, 
 pub(crate) fn all(world: &World, model: &Model, responder: &Responder) {
     let process = world.process();
     assert_eq!(world.store().pending_issues().unwrap(), [], "nothing is left unfinished");
+    let waiting = world.store().waiting().unwrap();
+    let waiting: Vec<_> = waiting.iter().map(|(number, _)| usize::try_from(number.0).unwrap() - 1).collect();
+    let waits = |at: &usize| matches!(model.queue[*at].stage, Stage::Waiting | Stage::Begun(_));
+    assert_eq!(waiting, (0..model.queue.len()).filter(waits).collect::<Vec<_>>(), "what waits in the queue");
     for ca in Ca::ALL {
         let last = model.last_serial[ca as usize];
         assert_eq!(world.store().counter(Counter::Serial(ca)).unwrap(), last, "the counter of {ca}");
@@ -176,6 +181,8 @@ fn compare_record(world: &World, model: &Model, place: Place) {
     assert_eq!(record.key.get(), expected.key, "{}", told());
     assert_eq!(record.municipality, expected.municipality, "{}", told());
     assert_eq!(record.reserved_at.as_seconds(), expected.not_before, "{}", told());
+    let card = record.card.map(|card| (card.ca, card.serial.get()));
+    assert_eq!(card, expected.card, "{}", told());
     let leave_day = record.leave_day.map(|day| day.0.days());
     assert_eq!(leave_day, Some(law::leave_day(expected.not_after)), "{}", told());
 }

@@ -18,13 +18,26 @@ const REPORTS: [&str; 8] = [
     "left_japan_keeping_card",
 ];
 /// A desk's word, and what the law calls it at a card.
-const CAUSES: [(&str, &str); 5] = [
+const AT_CARDS: [(&str, &str); 5] = [
     ("person_request", "card person_request"),
     ("key_compromise", "card key_compromise"),
     ("card_lost", "card card_lost"),
     ("record_error", "card record_error"),
     ("no_longer_needed", "card no_longer_needed"),
 ];
+/// The same at a phone.
+const AT_PHONES: [(&str, &str); 6] = [
+    ("person_request", "phone person_request"),
+    ("key_compromise", "phone key_compromise"),
+    ("phone_lost", "phone phone_lost"),
+    ("phone_found", "phone phone_found"),
+    ("record_error", "phone record_error"),
+    ("no_longer_needed", "phone no_longer_needed"),
+];
+
+fn at_phone(place: Place) -> bool {
+    matches!(place.0, Ca::PhoneSign | Ca::PhoneAuth)
+}
 
 impl Life {
     /// The register's report, or the loss line's of a lost card.
@@ -87,8 +100,12 @@ impl Life {
     }
 
     pub(crate) fn revoke_any(&mut self) {
-        let Some(place) = self.any_certificate() else { return self.ask_for_any() };
-        let (word, what) = self.dice.one_of(CAUSES);
+        let phones: Vec<Place> = self.model.certificates.keys().copied().filter(|place| at_phone(*place)).collect();
+        // Phones are fewer than cards, and have as many causes.
+        let recent = &phones[phones.len().saturating_sub(12)..];
+        let of_phone = self.dice.pick(recent).filter(|_| self.dice.once_in(2));
+        let Some(place) = of_phone.or_else(|| self.any_certificate()) else { return self.ask_for_any() };
+        let (word, what) = if at_phone(place) { self.dice.one_of(AT_PHONES) } else { self.dice.one_of(AT_CARDS) };
         let certificate = &self.model.certificates[&place];
         let here = self.model.people[certificate.person].municipality;
         let desk = match self.dice.below(8) {
@@ -141,7 +158,8 @@ impl Life {
             return self.is_refused(&call, (404, "unknown-certificate"));
         }
         let reply = self.world.doors().post(&call);
-        let told = self.model.happens("card held", &places);
+        let by_phone = places.iter().all(|place| at_phone(*place));
+        let told = self.model.happens(if by_phone { "phone held" } else { "card held" }, &places);
         self.count(if places.len() == 1 && by_serial { "hold by serial" } else { "hold of a card" });
         self.assert_told(&reply, &told);
         self.remember(call, Outcome::Changed(reply.body["certificates"].clone()));
@@ -167,8 +185,15 @@ impl Life {
             return self.ask_for_any();
         }
         let (call, outcome) = self.remembered[self.dice.place(self.remembered.len())].clone();
+        self.tell(&format!("{} comes again", call.key));
+        self.count("retry");
         let before = self.world.position();
         let reply = self.world.doors().post(&call);
+        if let Outcome::Application(at) = outcome {
+            // What waits is done when somebody asks.
+            self.work_queue_of(self.model.queue[at].wish.signer);
+            return self.is_answered(at, &reply);
+        }
         assert_eq!(self.world.position(), before, "a retry records nothing");
         match outcome {
             Outcome::Certificate(place, pem) => {
@@ -178,9 +203,8 @@ impl Life {
             Outcome::Changed(certificates) => {
                 assert_eq!((reply.status, &reply.body["certificates"]), (200, &certificates));
             }
+            Outcome::Application(_) => {}
         }
-        self.tell(&format!("{} comes again", call.key));
-        self.count("retry");
     }
 
     pub(crate) fn ask_something_else_with_the_same_key(&mut self) {

@@ -7,7 +7,7 @@ use pki::time::UnixTime;
 use crate::calendar::{Civil, civil, day_at, day_of, end_of_quarter, in_year, last_second, three_months_before};
 
 /// What happened → what it does to `sign`, `auth`, `phone-sign`, `phone-auth` (docs/effects.md).
-const EFFECTS: [(&str, [&str; 4]); 23] = [
+const EFFECTS: [(&str, [&str; 4]); 26] = [
     ("moved", ["changed", "", "changed", ""]),
     ("name_changed", ["changed", "", "changed", ""]),
     ("sex_corrected", ["changed", "", "changed", ""]),
@@ -30,6 +30,9 @@ const EFFECTS: [(&str, [&str; 4]); 23] = [
     ("phone no_longer_needed", ["", "", "ceased", "ceased"]),
     ("card superseded", ["superseded", "superseded", "superseded", "superseded"]),
     ("ca_key_compromise", ["compromised", "compromised", "compromised", "compromised"]),
+    ("phone superseded", ["", "", "superseded", "superseded"]),
+    ("phone phone_replaced", ["", "", "ceased", "ceased"]),
+    ("phone phone_found", ["", "", "superseded", "release"]),
     ("given up", ["unspecified", "unspecified", "unspecified", "unspecified"]),
 ];
 
@@ -40,7 +43,8 @@ pub(crate) fn after(what: &str, ca: Ca, before: CertificateStatus, now: i64) -> 
     let now = UnixTime::from_seconds(now);
     let reason = match row[ca as usize] {
         "hold" if before == Good => return Withdrawn(Withdrawal::Held { since: now }),
-        "" | "hold" => return before,
+        "release" if matches!(before, Withdrawn(Withdrawal::Held { .. })) => return Good,
+        "" | "hold" | "release" => return before,
         "changed" => Reason::AffiliationChanged,
         "ceased" => Reason::CessationOfOperation,
         "leaked" => Reason::KeyCompromise,
@@ -99,6 +103,19 @@ pub(crate) fn not_after(birth: Birth, issued_at: i64, renewal: bool, cuts: &Cuts
     let ends = [cuts.card.map(last_second), cuts.stay.map(last_second), cuts.paired];
     let end = ends.into_iter().flatten().chain([last_second(last_birthday)]).min().unwrap();
     (end >= last_second(today)).then_some(end)
+}
+
+/// The last second of a certificate in a phone (facts 5): that of the card's that it stands on, and a signature
+/// certificate's at most that of the user certificate beside it. `None` if that is over.
+pub(crate) fn phone_not_after(card: i64, paired: Option<i64>, issued_at: i64) -> Option<i64> {
+    let end = paired.map_or(card, |paired| paired.min(card));
+    (end >= issued_at).then_some(end)
+}
+
+/// Applications for phones are done from 08:30:00 to 19:30:00 (facts 5).
+pub(crate) fn phone_hours(day: i64) -> std::ops::RangeInclusive<i64> {
+    let midnight = crate::calendar::first_second(day);
+    midnight + 8 * 3_600 + 1_800..=midnight + 19 * 3_600 + 1_800
 }
 
 /// From this day to its last a certificate can be renewed (facts 1.7).

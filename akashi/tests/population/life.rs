@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use ocsp_responder::Responder;
 use pki::identity::Ca;
 use pki::revocation::CertificateStatus;
+use rcgen::KeyPair;
 use registry::event::Event;
 use serde_json::{Value, json};
 
@@ -12,6 +13,8 @@ use crate::compare::{self, issuer_key};
 use crate::dice::Dice;
 use crate::law;
 use crate::model::{Key, Model, Place, Refusal};
+use crate::phones::NewKeys;
+use crate::queue::{Queued, Stage};
 use crate::world::{Call, Party, Reply, World};
 use crate::{artifacts, people};
 
@@ -31,6 +34,8 @@ pub(crate) enum Outcome {
     Certificate(Place, String),
     /// The certificates that the answer told of.
     Changed(Value),
+    /// An application for a phone, by its place in the model's queue.
+    Application(usize),
 }
 
 pub(crate) struct Life {
@@ -39,10 +44,14 @@ pub(crate) struct Life {
     pub(crate) dice: Dice,
     pub(crate) touched: Vec<Place>,
     pub(crate) remembered: VecDeque<(Call, Outcome)>,
+    /// What signs for people: the keys of their signature certificates, with these.
+    pub(crate) keys: BTreeMap<Place, (KeyPair, String)>,
+    /// Keys in phones whose certificates nobody has seen yet, by places in the queue.
+    pub(crate) keys_of_queued: BTreeMap<usize, NewKeys>,
     counts: BTreeMap<&'static str, u64>,
     told: VecDeque<String>,
     responder: Responder,
-    calls: u64,
+    pub(crate) calls: u64,
     turn: u32,
 }
 
@@ -59,8 +68,9 @@ impl Life {
             model.key_activated(ca);
         }
         let responder = compare::responder(world.process());
-        let (touched, remembered, counts, told) = Default::default();
-        Self { world, model, dice, touched, remembered, counts, told, responder, calls: 0, turn: 0 }
+        let (touched, remembered, keys, keys_of_queued) = Default::default();
+        let (counts, told, calls, turn) = Default::default();
+        Self { world, model, dice, touched, remembered, keys, keys_of_queued, counts, told, responder, calls, turn }
     }
 
     /// So many turns, and everything compared at the end. Gives how often each kind of event was there.
@@ -71,6 +81,7 @@ impl Life {
             if self.dice.once_in(3) {
                 self.fill_in();
             }
+            self.count_refused_in_turn();
             let Self { world, model, responder, dice, touched, .. } = self;
             compare::after_a_step(world, model, responder, dice, touched);
             self.touched.clear();
@@ -92,13 +103,15 @@ impl Life {
             return self.new_keys(&due);
         }
         match self.dice.below(1_000) {
-            0..140 => self.ask_for_any(),
-            140..280 => self.ask_with_something_wrong(),
-            280..370 => self.renew(),
-            370..520 => self.report_any(),
-            520..660 => self.revoke_any(),
-            660..730 => self.hold_any(),
-            730..850 => self.let_time_pass(),
+            0..120 => self.ask_for_any(),
+            120..240 => self.ask_with_something_wrong(),
+            240..310 => self.renew(),
+            310..430 => self.report_any(),
+            430..550 => self.revoke_any(),
+            550..600 => self.hold_any(),
+            600..690 => self.let_time_pass(),
+            690..830 => self.use_a_phone(),
+            830..850 => self.work_the_queue(),
             850..880 => self.report_in_an_issue(),
             880..920 => self.ask_again(),
             920..945 => self.ask_something_else_with_the_same_key(),
@@ -108,6 +121,15 @@ impl Life {
             979..986 => self.crash_in_an_issue(),
             986..993 => self.crash_after_a_report(),
             _ => self.restart(),
+        }
+    }
+
+    /// Applications that were taken, and refused when their turn came.
+    fn count_refused_in_turn(&mut self) {
+        let refused = |queued: &&Queued| matches!(queued.stage, Stage::Refused(_));
+        let refused = u64::try_from(self.model.queue.iter().filter(refused).count()).unwrap();
+        if refused > 0 {
+            self.counts.insert("phone application refused in its turn", refused);
         }
     }
 
@@ -204,7 +226,7 @@ impl Life {
         let to = match self.dice.below(6) {
             0 => now + self.dice.below(120),
             1 => now + self.dice.below(DAY_SECONDS),
-            2 => now + self.dice.below(30 * DAY_SECONDS),
+            2 => now + self.dice.below(60 * DAY_SECONDS),
             _ => self.next_edge().unwrap_or(now + 60),
         };
         self.set_clock(to);
@@ -229,7 +251,7 @@ impl Life {
         let of_people = here.map(|person| next_birthday(person.info.birth));
         let edges: Vec<i64> = of_certificates.chain(of_people).chain([first_second(today + 1)]).collect();
         let shift = self.dice.below(3) - 1;
-        let soon = edges.iter().map(|edge| edge + shift).filter(|edge| (now..now + 80 * DAY_SECONDS).contains(edge));
+        let soon = edges.iter().map(|edge| edge + shift).filter(|edge| (now..now + 160 * DAY_SECONDS).contains(edge));
         let soon: Vec<i64> = soon.collect();
         self.dice.pick(&soon)
     }
@@ -295,10 +317,11 @@ impl Life {
         self.count("restart");
     }
 
-    /// Whatever is not durable is lost.
+    /// Whatever is not durable is lost. A start works the queue.
     pub(crate) fn start_again(&mut self) {
         self.world.stop();
         self.world.start();
+        self.model.work_queue(None);
         self.responder = compare::responder(self.world.process());
     }
 

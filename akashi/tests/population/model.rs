@@ -6,6 +6,7 @@ use pki::revocation::{CertificateStatus, Withdrawal};
 
 use crate::calendar::{day_at, text};
 use crate::law::{self, Birth, Cuts};
+use crate::queue::Queued;
 
 /// A certificate: its CA and its serial.
 pub(crate) type Place = (Ca, u64);
@@ -54,6 +55,9 @@ pub(crate) struct Certificate {
     /// When it was issued, in [`Model::events`]; `None` if it was given up before.
     pub(crate) issued: Option<u64>,
     pub(crate) info: Info,
+    /// Of a phone's: the card's that it stands on, and in which phone.
+    pub(crate) card: Option<Place>,
+    pub(crate) phone: Option<u64>,
 }
 
 impl Certificate {
@@ -112,6 +116,8 @@ pub(crate) struct Model {
     /// The last serial that each CA took.
     pub(crate) last_serial: [u64; 4],
     pub(crate) keys: [Vec<Key>; 4],
+    /// Applications for phones, by their numbers from 1.
+    pub(crate) queue: Vec<Queued>,
     /// thisUpdate of the cut that relying parties hold.
     pub(crate) carried_at: Option<i64>,
     /// Issues and reports so far.
@@ -162,7 +168,7 @@ impl Model {
     }
 
     /// The person's newest certificate of that CA that was issued and is not revoked.
-    fn newest(&self, person: usize, ca: Ca) -> Option<&Certificate> {
+    pub(crate) fn newest(&self, person: usize, ca: Ca) -> Option<&Certificate> {
         let places = self.of_person[person].iter().filter(|(of, _)| *of == ca);
         let mut certificates = places.map(|place| &self.certificates[place]);
         certificates.rfind(|certificate| certificate.issued.is_some() && !certificate.is_revoked())
@@ -234,11 +240,17 @@ impl Model {
             status: CertificateStatus::NotIssued,
             issued: None,
             info: asked.info,
+            card: None,
+            phone: None,
         };
-        let place = (asked.ca, serial);
+        self.add((asked.ca, serial), certificate);
+    }
+
+    pub(crate) fn add(&mut self, place: Place, certificate: Certificate) {
+        let person = certificate.person;
         assert!(self.certificates.insert(place, certificate).is_none(), "a serial is used once");
-        self.of_person[asked.person].push(place);
-        self.of_person[asked.person].sort_unstable();
+        self.of_person[person].push(place);
+        self.of_person[person].sort_unstable();
     }
 
     /// It takes the place of those of its kind before it.
@@ -246,14 +258,20 @@ impl Model {
         let event = self.next_event();
         let certificate = self.certificates.get_mut(&place).unwrap();
         (certificate.issued, certificate.status) = (Some(event), CertificateStatus::Good);
-        let person = certificate.person;
-        let others: Vec<_> =
-            self.of_person[person].iter().filter(|other| other.0 == place.0 && **other != place).copied().collect();
-        let what = match place.0 {
-            Ca::Sign | Ca::Auth => "card superseded",
-            Ca::PhoneSign | Ca::PhoneAuth => "phone superseded",
-        };
-        self.happens(what, &others);
+        let (person, phone) = (certificate.person, certificate.phone);
+        for other in self.of_person[person].clone() {
+            let what = match (place.0, other.0) {
+                (Ca::PhoneSign | Ca::PhoneAuth, Ca::PhoneSign | Ca::PhoneAuth)
+                    if self.certificates[&other].phone != phone =>
+                {
+                    "phone phone_replaced"
+                }
+                (own, of) if own != of || other == place => continue,
+                (Ca::Sign | Ca::Auth, _) => "card superseded",
+                (Ca::PhoneSign | Ca::PhoneAuth, _) => "phone superseded",
+            };
+            self.happens(what, &[other]);
+        }
     }
 
     /// Nobody was given it.
@@ -262,9 +280,13 @@ impl Model {
         certificate.status = law::after("given up", place.0, certificate.status, self.now);
     }
 
-    /// That happens to these certificates. Gives those that an answer tells of, with their status.
+    /// That happens to these certificates, and so to those in phones that stand on them. Gives those that an answer tells of, with their status.
     pub(crate) fn happens(&mut self, what: &str, to: &[Place]) -> BTreeMap<Place, CertificateStatus> {
-        let concerned: BTreeSet<Place> = to.iter().copied().collect();
+        let mut concerned: BTreeSet<Place> = to.iter().copied().collect();
+        for place in to {
+            let of_person = &self.of_person[self.certificates[place].person];
+            concerned.extend(of_person.iter().filter(|other| self.certificates[other].card == Some(*place)));
+        }
         let mut told = BTreeMap::new();
         for place in concerned {
             let certificate = self.certificates.get_mut(&place).unwrap();

@@ -74,11 +74,8 @@ fn pem(der: &[u8]) -> String {
     format!("-----BEGIN CERTIFICATE REQUEST-----\n{}\n-----END CERTIFICATE REQUEST-----\n", lines.join("\n"))
 }
 
-/// A certification request for a new key, with what is wrong with it.
-pub(crate) fn csr(flaw: Option<Flaw>) -> String {
-    if flaw == Some(Flaw::NotCsr) {
-        return pem(b"no request");
-    }
+/// A new key and a certification request for it, with what is wrong with it.
+pub(crate) fn key_and_csr(flaw: Option<Flaw>) -> (KeyPair, String) {
     let algorithm = if flaw == Some(Flaw::OtherAlgorithm) {
         &rcgen::PKCS_ECDSA_P384_SHA384
     } else {
@@ -90,7 +87,7 @@ pub(crate) fn csr(flaw: Option<Flaw>) -> String {
     if flaw == Some(Flaw::WrongSignature) {
         *der.last_mut().unwrap() ^= 1;
     }
-    pem(&der)
+    (key, if flaw == Some(Flaw::NotCsr) { pem(b"no request") } else { pem(&der) })
 }
 
 /// The body of a request.

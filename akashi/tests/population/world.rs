@@ -14,10 +14,11 @@ use akashi::ledger::RegistryLedger;
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
-use ca::authority::{Asked, Authority, Surroundings};
+use ca::authority::{Asked, Authority, Caller, Ruling, Surroundings};
 use ca::doors::{DoorState, PeerCertificate, calls};
 use ca::own::{Sign, activate_ca_key, activate_next_ca_key, issuer_of};
 use ca::parties::register_first_administrator;
+use ca::phone::hours::PhoneHours;
 use ca::seam::{LeafSigner, PartyCa, PartyCaError};
 use crl_publisher::publish::{Publisher, PublisherParts};
 use crl_publisher::signing::CrlSigner;
@@ -55,6 +56,8 @@ pub(crate) enum Party {
     Desk(u32),
     Hotline,
     Register,
+    /// The phones' portal.
+    Portal,
 }
 
 impl Party {
@@ -64,6 +67,7 @@ impl Party {
             Self::Desk(code) => format!("desk {code:05}0001").into_bytes(),
             Self::Hotline => b"hotline".to_vec(),
             Self::Register => b"residents".to_vec(),
+            Self::Portal => b"portal".to_vec(),
         }
     }
 }
@@ -316,10 +320,12 @@ impl World {
             randomness: randomness(),
             step: Arc::new(move |step| steps.reached(step)),
             refusals_per_minute_max: u32::MAX,
+            phone_hours: PhoneHours::DEFAULT,
         }));
         authority.recover().unwrap();
+        authority.work_queue().unwrap();
         let state = DoorState::new(Arc::clone(&authority), Arc::new(|_, _, _| {}));
-        let open = [Door::Desk, Door::Hotline, Door::Residents, Door::Admin];
+        let open = [Door::Desk, Door::Hotline, Door::Residents, Door::Admin, Door::Phone];
         let router = open.into_iter().fold(Router::new(), |router, door| router.merge(Router::from(calls(door))));
         let doors = Doors::new(router.with_state(state));
         self.process = Some(Process { authority, doors, index, registry, issuers, publisher });
@@ -353,7 +359,7 @@ impl World {
     fn register_parties(&self) {
         let desk = |code: u32| json!({ "role": "desk", "name": format!("{code:05}"), "municipality": format!("{code:05}"), "desk": "0001", "csr": "" });
         let other = |role: &str| json!({ "role": role, "name": role, "csr": "" });
-        let bodies = MUNICIPALITIES.map(desk).into_iter().chain(["hotline", "residents"].map(other));
+        let bodies = MUNICIPALITIES.map(desk).into_iter().chain(["hotline", "residents", "portal"].map(other));
         for (number, body) in bodies.enumerate() {
             let (path, key) = ("/admin/v1/parties".to_owned(), format!("party-{number}"));
             let reply = self.doors().post(&Call { party: Party::Admin, path, key, body: body.to_string() });
@@ -384,23 +390,33 @@ impl World {
 
     /// A desk asks for a certificate, and the process stops at that step.
     pub(crate) fn issue_stopped_at(&self, step: &'static str, call: &Call) {
-        *self.steps.0.lock().unwrap() = Some((step, Box::new(|| resume_unwind(Box::new(Stopped)))));
-        let authority = &self.process().authority;
-        // The rules without the doors, which would answer a panic.
-        let caller = authority.recognise(&call.party.certificate(), Door::Desk).unwrap();
-        let asked = Asked { path: &call.path, idempotency_key: &call.key, body: call.body.as_bytes() };
-        let stopped = catch_unwind(AssertUnwindSafe(|| authority.issue(&caller, &asked)));
-        assert!(stopped.is_err_and(|payload| payload.is::<Stopped>()), "the process stops at {step}");
+        self.stopped_at(step, call, Door::Desk, Authority::issue);
     }
 
     /// The register reports, and the process stops when that is recorded.
     pub(crate) fn report_stopped(&self, call: &Call) {
-        *self.steps.0.lock().unwrap() = Some(("revoke.2-recorded", Box::new(|| resume_unwind(Box::new(Stopped)))));
+        self.stopped_at("revoke.2-recorded", call, Door::Residents, Authority::report_change);
+    }
+
+    /// A person applies for certificates in a phone, and the process stops at that step.
+    pub(crate) fn application_stopped_at(&self, step: &'static str, call: &Call) {
+        self.stopped_at(step, call, Door::Phone, Authority::apply_for_phone);
+    }
+
+    /// The rules without the doors, which would answer a panic.
+    fn stopped_at(
+        &self,
+        step: &'static str,
+        call: &Call,
+        door: Door,
+        rule: impl FnOnce(&Authority, &Caller, &Asked<'_>) -> Ruling,
+    ) {
+        *self.steps.0.lock().unwrap() = Some((step, Box::new(|| resume_unwind(Box::new(Stopped)))));
         let authority = &self.process().authority;
-        let caller = authority.recognise(&call.party.certificate(), Door::Residents).unwrap();
+        let caller = authority.recognise(&call.party.certificate(), door).unwrap();
         let asked = Asked { path: &call.path, idempotency_key: &call.key, body: call.body.as_bytes() };
-        let stopped = catch_unwind(AssertUnwindSafe(|| authority.report_change(&caller, &asked)));
-        assert!(stopped.is_err_and(|payload| payload.is::<Stopped>()), "the process stops when it is recorded");
+        let stopped = catch_unwind(AssertUnwindSafe(|| rule(authority, &caller, &asked)));
+        assert!(stopped.is_err_and(|payload| payload.is::<Stopped>()), "the process stops at {step}");
     }
 
     /// That is done when the next call reaches that step.
