@@ -100,7 +100,7 @@ impl Life {
         ];
         for (_, ca, element) in asked.into_iter().filter(|(asked, _, _)| *asked) {
             let (key, pem) = people::key_and_csr(None);
-            elements += &format!("<{element}>{pem}</{element}>");
+            elements.extend(["<", element, ">", &pem, "</", element, ">"]);
             keys.push((ca, key));
         }
         (self.signed(wish.signer, APPLICATION, &elements, at, "applications"), keys)
@@ -347,7 +347,9 @@ impl Life {
             _ => {
                 let places = self.model.begin(at).unwrap();
                 if matches!(step, "issue.6-issued" | "phone.3-dequeued") {
-                    places.iter().for_each(|place| self.model.issued(*place));
+                    for place in &places {
+                        self.model.issued(*place);
+                    }
                 }
                 let done = step == "phone.3-dequeued";
                 self.model.queue[at].stage = if done { Stage::Issued(places) } else { Stage::Begun(places) };

@@ -105,7 +105,9 @@ impl Model {
         self.queue[at].stage = match self.queue[at].stage.clone() {
             Stage::Waiting => match self.begin(at) {
                 Ok(places) => {
-                    places.iter().for_each(|place| self.issued(*place));
+                    for place in &places {
+                        self.issued(*place);
+                    }
                     Stage::Issued(places)
                 }
                 Err(refusal) => Stage::Refused(refusal),

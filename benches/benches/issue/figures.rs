@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use akashi::clock::monotonic;
 use ca::authority::{Asked, Authority};
+use ca::rehearsal::Mode;
 use pki::identity::{Ca, Serial};
 use registry::event::Cause;
 
@@ -185,7 +186,8 @@ fn revoke(authority: &Authority, desks: &[Desk], certificates: &[(usize, Ca, Ser
     let one = |&(desk, ca, serial): &(usize, Ca, Serial)| {
         let (path, key) = revocation_call(ca, serial);
         let asked = Asked { path: &path, idempotency_key: &key, body: REVOCATION_BODY.as_bytes() };
-        let answer = authority.revoke_at_desk(&desks[desk].caller, &asked, (ca, serial), Cause::PersonRequest);
+        let answer =
+            authority.revoke_at_desk(&desks[desk].caller, &asked, (ca, serial), Cause::PersonRequest, Mode::Records);
         assert_eq!(answer.expect("it is revoked").status, 200, "durable and visible");
     };
     at_once(certificates, one);
