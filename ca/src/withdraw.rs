@@ -290,10 +290,14 @@ fn withdraw_target(
         Target::Certificate { ca, serial } => {
             let record = transaction.certificate(ca, serial)?.ok_or_else(unknown_certificate)?;
             if occasion.cause == Cause::Found && !record.is_revoked() {
-                // What was found is the card or phone, with every certificate in it (facts 5). One that is revoked was in
-                // another before, and says nothing of those of now.
+                // What was found is the card or phone, with every certificate in it (facts 5); of a phone, which is used
+                // again, those that are held. One that is revoked was in another before, and says nothing of those of now.
                 let living = |(other, _, record): &Found| {
-                    other.device() == ca.device() && record.issued_row.is_some() && !record.is_revoked()
+                    let ends = match ca.device() {
+                        Device::Card => !record.is_revoked(),
+                        Device::Phone => matches!(record.withdrawal(), Some(Withdrawal::Held { .. })),
+                    };
+                    other.device() == ca.device() && record.issued_row.is_some() && ends
                 };
                 transaction.certificates_of(&record.resident)?.into_iter().filter(living).collect()
             } else {
@@ -307,7 +311,7 @@ fn withdraw_target(
     };
     if found.is_empty() {
         // Whoever reports a loss must not believe that a card is held when the code was mistyped.
-        let detail = "this resident has no certificates in that device";
+        let detail = "this resident has no such certificates in that device";
         return Err(Problem::new(ProblemKind::UnknownCertificate, detail));
     }
     withdraw_all(transaction, found, occasion)

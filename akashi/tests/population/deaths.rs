@@ -1,5 +1,6 @@
 //! The register reports, desks revoke, the loss line holds; and calls come again, or where they do not belong.
 use pki::identity::Ca;
+use pki::revocation::{CertificateStatus, Withdrawal};
 
 use crate::calendar::text;
 use crate::life::{Life, Outcome, assert_says};
@@ -18,10 +19,11 @@ const REPORTS: [&str; 8] = [
     "left_japan_keeping_card",
 ];
 /// A desk's word, and what the law calls it at a card.
-const AT_CARDS: [(&str, &str); 5] = [
+const AT_CARDS: [(&str, &str); 6] = [
     ("person_request", "card person_request"),
     ("key_compromise", "card key_compromise"),
     ("card_lost", "card card_lost"),
+    ("card_found", "card card_found"),
     ("record_error", "card record_error"),
     ("no_longer_needed", "card no_longer_needed"),
 ];
@@ -130,11 +132,32 @@ impl Life {
             self.count("revocation by a wrong desk");
             return self.is_refused(&call, (403, "not-your-municipality"));
         }
+        let places = self.met_at_a_desk(word, place);
+        if places.is_empty() {
+            self.count("find of what is not lost");
+            return self.is_refused(&call, (404, "unknown-certificate"));
+        }
         let reply = self.world.doors().post(&call);
-        let told = self.model.happens(what, &[place]);
+        let told = self.model.happens(what, &places);
         self.count(what);
         self.assert_told(&reply, &told);
         self.remember(call, Outcome::Changed(reply.body["certificates"].clone()));
+    }
+
+    /// A certificate, or what is in the card or phone that was found: of a phone, what is held.
+    fn met_at_a_desk(&self, word: &str, place: Place) -> Vec<Place> {
+        let certificate = &self.model.certificates[&place];
+        if !matches!(word, "card_found" | "phone_found") || certificate.is_revoked() {
+            return vec![place];
+        }
+        let met = |other: &&Place| {
+            let of = &self.model.certificates[other];
+            let held = matches!(of.status, CertificateStatus::Withdrawn(Withdrawal::Held { .. }));
+            at_phone(**other) == at_phone(place)
+                && of.issued.is_some()
+                && (held || !at_phone(place) && !of.is_revoked())
+        };
+        self.model.of_person[certificate.person].iter().filter(met).copied().collect()
     }
 
     pub(crate) fn hold_any(&mut self) {

@@ -7,7 +7,7 @@ use pki::time::UnixTime;
 use crate::calendar::{Civil, civil, day_at, day_of, end_of_quarter, in_year, last_second, three_months_before};
 
 /// What happened → what it does to `sign`, `auth`, `phone-sign`, `phone-auth` (docs/effects.md).
-const EFFECTS: [(&str, [&str; 4]); 26] = [
+const EFFECTS: [(&str, [&str; 4]); 27] = [
     ("moved", ["changed", "", "changed", ""]),
     ("name_changed", ["changed", "", "changed", ""]),
     ("sex_corrected", ["changed", "", "changed", ""]),
@@ -21,6 +21,7 @@ const EFFECTS: [(&str, [&str; 4]); 26] = [
     ("card key_compromise", ["leaked", "leaked", "ceased", "ceased"]),
     ("phone key_compromise", ["", "", "leaked", "leaked"]),
     ("card card_lost", ["leaked", "leaked", "ceased", "ceased"]),
+    ("card card_found", ["ceased", "ceased", "ceased", "ceased"]),
     ("phone phone_lost", ["", "", "leaked", "leaked"]),
     ("card held", ["hold", "hold", "", ""]),
     ("phone held", ["", "", "hold", "hold"]),

@@ -31,13 +31,14 @@ const STEPS_MIN: u64 = 20_000;
 const EACH_KIND_MIN: u64 = 100;
 
 /// Kinds of events. A refusal's is the end of its problem's type.
-const KINDS: [&str; 77] = [
+const KINDS: [&str; 79] = [
     "CA key compromise",
     "CA key generation",
     "application-stale",
     "application-used",
     "auth issued",
     "birth_date_corrected",
+    "card card_found",
     "card card_lost",
     "card key_compromise",
     "card no_longer_needed",
@@ -57,6 +58,7 @@ const KINDS: [&str; 77] = [
     "given up before hand-over",
     "held",
     "hold by serial",
+    "find of what is not lost",
     "hold of a card",
     "hold of a phone",
     "holder born on 29 February",

@@ -192,7 +192,9 @@ fn a_found_phones_user_certificate_is_released_and_its_signature_certificate_is_
 
     world.hold_phone("lost again", PERSON);
     let at_desk = world.revoke("desk", (Ca::PhoneAuth, serial(2)), "phone_found");
-    assert_eq!(statuses(&at_desk), all(&[("phone-auth/2", "good")]));
+    assert_eq!(statuses(&at_desk), all(&[("phone-auth/2", "good"), ("phone-sign/3", "revoked superseded")]));
+    let again = world.revoke("desk again", (Ca::PhoneAuth, serial(2)), "phone_found");
+    assert_eq!(again.problem(), (404, "unknown-certificate"), "nothing in it is held");
     assert_eq!(world.revoke("card", (Ca::Auth, serial(2)), "phone_found").problem(), (422, "not-in-form"));
     world.verify_log();
 }
