@@ -227,10 +227,11 @@ impl Life {
         let late = self.dice.once_in(3);
         let pause = if late { DAY_SECONDS + 1 } else { self.dice.one_of([0, 60, DAY_SECONDS]) };
         self.set_clock(self.model.now + pause);
-        self.start_again();
+        // Recovery comes before what waits in the queue.
         if built && step != "issue.6-issued" {
             if late { self.model.given_up(place) } else { self.model.issued(place) }
         }
+        self.start_again();
         self.touched.extend(&self.model.of_person[person]);
         self.count("crash in an issue");
         if !built {

@@ -134,7 +134,7 @@ impl Life {
         }
         let places = self.met_at_a_desk(word, place);
         if places.is_empty() {
-            self.count("find of what is not lost");
+            self.count("unknown-certificate");
             return self.is_refused(&call, (404, "unknown-certificate"));
         }
         let reply = self.world.doors().post(&call);
@@ -214,7 +214,7 @@ impl Life {
         let reply = self.world.doors().post(&call);
         if let Outcome::Application(at) = outcome {
             // What waits is done when somebody asks.
-            self.work_queue_of(self.model.queue[at].wish.signer);
+            self.work_queue_to(at);
             return self.is_answered(at, &reply);
         }
         assert_eq!(self.world.position(), before, "a retry records nothing");

@@ -31,7 +31,7 @@ const STEPS_MIN: u64 = 20_000;
 const EACH_KIND_MIN: u64 = 100;
 
 /// Kinds of events. A refusal's is the end of its problem's type.
-const KINDS: [&str; 79] = [
+const KINDS: [&str; 78] = [
     "CA key compromise",
     "CA key generation",
     "application-stale",
@@ -58,7 +58,6 @@ const KINDS: [&str; 79] = [
     "given up before hand-over",
     "held",
     "hold by serial",
-    "find of what is not lost",
     "hold of a card",
     "hold of a phone",
     "holder born on 29 February",

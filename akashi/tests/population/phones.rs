@@ -63,11 +63,11 @@ impl Life {
             let daytime = tomorrow.start() + self.dice.below(tomorrow.end() - tomorrow.start());
             self.set_clock(daytime);
         }
-        match self.dice.below(20) {
-            0..8 => self.apply(signer),
-            8..10 => self.apply_wrongly(signer),
-            10..14 => self.lose_and_find(signer),
-            14..17 => self.notice(signer, RETIRED),
+        match self.dice.below(23) {
+            0..9 => self.apply(signer),
+            9..12 => self.apply_wrongly(signer),
+            12..17 => self.lose_and_find(signer),
+            17..20 => self.notice(signer, RETIRED),
             _ => self.crash_in_an_application(signer),
         }
     }
@@ -128,7 +128,7 @@ impl Life {
         let reply = self.world.doors().post(&call);
         let at = self.model.queued(wish);
         self.keys_of_queued.insert(at, keys);
-        self.work_queue_of(signer);
+        self.work_queue_to(at);
         self.is_answered(at, &reply);
         if matches!(self.model.queue[at].stage, Stage::Issued(_)) && replaces {
             self.count("phone replaced");
@@ -147,9 +147,9 @@ impl Life {
     }
 
     /// What waits of that person is done, if it is open.
-    pub(crate) fn work_queue_of(&mut self, signer: Place) {
-        let person = self.model.certificates[&signer].person;
-        self.model.work_queue(Some(person));
+    pub(crate) fn work_queue_to(&mut self, last: usize) {
+        self.model.work_queue(Some(last));
+        let person = self.model.certificates[&self.model.queue[last].wish.signer].person;
         self.touched.extend(&self.model.of_person[person]);
     }
 
@@ -250,7 +250,7 @@ impl Life {
         self.count("hold of a phone");
         self.assert_told(&reply, &told);
         self.remember(call, Outcome::Changed(reply.body["certificates"].clone()));
-        if self.dice.once_in(2) {
+        if !self.dice.once_in(3) {
             let pause = self.dice.one_of([1, 3_600, DAY_SECONDS]);
             self.set_clock(self.model.now + pause);
             self.notice(signer, FOUND);
@@ -314,9 +314,9 @@ impl Life {
         self.touched.extend(&self.model.of_person[self.model.certificates[&signer].person]);
         self.count("crash in a phone application");
         if step != "phone.1-judged" {
-            self.work_queue_of(signer);
-            let reply = self.world.doors().post(&call);
             let at = self.model.queue.len() - 1;
+            self.work_queue_to(at);
+            let reply = self.world.doors().post(&call);
             self.is_answered(at, &reply);
             self.remember(call, Outcome::Application(at));
         }

@@ -88,14 +88,14 @@ impl Model {
         self.queue.len() - 1
     }
 
-    /// What waits is done in order, of one person or of all.
-    pub(crate) fn work_queue(&mut self, person: Option<usize>) {
+    /// What waits is done in order: all, or an application after those of the same person before it.
+    pub(crate) fn work_queue(&mut self, last: Option<usize>) {
         if !self.phones_are_open() {
             return;
         }
+        let whose = |model: &Self, at: usize| model.certificates[&model.queue[at].wish.signer].person;
         for at in 0..self.queue.len() {
-            let of = self.certificates[&self.queue[at].wish.signer].person;
-            if person.is_none_or(|person| person == of) {
+            if last.is_none_or(|last| at <= last && whose(self, at) == whose(self, last)) {
                 self.complete(at);
             }
         }
