@@ -169,7 +169,7 @@ impl Authority {
     pub(crate) fn kept(&self, request: &RequestId) -> Result<Option<Answer>, Problem> {
         let answer = match self.earlier(request)? {
             None => return Ok(None),
-            Some(RequestOutcome::Answer(answer)) => serde_json::from_slice(&answer).ok(),
+            Some(RequestOutcome::Answer(answer)) => read_kept(&answer),
             Some(
                 RequestOutcome::Certificate { .. }
                 | RequestOutcome::Certificates(_)
@@ -177,8 +177,7 @@ impl Authority {
                 | RequestOutcome::Disclosure { .. },
             ) => None,
         };
-        let (status, body, location) = answer.ok_or_else(other_kind)?;
-        Ok(Some(Answer { status, body, location }))
+        answer.ok_or_else(other_kind).map(Some)
     }
 
     /// Refuses an actor that was refused too often in this minute. Unregistered ones share one count.
@@ -207,8 +206,10 @@ impl Authority {
     }
 
     /// Counts a refusal if the caller could have known.
-    pub(crate) fn count_mistake(&self, actor: Actor, problem: &Problem) {
-        if problem.kind().is_callers_mistake() {
+    pub(crate) fn count_mistake(&self, actor: Actor, door: Door, problem: &Problem) {
+        let kind = problem.kind();
+        // Behind the portal stands everybody: what a person signed is not its mistake, or one person could silence it.
+        if kind.is_callers_mistake() && !(door == Door::Phone && kind.is_of_what_was_signed()) {
             self.count_refusal(actor, 1);
         }
     }
@@ -219,7 +220,7 @@ impl Authority {
         if problem.kind() == ProblemKind::TooManyRefusals {
             return;
         }
-        self.count_mistake(actor, problem);
+        self.count_mistake(actor, door, problem);
         let event = Event::Refused { problem: problem.kind().slug().to_owned() };
         let recorded: Result<u64, registry::RegistryError> =
             self.outside.registry.transact(actor, door, move |transaction| transaction.append(event, None));
@@ -235,6 +236,12 @@ pub(crate) fn keep(transaction: &mut Transaction<'_>, request: RequestId, answer
     let answer = serde_json::to_vec(&(status, body, location)).expect("JSON values are writable");
     transaction.append(Event::Answered { request, answer }, None)?;
     Ok(())
+}
+
+/// A whole answer as [`keep`] keeps it; `None` of an answer that is kept in another form.
+pub(crate) fn read_kept(octets: &[u8]) -> Option<Answer> {
+    let (status, body, location) = serde_json::from_slice(octets).ok()?;
+    Some(Answer { status, body, location })
 }
 
 /// One call, as it came.

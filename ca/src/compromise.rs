@@ -1,7 +1,5 @@
 //! The compromise of a CA key (article 14): one event, for ever. From its row on everything that was issued under the key is
 //! told as revoked, cACompromise; the certificates' own records are filled in behind, a chunk at a time.
-use std::time::Duration;
-
 use pki::identity::{Ca, IssuerKey, KeyNumber};
 use registry::Transaction;
 use registry::event::Event;
@@ -15,12 +13,10 @@ use crate::cause::Occasion;
 use crate::doors::forms::{Because, CaWord, Time};
 use crate::doors::read_body;
 use crate::problem::{Problem, ProblemKind};
-use crate::withdraw::give_up;
+use crate::withdraw::{VISIBLE_AT_MOST, give_up};
 
 /// Enough for a reason; recorded in the open for ever.
 const BECAUSE_CHARACTERS_MAX: usize = 200;
-/// As long as a revocation waits to be seen everywhere.
-const VISIBLE_AT_MOST: Duration = Duration::from_secs(2);
 /// Serials filled in by one event: a tenth of a second in the registry's writer, which serves the doors in between.
 pub const FILL_SERIALS: u64 = 4_096;
 

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use pki::algorithm::sha256;
@@ -179,22 +179,25 @@ async fn rule_in_turn(
     let ruling = tokio::task::spawn_blocking(move || {
         let _kept = (place, pass);
         let work = || {
-            let caller = recognise(&authority, peer.as_ref(), door)?;
+            // Who comes to the wrong door is recorded, whatever they would have asked there.
+            let entry = recognise(&authority, peer.as_ref(), door);
+            let caller = entry.map_err(|(actor, problem)| (actor, problem, Kind::Reads))?;
             let run = || {
                 authority.refuse_the_refused(caller.actor())?;
+                require_no_parameters(door, &parts.uri)?;
                 let idempotency_key = idempotency_key(&parts.headers, kind)?;
                 let asked = Asked { path: parts.uri.path(), idempotency_key, body: &body? };
                 rules(&authority, &caller, &asked)
             };
-            run().map_err(|problem| (caller.actor(), problem))
+            run().map_err(|problem| (caller.actor(), problem, kind))
         };
         // A panic is our bug and this request's alone.
         let ruling = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
-            Err((Actor::System, Problem::new(ProblemKind::Internal, "the request met a fault of ours")))
+            Err((Actor::System, Problem::new(ProblemKind::Internal, "the request met a fault of ours"), kind))
         });
-        ruling.map_err(|(actor, problem)| {
+        ruling.map_err(|(actor, problem, kind)| {
             match kind {
-                Kind::Rehearses => authority.count_mistake(actor, &problem),
+                Kind::Rehearses => authority.count_mistake(actor, door, &problem),
                 Kind::Reads | Kind::Changes | Kind::Issues if problem.is_temporary() => {}
                 Kind::Reads | Kind::Changes | Kind::Issues => authority.record_refusal(actor, door, &problem),
             }
@@ -203,6 +206,14 @@ async fn rule_in_turn(
     })
     .await;
     ruling.unwrap_or_else(|_| Err(Problem::new(ProblemKind::Internal, "the request was dropped")))
+}
+
+/// Only desks' calls have parameters. Elsewhere `dry_run=true` must not be passed over in silence and the change be made.
+fn require_no_parameters(door: Door, uri: &Uri) -> Result<(), Problem> {
+    match (door, uri.query()) {
+        (Door::Desk, _) | (_, None) => Ok(()),
+        (_, Some(_)) => Err(Problem::new(ProblemKind::NoSuchCall, "this call takes no parameters; nothing was done")),
+    }
 }
 
 /// Who calls, if this door opens to them.

@@ -22,6 +22,7 @@ use crate::cause::Occasion;
 use crate::compromise::require_uncompromised;
 use crate::doors::forms::{CertificatePem, MunicipalityWord, Time};
 use crate::entitlement::Standing;
+use crate::lookup::seen_from;
 use crate::problem::{Problem, ProblemKind, token_unavailable};
 use crate::record::{IssueRecord, PersonRecord, intent_place, issue_place};
 use crate::rehearsal::{Rehearsed, WouldBeIssued};
@@ -92,9 +93,11 @@ impl Authority {
         let standing = self.standing(&application, now.jst_date())?;
         let not_afters = self.not_after(&application, &standing, now)?;
         let leave_days: Vec<_> = not_afters.into_iter().map(leave_day).collect();
+        let own = caller.municipality()?.get();
         let to_reserve = self.to_reserve(caller, request, &application, judged_at)?;
         let (reservations, changed) = self.registry().rehearse(caller.actor(), caller.door, move |transaction| {
-            let before = transaction.certificates_of(&to_reserve.resident)?;
+            // A trial leaves no trace, so it tells a desk of what it may see anyway, and of nothing else.
+            let before = seen_from(own, transaction.certificates_of(&to_reserve.resident)?);
             let reservations = to_reserve.reserve(transaction)?;
             let places = || reservations.iter().map(|reservation| (reservation.issuer.ca, reservation.serial));
             record_intents(transaction, places().zip(leave_days).map(|(place, leave_day)| (place, leave_day, None)))?;

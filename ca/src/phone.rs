@@ -6,6 +6,8 @@
 pub mod hours;
 pub(crate) mod papers;
 
+use std::collections::BTreeSet;
+
 use pki::identity::{Ca, Device, Serial};
 use pki::municipality;
 use registry::Transaction;
@@ -232,15 +234,26 @@ impl Authority {
         Ok((order, Grounds { signer, cards, phone, needs_user_certificate, resident }))
     }
 
-    /// Does what waits, in order, while the hours are open. What cannot be done now waits on, and all after it.
+    /// Does what waits, in order, while the hours are open. What cannot be done now waits on, and all of the same person
+    /// after it; without the token, everything does.
     pub fn work_queue(&self) -> Result<(), Problem> {
-        for (number, _) in self.registry().store().waiting()? {
+        let (mut stuck, mut worked) = (BTreeSet::new(), Ok(()));
+        for (number, resident) in self.registry().store().waiting()? {
             if !self.outside.phone_hours.are_open(self.outside.clock.now()) {
                 break;
             }
-            self.complete(number)?;
+            if stuck.contains(&resident) {
+                continue;
+            }
+            if let Err(problem) = self.complete(number) {
+                if problem.kind() == ProblemKind::TokenUnavailable {
+                    return Err(problem);
+                }
+                stuck.insert(resident);
+                worked = worked.and(Err(problem));
+            }
         }
-        Ok(())
+        worked
     }
 
     /// Does one, after what waits before it for the same person: the last phone applied for is the one that stays.
@@ -355,7 +368,11 @@ impl Authority {
             return self.repeat(outcome);
         }
         let Signed { standing, record, signer, .. } =
-            self.judge_signed(asked.body, signers, |octets| Ok(((), read_notice(octets, notice)?)))?;
+            match self.judge_signed(asked.body, signers, |octets| Ok(((), read_notice(octets, notice)?))) {
+                Ok(signed) => signed,
+                // What it was signed with may have been revoked by its own first attempt, just now.
+                Err(problem) => return self.earlier(&request)?.map_or(Err(problem), |outcome| self.repeat(outcome)),
+            };
         let year = retention_year(signer.issued.not_after().jst_date());
         let application_hash = standing.application_hash;
         let sealed = self.seal(year, &application_place(&application_hash), &record)?;

@@ -226,6 +226,26 @@ kinds! {
 }
 
 impl ProblemKind {
+    /// It is about an application that a person signed, or what it concerns.
+    pub const fn is_of_what_was_signed(self) -> bool {
+        matches!(
+            self,
+            Self::ApplicationMalformed
+                | Self::ApplicationStale
+                | Self::ApplicationUsed
+                | Self::NotASignatureCertificate
+                | Self::SignatureInvalid
+                | Self::UnknownCertificate
+                | Self::CsrMalformed
+                | Self::CsrSignature
+                | Self::KeyTooShort
+                | Self::KeyBadExponent
+                | Self::KeyAlgorithm
+                | Self::KeySeenBefore
+                | Self::NoTimeLeft
+        )
+    }
+
     /// It counts towards the refusals after which a party is not heard for a minute. Answers about a person, and what is
     /// our doing, do not: whoever asks after many people gets many, and must still be heard when one of them withdraws.
     pub const fn is_callers_mistake(self) -> bool {
@@ -311,12 +331,6 @@ impl Problem {
     /// A problem with one field of the body.
     pub fn of_field(kind: ProblemKind, field: &'static str, detail: impl Into<String>) -> Self {
         Self { field: Some(field), ..Self::new(kind, detail) }
-    }
-
-    /// The same of that field of the body.
-    #[must_use]
-    pub fn in_field(self, field: &'static str) -> Self {
-        Self { field: Some(field), ..self }
     }
 
     /// With the path of what is there already.

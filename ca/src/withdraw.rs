@@ -15,6 +15,7 @@ use crate::answer::{Answer, json};
 use crate::authority::{Asked, Authority, Caller, Ruling, other_kind};
 use crate::cause::{Effect, Occasion, effect};
 use crate::doors::forms::{CaWord, HOLD_WORD, ReasonWord, SerialWord, Time};
+use crate::lookup::seen_from;
 use crate::problem::{Problem, ProblemKind};
 use crate::rehearsal::{Mode, Rehearsed};
 
@@ -31,6 +32,15 @@ pub enum Target {
         ca: Ca,
         /// Its serial.
         serial: Serial,
+    },
+    /// The same at a desk, for which a find concerns the whole card or phone, as far as that municipality's desks see it.
+    AtDesk {
+        /// Of which CA.
+        ca: Ca,
+        /// Its serial.
+        serial: Serial,
+        /// The desk's municipality.
+        own: u32,
     },
     /// Every certificate in the device of the resident with that keyed hash.
     Resident([u8; 32]),
@@ -217,7 +227,8 @@ impl Authority {
         {
             return Err(problem);
         }
-        let (target, occasion) = (Target::Certificate { ca, serial }, Occasion { cause, at: ca.device() });
+        let own = caller.municipality()?.get();
+        let (target, occasion) = (Target::AtDesk { ca, serial, own }, Occasion { cause, at: ca.device() });
         match mode {
             Mode::Records => self.withdraw(caller, asked, target, occasion),
             Mode::Rehearses => self.rehearse(caller, asked, move |transaction| {
@@ -288,6 +299,9 @@ fn withdraw_target(
 ) -> Result<Vec<CertificateStatus>, Problem> {
     let found: Vec<Found> = match target {
         Target::Certificate { ca, serial } => {
+            vec![(ca, serial, transaction.certificate(ca, serial)?.ok_or_else(unknown_certificate)?)]
+        }
+        Target::AtDesk { ca, serial, own } => {
             let record = transaction.certificate(ca, serial)?.ok_or_else(unknown_certificate)?;
             if occasion.cause == Cause::Found && !record.is_revoked() {
                 // What was found is the card or phone, with every certificate in it (facts 5); of a phone, which is used
@@ -299,7 +313,7 @@ fn withdraw_target(
                     };
                     other.device() == ca.device() && record.issued_row.is_some() && ends
                 };
-                transaction.certificates_of(&record.resident)?.into_iter().filter(living).collect()
+                seen_from(own, transaction.certificates_of(&record.resident)?).into_iter().filter(living).collect()
             } else {
                 vec![(ca, serial, record)]
             }

@@ -33,7 +33,7 @@ pub struct Manifest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ManifestFile {
-    /// `sign` or `auth`.
+    /// `sign`, `auth`, `phone-sign` or `phone-auth`.
     pub ca: String,
     /// The key generation's number.
     pub key: u16,

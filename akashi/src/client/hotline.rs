@@ -14,7 +14,7 @@ use super::tell::Telling;
 /// What the loss line asks.
 #[derive(Debug, Subcommand)]
 pub enum HotlineCommand {
-    /// Hold all certificates of a person, or one.
+    /// Hold all certificates of a person's card or phone, or one.
     #[command(after_help = "Examples:
   akashi hotline hold --sandbox sandbox --resident-code-file caller.txt
   akashi hotline hold --sandbox sandbox --resident-code-file - --json

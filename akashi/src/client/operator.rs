@@ -55,7 +55,7 @@ pub enum OperatorCommand {
         /// The service's number.
         #[arg(long)]
         service: u64,
-        /// The CA of the certificate that the operator knows: `sign` or `auth`.
+        /// The CA of the certificate that the operator knows: `sign` or `phone-sign`.
         #[arg(long, default_value_t = Ca::Sign)]
         ca: Ca,
         /// Its serial.

@@ -83,9 +83,7 @@ impl Scale {
 /// Processor time of an issue, all steps of it durable, beside one signature and two verifications.
 pub(crate) fn issuance(scene: &mut Scene, scale: Scale) -> Figure {
     let algorithm = scene.kept.algorithm;
-    let before = scene.requests(scale.people_before);
-    let issued = issue(&scene.authority(), &scene.kept.desks, &before);
-    scene.kept.issued.extend(issued);
+    issue_some(scene, scale);
     let (mut limits, mut measured, mut walls) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..scale.rounds {
         let people = scene.requests(scale.people);
@@ -106,6 +104,13 @@ pub(crate) fn issuance(scene: &mut Scene, scale: Scale) -> Figure {
         rule: Rule::AtMost(1.25),
         beside: vec![("certificates a second", walls)],
     }
+}
+
+/// Issues what is there before anything is measured.
+pub(crate) fn issue_some(scene: &mut Scene, scale: Scale) {
+    let before = scene.requests(scale.people_before);
+    let issued = issue(&scene.authority(), &scene.kept.desks, &before);
+    scene.kept.issued.extend(issued);
 }
 
 /// Has everything issued, [`AT_ONCE`] people at a time, and gives what was issued with its desk.

@@ -48,7 +48,12 @@ fn main() -> ExitCode {
     let scale = if is("--bench") && !is("--test") { Scale::FULL } else { Scale::SMOKE };
     let cores = Cores::find();
     let mut figures = Vec::new();
-    for algorithm in ALGORITHMS {
+    if is("--compromise") {
+        let mut scene = Scene::make(ALGORITHMS[0], scale);
+        figures::issue_some(&mut scene, scale);
+        figures.extend(national::compromise(&scene.stop(), scale).map(told));
+    }
+    for algorithm in ALGORITHMS.into_iter().filter(|_| !is("--compromise")) {
         cores.pin_to_servers();
         let mut scene = Scene::make(algorithm, scale);
         figures.push(told(figures::issuance(&mut scene, scale)));
@@ -68,7 +73,7 @@ fn main() -> ExitCode {
         }
     }
     let held = figures.iter().all(Figure::holds);
-    if scale == Scale::FULL {
+    if scale == Scale::FULL && !is("--compromise") {
         let page = results::page(&figures, &cores);
         println!("{page}");
         if is("--record") {

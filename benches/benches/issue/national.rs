@@ -180,12 +180,12 @@ fn populate(kept: &Kept, certificates: u64) -> Serial {
     Serial::new(end).expect("far below the limit")
 }
 
-/// The octets of a good certificate's record.
+/// The octets of an issued certificate's record, as if nothing had ended it.
 fn good_record(store: &DB, records: &impl rocksdb::AsColumnFamilyRef, taken: u64) -> Vec<u8> {
     let read = |number| store.get_cf(records, certificate_key(Ca::Sign, Serial::new(number)?)).expect("it reads");
-    let is_good = |octets: &Vec<u8>| {
-        let record: CertificateRecord = minicbor::decode(octets).expect("a record");
-        record.issued_row.is_some() && record.withdrawal.is_none()
-    };
-    (1..=taken).rev().filter_map(read).find(is_good).expect("one was issued and is good")
+    let mut all = (1..=taken).rev().filter_map(read);
+    let decoded = all.by_ref().map(|octets| minicbor::decode::<CertificateRecord>(&octets).expect("a record"));
+    let issued = decoded.filter(|record| record.issued_row.is_some()).last().expect("one was issued");
+    let good = CertificateRecord { withdrawal: None, cause: None, ..issued };
+    minicbor::to_vec(&good).expect("it encodes")
 }

@@ -177,6 +177,7 @@ enum AnswerAgain {
     Certificate(Box<IssuedCertificate>),
     Certificates(IssuedTogether),
     Change(Changed),
+    Notices(crate::expiring::Notified),
 }
 
 /// Get a lost answer again (応答の再取得), by the idempotency key of the request.

@@ -95,6 +95,8 @@ fn who_was_sent_a_notice_is_marked_once_and_listed_apart() {
     world.clock.set(jst("2031-01-10", 12, 0, 0));
     let marked = notify(&world, "notices", &[&one]);
     assert_eq!((marked.status, &marked.body["notified"]), (200, &json!(1)));
+    let again = world.get(Party::Kiyose, "/desk/v1/requests/notices");
+    assert_eq!((again.status, &again.body), (200, &marked.body), "a lost answer is given again");
     let position = world.position();
     world.clock.advance(60);
     assert_eq!(notify(&world, "notices", &[&one]), marked, "the same key, the same answer");

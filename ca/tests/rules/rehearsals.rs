@@ -97,3 +97,36 @@ fn a_dry_run_of_a_revocation_tells_what_the_table_does_and_does_it_not() {
     let again = world.post(Party::Kiyose, path, "rev", &json!({ "cause": "card_found" }));
     assert_eq!(again.body, json!({ "dry_run": true, "repeats": true }));
 }
+
+#[test]
+fn a_dry_run_tells_a_desk_of_no_certificate_that_it_may_not_see() {
+    let world = World::new();
+    world.issue("both", &application_for_both(PERSON));
+    let mut body = application_for_both(PERSON);
+    body["municipality"] = json!("14100");
+    let told = world.post(Party::Yokohama, ISSUE, "curious", &body);
+    assert_eq!((told.status, told.statuses().len()), (200, 0), "{:?}", told.body);
+    assert_eq!(tried(&world, "own", &application_for_both(PERSON)).statuses().len(), 2);
+}
+
+#[test]
+fn where_there_are_no_dry_runs_a_call_with_one_is_refused_and_not_made() {
+    let world = World::new();
+    world.issued("a card", &application(Ca::Auth, PERSON));
+    let hold = json!({ "resident_code": PERSON });
+    let reply = world.post(Party::Hotline, "/hotline/v1/holds?dry_run=true", "lost", &hold);
+    assert_eq!(reply.problem(), (404, "no-such-call"));
+    assert_eq!(world.good(Ca::Auth).len(), 1);
+}
+
+#[test]
+fn a_find_reaches_nothing_that_the_desk_may_not_see() {
+    let world = World::new();
+    let auth = world.issued("a card", &application(Ca::Auth, PERSON));
+    let mut moved = application(Ca::Sign, PERSON);
+    moved["municipality"] = json!("14100");
+    assert_eq!(world.post(Party::Yokohama, "/desk/v1/certificates", "moved", &moved).status, 201);
+    let found = world.revoke("found", (Ca::Auth, auth), "card_found");
+    assert_eq!(found.statuses(), [(format!("auth/{auth}"), "revoked cessationOfOperation".to_owned())].into());
+    assert_eq!(world.good(Ca::Sign).len(), 1);
+}
