@@ -58,7 +58,7 @@ impl Life {
 
     pub(crate) fn use_a_phone(&mut self) {
         let Some(signer) = self.signer() else { return self.complete_a_card() };
-        if !self.model.phones_are_open() && !self.dice.once_in(3) {
+        if !self.model.phones_are_open() && self.dice.once_in(2) {
             let tomorrow = law::phone_hours(self.model.today() + 1);
             let daytime = tomorrow.start() + self.dice.below(tomorrow.end() - tomorrow.start());
             self.set_clock(daytime);
