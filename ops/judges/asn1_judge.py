@@ -15,8 +15,19 @@ from sandbox import EVERY_STATUS, Certificate, Judge, http
 
 JAPAN = datetime.timezone(datetime.timedelta(hours=9))
 ORGANIZATION = "JPKI-TEST"
-KINDS = {"sign": "JPKI for digital signature", "auth": "JPKI for user authentication"}
-KINDS_IN_JAPANESE = {"sign": "公的個人認証サービス署名用", "auth": "公的個人認証サービス利用者証明用"}
+KINDS = {
+    "sign": "JPKI for digital signature",
+    "auth": "JPKI for user authentication",
+    "phone-sign": "JPKI for digital signature on mobile devices",
+    "phone-auth": "JPKI for user authentication on mobile devices",
+}
+KINDS_IN_JAPANESE = {
+    "sign": "公的個人認証サービス署名用",
+    "auth": "公的個人認証サービス利用者証明用",
+    "phone-sign": "公的個人認証サービス移動端末設備用署名用",
+    "phone-auth": "公的個人認証サービス移動端末設備用利用者証明用",
+}
+"""Those of the phones' CAs are Akashi's own; the other two are facts 1.1 and 1.2."""
 
 ROOT_NAME = [("country_name", "JP"), ("organization_name", ORGANIZATION), ("organizational_unit_name", None),
              ("organizational_unit_name", "Japan Agency for Local Authority Information Systems")]  # fmt: skip
@@ -243,4 +254,4 @@ for certificate in judge.certificates:
         judge_leaf(certificate, roots[certificate.issuer])
     except (AttributeError, KeyError, TypeError, ValueError) as error:  # a part is missing, or not what it has to be
         judge.expect(False, certificate.path, f"cannot be taken apart: {type(error).__name__}: {error}")
-judge.close([*EVERY_STATUS, "root of sign", "root of auth", "4 info of a person", "spelling that was seen"])
+judge.close([*EVERY_STATUS, *(f"root of {ca}" for ca in KINDS), "4 info of a person", "spelling that was seen"])

@@ -69,7 +69,9 @@ def judge_certificate(item: Certificate) -> None:
     authority = extension(certificate, x509.AuthorityKeyIdentifier).value
     key_identifier = extension(issuer, x509.SubjectKeyIdentifier).value.digest
     judge.expect(authority.key_identifier == key_identifier, path, "authority key identifier is not the CA's")
-    judge.expect(authority.authority_cert_serial_number == issuer.serial_number, path, "authority serial is not the CA's")
+    # With the serial of one CA certificate in it, no path through a link would be taken; today's cards have it all the same.
+    named = issuer.serial_number if judge.content["layout"] == "jpki-exact" else None
+    judge.expect(authority.authority_cert_serial_number == named, path, "authority serial is not as the layout has it")
     own = x509.SubjectKeyIdentifier.from_public_key(certificate.public_key()).digest
     judge.expect(extension(certificate, x509.SubjectKeyIdentifier).value.digest == own, path, "subject key identifier")
     key = serialization.load_pem_private_key(item.key_path.read_bytes(), None)

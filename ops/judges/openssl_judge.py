@@ -6,7 +6,7 @@ import re
 import urllib.parse
 from pathlib import Path
 
-from sandbox import EVERY_CRL, EVERY_STATUS, WAYS_TO_ASK, Certificate, Crl, Judge, command, http
+from sandbox import CAS, EVERY_CRL, EVERY_STATUS, WAYS_TO_ASK, Certificate, Crl, Judge, command, http
 
 judge = Judge("openssl")
 PURPOSES = {"auth": "sslclient", "sign": "any"}
@@ -155,6 +155,7 @@ def judge_unissued(ca: str, serial: str) -> None:
 for (ca, key), path in judge.issuers.items():
     accepted, why = verify(path, path, "-x509_strict", "-check_ss_sig")
     judge.expect(accepted, path, why)
+for ca in CAS:
     judge_caching(ca)
 crls = judge.pull_crls()
 for crl in crls:
@@ -173,5 +174,5 @@ judge.close(
     EVERY_STATUS + EVERY_CRL
     + [f"POST with {digest}, {nonce=}" for digest, nonce in WAYS_TO_ASK]
     + [f"GET with {digest}" for digest in ("sha1", "sha256")]
-    + [f"unissued serials of {ca}" for ca in ("sign", "auth")]
+    + [f"unissued serials of {ca}" for ca in CAS]
 )  # fmt: skip
