@@ -145,11 +145,15 @@ class Scene:
                 # Of somebody else, or it would supersede what the other calls are about.
                 application = self._application("auth", self._new_key(), resident_code())
                 place = {"ca": "auth", "serial": self.auth["serial"]}
+                signs = {"ca": "sign", "serial": self.sign["serial"]}
                 return {
                     "request_certificate": ({}, application),
                     "look_up_certificate": (place, None),
                     "look_up_request": ({"idempotency_key": self.issued_by}, None),
                     "revoke_certificate": (place, {"cause": "card_lost"}),
+                    "print_receipt": (signs, None),
+                    "mark_notified": ({}, {"certificates": [signs]}),
+                    "search": ({}, {"resident_code": self.resident_code}),
                 }
             case "hotline":
                 return {"hold": ({}, {"resident_code": self.resident_code})}
@@ -195,6 +199,8 @@ class Scene:
             "suspend": (party, because),
             "reinstate": (party, because),
             "publish_cut": ({}, because),
+            # Nobody in a sandbox has a certificate under this one.
+            "compromise_ca_key": ({"ca": "phone-sign", "key": 1}, {**because, "confirm": "phone-sign/1"}),
             "register_provider": ({}, {"operator": services[0].get("operator"), "name": "Kasumi Insurance"}),
             "register_service": ({}, {"provider": services[0].get("provider"), "name": "Kasumi Insurance contracts"}),
         }
