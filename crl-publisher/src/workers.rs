@@ -5,8 +5,9 @@ use std::sync::mpsc::sync_channel;
 /// Finished results that may wait for their turn, for each worker.
 const WAITING_PER_WORKER: usize = 4;
 
-/// Runs `work` for each item on `worker_count` threads and hands the results to `take` in the items' order. The first
-/// failure ends it: what follows is not begun.
+/// Runs `work` for each item on `worker_count` threads and hands the results to `take` in the items' order. A failure
+/// ends it: what follows is not begun. Of several failures the one that comes first in the items' order is handed back,
+/// whichever thread met its own first.
 pub(crate) fn in_order<I: Sync, R: Send, E: Send>(
     items: &[I],
     worker_count: usize,
@@ -23,8 +24,12 @@ pub(crate) fn in_order<I: Sync, R: Send, E: Send>(
                 while !stopped.load(Ordering::Relaxed) {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(item) = items.get(at) else { return };
+                    let result = work(item);
+                    if result.is_err() {
+                        stopped.store(true, Ordering::Relaxed);
+                    }
                     // A send fails when the taker has given up; then there is nothing left to do.
-                    if sender.send((at, work(item))).is_err() {
+                    if sender.send((at, result)).is_err() {
                         return;
                     }
                 }
@@ -34,9 +39,10 @@ pub(crate) fn in_order<I: Sync, R: Send, E: Send>(
         let mut waiting = std::collections::BTreeMap::new();
         let mut turn = 0;
         let outcome = receiver.iter().try_for_each(|(at, result)| {
-            waiting.insert(at, result?);
+            waiting.insert(at, result);
+            // All that stands before a failure was begun before it, so its turn comes.
             while let Some(result) = waiting.remove(&turn) {
-                take(&items[turn], result)?;
+                take(&items[turn], result?)?;
                 turn += 1;
             }
             Ok(())
@@ -78,5 +84,22 @@ mod tests {
         let refused =
             in_order(&items, 2, |&item| Ok(item), |_, result| if result == 40 { Err("take") } else { Ok(()) });
         assert_eq!(refused, Err("take"));
+    }
+
+    #[test]
+    fn of_two_failures_the_first_in_the_items_order_is_handed_back_though_the_other_was_met_before_it() {
+        let met = std::sync::Barrier::new(2);
+        let failing = |&item: &u32| {
+            if item == 1 {
+                met.wait();
+                return Err(1);
+            }
+            met.wait();
+            // The other thread has failed by now, or is about to; this one takes its time.
+            (0..1_000).for_each(|_| std::thread::yield_now());
+            Err(0)
+        };
+        let refused: Result<(), u32> = in_order(&[0, 1], 2, failing, |_, ()| Ok(()));
+        assert_eq!(refused, Err(0));
     }
 }
