@@ -111,6 +111,26 @@ fn request_of(number: QueueNumber, record: &QueueRecord) -> RequestId {
     RequestId { party: record.party, key_hash, request_hash: application_hash }
 }
 
+/// Ends what a person applied for and waits: into a phone that is lost, or not wanted any more, nothing is issued. What was
+/// begun has certificates, which end by themselves. Gives whether anything waited.
+pub(crate) fn end_waiting(transaction: &mut Transaction<'_>, resident: &[u8; 32]) -> Result<bool, Problem> {
+    let mut ended = false;
+    for (number, of) in transaction.waiting()? {
+        let Some(record) = transaction.queued(number)?.filter(|_| of == *resident) else { continue };
+        let request = request_of(number, &record);
+        if transaction.request(request.party, &request.key_hash)?.is_none() {
+            let problem = ProblemKind::DestroyedBeforeHandOver.slug().to_owned();
+            transaction.append(Event::Dequeued { number, end: QueueEnd::Refused { problem } }, None)?;
+            ended = true;
+        }
+    }
+    Ok(ended)
+}
+
+fn is_waiting(transaction: &Transaction<'_>, number: QueueNumber) -> Result<bool, Problem> {
+    Ok(transaction.queued(number)?.is_some_and(|record| record.end.is_none()))
+}
+
 fn unknown_application() -> Problem {
     Problem::new(ProblemKind::UnknownApplication, "this party sent no application with this number")
 }
@@ -277,18 +297,23 @@ impl Authority {
         if record.end.is_some() {
             return Ok(());
         }
-        let end = match self.issue_queued(request, &record) {
+        let end = match self.issue_queued(number, request, &record) {
             Ok(()) => QueueEnd::Issued,
             Err(problem) if problem.is_temporary() => return Err(problem),
             Err(problem) => QueueEnd::Refused { problem: problem.kind().slug().to_owned() },
         };
-        self.transact_inside(move |transaction| Ok(transaction.append(Event::Dequeued { number, end }, None)?))?;
+        self.transact_inside(move |transaction| {
+            if is_waiting(transaction, number)? {
+                transaction.append(Event::Dequeued { number, end }, None)?;
+            }
+            Ok(())
+        })?;
         (self.outside.step)("phone.3-dequeued");
         Ok(())
     }
 
     /// Issues, judging again who signed and what the certificates stand on.
-    fn issue_queued(&self, request: RequestId, record: &QueueRecord) -> Result<(), Problem> {
+    fn issue_queued(&self, number: QueueNumber, request: RequestId, record: &QueueRecord) -> Result<(), Problem> {
         if !self.resume(&request)? {
             let judged_at = self.registry().store().tree_edge()?.size();
             let QueuedWork::PhoneApplication { application_hash } = record.work;
@@ -299,8 +324,10 @@ impl Authority {
             let (order, grounds) = self.order(application, &signer)?;
             self.refuse_outdated(&order)?;
             let caller = portal(record.party);
-            self.issue_together(&caller, request, &order, judged_at, move |transaction| grounds.judge(transaction))
-                .map(drop)?;
+            self.issue_together(&caller, request, &order, judged_at, move |transaction| {
+                if is_waiting(transaction, number)? { grounds.judge(transaction) } else { Err(ended()) }
+            })
+            .map(drop)?;
         }
         let certificates = self.registry().store().certificates_of_request(&request)?;
         let issued = certificates.iter().all(|(_, _, record)| record.issued_row.is_some());
@@ -386,7 +413,8 @@ impl Authority {
                 ca.device() == Device::Phone && !record.is_revoked() && (held || notice != PhoneNotice::Found)
             };
             let found: Vec<_> = transaction.certificates_of(&resident)?.into_iter().filter(concerned).collect();
-            if found.is_empty() {
+            let ended = notice == PhoneNotice::Retired && end_waiting(transaction, &resident)?;
+            if found.is_empty() && !ended {
                 let detail = "no certificate in a phone of this person is concerned";
                 return Err(Problem::new(ProblemKind::UnknownCertificate, detail));
             }

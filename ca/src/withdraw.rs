@@ -16,6 +16,7 @@ use crate::authority::{Asked, Authority, Caller, Ruling, other_kind};
 use crate::cause::{Effect, Occasion, effect};
 use crate::doors::forms::{CaWord, HOLD_WORD, ReasonWord, SerialWord, Time};
 use crate::lookup::seen_from;
+use crate::phone::end_waiting;
 use crate::problem::{Problem, ProblemKind};
 use crate::rehearsal::{Mode, Rehearsed};
 
@@ -297,13 +298,17 @@ fn withdraw_target(
     target: Target,
     occasion: Occasion,
 ) -> Result<Vec<CertificateStatus>, Problem> {
-    let found: Vec<Found> = match target {
+    let phone_is_lost =
+        occasion.at == Device::Phone && matches!(occasion.cause, Cause::LossReported | Cause::DeviceLost);
+    let (resident, found): (_, Vec<Found>) = match target {
         Target::Certificate { ca, serial } => {
-            vec![(ca, serial, transaction.certificate(ca, serial)?.ok_or_else(unknown_certificate)?)]
+            let record = transaction.certificate(ca, serial)?.ok_or_else(unknown_certificate)?;
+            (record.resident, vec![(ca, serial, record)])
         }
         Target::AtDesk { ca, serial, own } => {
             let record = transaction.certificate(ca, serial)?.ok_or_else(unknown_certificate)?;
-            if occasion.cause == Cause::Found && !record.is_revoked() {
+            let resident = record.resident;
+            let found = if occasion.cause == Cause::Found && !record.is_revoked() {
                 // What was found is the card or phone, with every certificate in it (facts 5); of a phone, which is used
                 // again, those that are held. One that is revoked was in another before, and says nothing of those of now.
                 let living = |(other, _, record): &Found| {
@@ -316,14 +321,16 @@ fn withdraw_target(
                 seen_from(own, transaction.certificates_of(&record.resident)?).into_iter().filter(living).collect()
             } else {
                 vec![(ca, serial, record)]
-            }
+            };
+            (resident, found)
         }
         Target::Resident(resident) => {
             let of_person = transaction.certificates_of(&resident)?.into_iter();
-            of_person.filter(|(ca, _, _)| ca.device() == occasion.at).collect()
+            (resident, of_person.filter(|(ca, _, _)| ca.device() == occasion.at).collect())
         }
     };
-    if found.is_empty() {
+    let ended = phone_is_lost && end_waiting(transaction, &resident)?;
+    if found.is_empty() && !ended {
         // Whoever reports a loss must not believe that a card is held when the code was mistyped.
         let detail = "this resident has no such certificates in that device";
         return Err(Problem::new(ProblemKind::UnknownCertificate, detail));

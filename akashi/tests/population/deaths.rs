@@ -132,10 +132,13 @@ impl Life {
             self.count("revocation by a wrong desk");
             return self.is_refused(&call, (403, "not-your-municipality"));
         }
-        let places = self.met_at_a_desk(word, place);
+        let places = self.met_at_a_desk(desk, word, place);
         if places.is_empty() {
             self.count("unknown-certificate");
             return self.is_refused(&call, (404, "unknown-certificate"));
+        }
+        if word == "phone_lost" {
+            self.ends_what_waits(self.model.certificates[&place].person);
         }
         let reply = self.world.doors().post(&call);
         let told = self.model.happens(what, &places);
@@ -144,8 +147,8 @@ impl Life {
         self.remember(call, Outcome::Changed(reply.body["certificates"].clone()));
     }
 
-    /// A certificate, or what is in the card or phone that was found: of a phone, what is held.
-    fn met_at_a_desk(&self, word: &str, place: Place) -> Vec<Place> {
+    /// A certificate, or what that desk sees in the card or phone that was found: of a phone, what is held.
+    fn met_at_a_desk(&self, desk: u32, word: &str, place: Place) -> Vec<Place> {
         let certificate = &self.model.certificates[&place];
         if !matches!(word, "card_found" | "phone_found") || certificate.is_revoked() {
             return vec![place];
@@ -153,7 +156,8 @@ impl Life {
         let met = |other: &&Place| {
             let of = &self.model.certificates[other];
             let held = matches!(of.status, CertificateStatus::Withdrawn(Withdrawal::Held { .. }));
-            at_phone(**other) == at_phone(place)
+            self.model.may_act(desk, **other)
+                && at_phone(**other) == at_phone(place)
                 && of.issued.is_some()
                 && (held || !at_phone(place) && !of.is_revoked())
         };
@@ -180,8 +184,11 @@ impl Life {
             self.count("unknown-certificate");
             return self.is_refused(&call, (404, "unknown-certificate"));
         }
-        let reply = self.world.doors().post(&call);
         let by_phone = places.iter().all(|place| at_phone(*place));
+        if by_phone {
+            self.ends_what_waits(self.model.certificates[&places[0]].person);
+        }
+        let reply = self.world.doors().post(&call);
         let told = self.model.happens(if by_phone { "phone held" } else { "card held" }, &places);
         self.count(if places.len() == 1 && by_serial { "hold by serial" } else { "hold of a card" });
         self.assert_told(&reply, &told);

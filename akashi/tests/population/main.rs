@@ -31,7 +31,7 @@ const STEPS_MIN: u64 = 20_000;
 const EACH_KIND_MIN: u64 = 100;
 
 /// Kinds of events. A refusal's is the end of its problem's type.
-const KINDS: [&str; 78] = [
+const KINDS: [&str; 79] = [
     "CA key compromise",
     "CA key generation",
     "application-stale",
@@ -109,6 +109,7 @@ const KINDS: [&str; 78] = [
     "under-fifteen",
     "unknown-certificate",
     "unknown-municipality",
+    "waiting application ended",
     "wrong-role",
 ];
 

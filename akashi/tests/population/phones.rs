@@ -134,10 +134,15 @@ impl Life {
             self.count("phone replaced");
         }
         self.remember(call.clone(), Outcome::Application(at));
-        if self.model.queue[at].stage == Stage::Waiting && self.dice.once_in(2) {
-            // When its turn comes, the card is no longer good.
+        if self.model.queue[at].stage == Stage::Waiting {
             let person = self.model.certificates[&signer].person;
-            return self.lose_the_card(person);
+            match self.dice.below(8) {
+                // When its turn comes, the card is no longer good.
+                0..2 => return self.lose_the_card(person),
+                2..5 => return self.lose_and_find(signer),
+                5..7 => return self.notice(signer, RETIRED),
+                _ => {}
+            }
         }
         if self.dice.once_in(3) && self.model.wish_refusal(&wish).is_none() {
             let key = self.new_call_key();
@@ -241,7 +246,8 @@ impl Life {
         let key = self.new_call_key();
         let call = Call { party: Party::Hotline, path: "/hotline/v1/holds".to_owned(), key, body: body.to_string() };
         self.tell(&format!("the loss line holds what is in the phone: {places:?}"));
-        if places.is_empty() {
+        let ended = self.ends_what_waits(person);
+        if places.is_empty() && !ended {
             self.count("unknown-certificate");
             return self.is_refused(&call, (404, "unknown-certificate"));
         }
@@ -255,6 +261,15 @@ impl Life {
             self.set_clock(self.model.now + pause);
             self.notice(signer, FOUND);
         }
+    }
+
+    /// Into a phone that is lost or not wanted any more nothing is issued.
+    pub(crate) fn ends_what_waits(&mut self, person: usize) -> bool {
+        let ended = self.model.end_waiting(person);
+        if ended {
+            self.count("waiting application ended");
+        }
+        ended
     }
 
     /// The phone is found, or its certificates are not wanted any more.
@@ -280,7 +295,8 @@ impl Life {
             self.count("notice refused");
             return self.is_refused(&call, (409, "certificate-not-good"));
         }
-        if places.is_empty() {
+        let ended = !found && self.ends_what_waits(person);
+        if places.is_empty() && !ended {
             self.count("notice refused");
             return self.is_refused(&call, (404, "unknown-certificate"));
         }

@@ -101,6 +101,19 @@ impl Model {
         }
     }
 
+    /// A phone is lost, or not wanted any more: what that person applied for and waits is ended. Tells whether anything was.
+    pub(crate) fn end_waiting(&mut self, person: usize) -> bool {
+        let mut ended = false;
+        for at in 0..self.queue.len() {
+            let whose = self.certificates[&self.queue[at].wish.signer].person;
+            if whose == person && self.queue[at].stage == Stage::Waiting {
+                self.queue[at].stage = Stage::Refused((409, "destroyed-before-hand-over"));
+                ended = true;
+            }
+        }
+        ended
+    }
+
     fn complete(&mut self, at: usize) {
         self.queue[at].stage = match self.queue[at].stage.clone() {
             Stage::Waiting => match self.begin(at) {

@@ -8,7 +8,7 @@ use registry::row::Open;
 use registry::state::StateReads;
 use serde_json::json;
 
-use crate::support::{BOTH, Card, Doors, Party, World, jst, phone_application};
+use crate::support::{BOTH, Card, Doors, Party, Reply, World, jst, phone_application, phone_retired};
 
 const PERSON: &str = "12345678901";
 
@@ -86,6 +86,57 @@ fn of_two_phones_applied_for_at_night_the_last_one_stays() {
     assert_eq!(world.application(3).body["state"], "issued");
     let record = world.record(Ca::PhoneAuth, serial(3));
     assert_eq!(record.cause, Some(Cause::PhoneReplaced));
+}
+
+#[test]
+fn a_phone_lost_or_retired_at_night_ends_what_waits_for_it() {
+    type Ending = fn(&World, &Card) -> Reply;
+    let destroyed = json!("urn:akashi:problem:destroyed-before-hand-over");
+    let endings: [Ending; 2] = [
+        |world, _| world.hold_phone("lost", PERSON),
+        |world, card| world.send_retired("retired", &card.signs(&phone_retired("retired", world.now()))),
+    ];
+    for end in endings {
+        let world = World::with_portal();
+        let (card, other) = (Card::whole(&world, PERSON), Card::whole(&world, "12345678902"));
+        world.clock.set(jst("2026-11-21", 22, 0, 0));
+        let signed = card.signs(&phone_application("one", &BOTH, "one", world.now()));
+        assert_eq!(world.send_application("key", &signed).status, 202);
+        assert_eq!(world.apply(&other, "two", &BOTH, "other").status, 202);
+        let ended = end(&world, &card);
+        assert_eq!((ended.status, &ended.body["certificates"]), (200, &json!([])), "{:?}", ended.body);
+        assert_eq!(world.application(1).body["problem"], destroyed);
+        assert_eq!(world.send_application("key", &signed).problem(), (409, "destroyed-before-hand-over"));
+        world.clock.set(jst("2026-11-22", 8, 30, 0));
+        world.0.work_queue().unwrap();
+        assert_eq!((issued(&world), world.store().waiting()), (2, Ok(vec![])), "the other person's alone");
+        world.verify_log();
+    }
+}
+
+#[test]
+fn a_phone_lost_at_the_desk_or_by_its_serial_ends_what_waits_for_it() {
+    type Ending = fn(&World, Serial) -> Reply;
+    let endings: [Ending; 2] = [
+        |world, serial| world.revoke("lost", (Ca::PhoneAuth, serial), "phone_lost"),
+        |world, serial| {
+            let body = json!({ "ca": "phone-auth", "serial": serial.to_string() });
+            world.post(Party::Hotline, "/hotline/v1/holds", "lost", &body)
+        },
+    ];
+    for end in endings {
+        let world = World::with_portal();
+        let card = Card::whole(&world, PERSON);
+        assert_eq!(world.apply(&card, "one", &BOTH, "by day").status, 201);
+        let serial = world.good(Ca::PhoneAuth)[0];
+        world.clock.set(jst("2026-11-21", 22, 0, 0));
+        assert_eq!(world.apply(&card, "one", &BOTH, "at night").status, 202);
+        let ended = end(&world, serial);
+        assert_eq!((ended.status, ended.statuses().len()), (200, 1), "{:?}", ended.body);
+        assert_eq!(world.application(2).body["state"], "refused");
+        world.clock.set(jst("2026-11-22", 8, 30, 0));
+        assert_eq!((world.0.work_queue(), issued(&world)), (Ok(()), 2));
+    }
 }
 
 #[test]
