@@ -15,8 +15,6 @@ use crate::doors::read_body;
 use crate::problem::{Problem, ProblemKind};
 use crate::withdraw::{VISIBLE_AT_MOST, give_up};
 
-/// Enough for a reason; recorded in the open for ever.
-const BECAUSE_CHARACTERS_MAX: usize = 200;
 /// Serials filled in by one event: a tenth of a second in the registry's writer, which serves the doors in between.
 pub const FILL_SERIALS: u64 = 4_096;
 
@@ -55,8 +53,9 @@ impl Authority {
         let answer = if let Some(answer) = self.kept(&request)? {
             answer
         } else {
-            let CompromiseBody { because: Because(because), confirm } = read_body(asked.body)?;
-            require_meant(&because, &confirm, issuer)?;
+            let CompromiseBody { because, confirm } = read_body(asked.body)?;
+            let because = because.recorded()?;
+            require_meant(&confirm, issuer)?;
             let others = self.keys_of(issuer.ca);
             self.registry().transact::<_, Problem>(caller.actor(), caller.door, move |transaction| {
                 let answer = compromise(transaction, issuer, because, others)?;
@@ -99,11 +98,7 @@ impl Authority {
 }
 
 /// What cannot be taken back is said twice.
-fn require_meant(because: &str, confirm: &str, issuer: IssuerKey) -> Result<(), Problem> {
-    if because.is_empty() || because.chars().count() > BECAUSE_CHARACTERS_MAX {
-        let detail = format!("1 to {BECAUSE_CHARACTERS_MAX} characters are recorded");
-        return Err(Problem::of_field(ProblemKind::NotInForm, "because", detail));
-    }
+fn require_meant(confirm: &str, issuer: IssuerKey) -> Result<(), Problem> {
     if confirm != format!("{}/{}", issuer.ca, issuer.key) {
         return Err(Problem::of_field(ProblemKind::NotInForm, "confirm", "it is not the key that the path names"));
     }

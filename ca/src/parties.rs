@@ -62,9 +62,6 @@ pub(crate) struct PartyList {
     parties: Vec<PartyAnswer>,
 }
 
-/// Enough for a reason; recorded in the open, so it is no place for a person's data.
-const BECAUSE_CHARACTERS_MAX: usize = 200;
-
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BecauseBody {
@@ -155,11 +152,7 @@ impl Authority {
 
     /// `POST /admin/v1/parties/{party}/suspension` and `…/reinstatement`
     pub fn set_party_state(&self, caller: &Caller, asked: &Asked<'_>, party: PartyId, state: PartyState) -> Ruling {
-        let body: BecauseBody = read_body(asked.body)?;
-        if body.because.0.chars().count() > BECAUSE_CHARACTERS_MAX {
-            let detail = format!("a reason has at most {BECAUSE_CHARACTERS_MAX} characters");
-            return Err(Problem::of_field(ProblemKind::NotInForm, "because", detail));
-        }
+        let because = read_body::<BecauseBody>(asked.body)?.because.recorded()?;
         let request = self.request_id(caller, asked)?;
         let _turn = self.turn(&request);
         if let Some(outcome) = self.earlier(&request)? {
@@ -175,7 +168,6 @@ impl Authority {
             if transaction.party(party)?.is_none() {
                 return Err(Problem::new(ProblemKind::UnknownParty, "no party has this number"));
             }
-            let because = body.because.0;
             let event = match state {
                 PartyState::Active => Event::PartyReinstated { party, because },
                 PartyState::Suspended => Event::PartySuspended { party, because },

@@ -17,8 +17,6 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// Characters of a reason: a sentence. It is recorded for ever.
-const BECAUSE_CHARACTERS_MAX: usize = 200;
 /// Calls that may be inside: the one whose cut is made, and retries of it that wait for its answer.
 const CALLS_MAX: usize = 4;
 
@@ -87,11 +85,7 @@ async fn publish(State(cuts): State<Cuts>, request: Request) -> Response {
     let Cuts { doors, publisher, manifest_url, calls, under_way } = cuts;
     let runtime = tokio::runtime::Handle::current();
     administrators_call(doors, request, move |authority, caller, asked| {
-        let body: CutBody = ca::doors::read_body(asked.body)?;
-        if body.because.0.chars().count() > BECAUSE_CHARACTERS_MAX {
-            let detail = format!("at most {BECAUSE_CHARACTERS_MAX} characters are recorded");
-            return Err(Problem::of_field(ProblemKind::NotInForm, "because", detail));
-        }
+        let because = ca::doors::read_body::<CutBody>(asked.body)?.because.recorded()?;
         let _call = calls.try_acquire().map_err(|_| cut_under_way())?;
         authority.once(caller, asked, || {
             let _under_way = match under_way.try_lock() {
@@ -100,7 +94,7 @@ async fn publish(State(cuts): State<Cuts>, request: Request) -> Response {
                 Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
                 Err(TryLockError::WouldBlock) => return Err(cut_under_way()),
             };
-            let cut = runtime.block_on(publisher.publish_now(body.because.0)).map_err(|error| {
+            let cut = runtime.block_on(publisher.publish_now(because)).map_err(|error| {
                 Problem::new(ProblemKind::CutFailed, format!("no new cut ({}); the one before it stays", error.word()))
             })?;
             let body = CutAnswer {

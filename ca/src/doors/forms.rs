@@ -1,6 +1,7 @@
 //! The forms of what stands in bodies and paths, as the doors' OpenAPI documents tell them.
 //!
-//! A type here carries text as it came; that it has this form is judged by the rules, each with a problem of its own.
+//! A type here carries text as it came; that it has this form is judged by the rules, each with a problem of its own. What
+//! several rules judge alike stands with the type.
 use std::borrow::Cow;
 
 use pki::identity::Ca;
@@ -12,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
+
+use crate::problem::{Problem, ProblemKind};
 
 /// The reason that a held certificate is told with.
 pub(crate) const HOLD_WORD: &str = "certificateHold";
@@ -151,5 +154,19 @@ pub struct CertificatePem(pub String);
 /// Why. It is recorded in the open part of the log: no personal data.
 #[derive(Deserialize, ToSchema)]
 #[serde(transparent)]
-#[schema(max_length = 200, example = "the key was lost")]
-pub struct Because(pub String);
+#[schema(min_length = 1, max_length = 200, example = "the key was lost")]
+pub struct Because(String);
+
+impl Because {
+    const CHARACTERS_MAX: usize = 200;
+
+    /// What will be recorded: 1 to 200 characters.
+    pub fn recorded(self) -> Result<String, Problem> {
+        let Self(because) = self;
+        if because.is_empty() || because.chars().count() > Self::CHARACTERS_MAX {
+            let detail = format!("1 to {} characters are recorded", Self::CHARACTERS_MAX);
+            return Err(Problem::of_field(ProblemKind::NotInForm, "because", detail));
+        }
+        Ok(because)
+    }
+}
