@@ -100,7 +100,7 @@ fn describe(profile: &Profile, issuer: IssuerKey, serial: Serial, public_key: &P
         issuer,
         ca_serial: serial,
         public_key: public_key.clone(),
-        name: profile.ca_name(issuer.ca),
+        name: profile.ca_name(issuer.ca).clone(),
         not_before: now,
         not_after: ca_not_after(now),
     }
@@ -166,7 +166,7 @@ pub fn issuer_of(issuer: IssuerKey, certificate_der: &[u8], profile: &Profile) -
         issuer,
         ca_serial: serial.ok_or_else(damaged)?,
         public_key: PublicKey::from_spki(&spki).map_err(|_| damaged())?,
-        name: profile.ca_name(issuer.ca),
+        name: profile.ca_name(issuer.ca).clone(),
         not_before: unix_time(&tbs.validity().not_before).ok_or_else(damaged)?,
         not_after: unix_time(&tbs.validity().not_after).ok_or_else(damaged)?,
     };

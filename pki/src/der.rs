@@ -307,12 +307,7 @@ impl<'a> DerReader<'a> {
     /// Takes an INTEGER and gives its content octets, checked to be the shortest form (X.690 §8.3.2).
     pub fn integer_octets(&mut self) -> Result<&'a [u8], DerError> {
         let octets = self.expect(Tag::INTEGER)?.contents;
-        match *octets {
-            [] => Err(DerError::BadValue),
-            [0, next, ..] if next < 0x80 => Err(DerError::BadValue),
-            [0xff, next, ..] if next >= 0x80 => Err(DerError::BadValue),
-            _ => Ok(octets),
-        }
+        if is_shortest_integer(octets) { Ok(octets) } else { Err(DerError::BadValue) }
     }
 
     /// Takes a BOOLEAN (X.690 §11.1: TRUE is 0xff).
@@ -336,6 +331,16 @@ impl<'a> DerReader<'a> {
     pub fn time(&mut self) -> Result<crate::time::UnixTime, DerError> {
         let element = self.element()?;
         crate::time::UnixTime::from_der(element.tag, element.contents).ok_or(DerError::BadValue)
+    }
+}
+
+/// Content octets are an INTEGER's in the fewest octets (X.690 §8.3.2).
+pub const fn is_shortest_integer(octets: &[u8]) -> bool {
+    match *octets {
+        [] => false,
+        [0, next, ..] => next >= 0x80,
+        [0xff, next, ..] => next < 0x80,
+        _ => true,
     }
 }
 

@@ -31,10 +31,13 @@ mod kinds;
 mod layout;
 mod leaf;
 mod link;
+mod names;
 mod naming;
+mod read;
 mod responder;
 mod root;
 mod sign;
+mod values;
 
 #[cfg(test)]
 mod tests;

@@ -1,29 +1,31 @@
 //! Distinguished names in the forms JPKI uses: one attribute in each RDN, C as PrintableString, every other value as
 //! UTF8String (facts 1.1).
+use std::borrow::Cow;
+
 use crate::der::{DerWriter, Tag};
 use crate::oid::{self, Oid};
 
 /// A distinguished name, in encoding order (C first).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DistinguishedName {
-    attributes: Vec<(Oid, String)>,
+    attributes: Vec<(Oid, Cow<'static, str>)>,
 }
 
 impl DistinguishedName {
     /// `C=JP`, to which the rest is added. Every JPKI name begins with it.
     pub fn japan() -> Self {
-        Self { attributes: vec![(oid::COUNTRY, "JP".to_owned())] }
+        Self { attributes: vec![(oid::COUNTRY, Cow::Borrowed("JP"))] }
     }
 
     /// This name with one RDN more.
     #[must_use]
-    pub fn with(mut self, attribute: Oid, value: impl Into<String>) -> Self {
+    pub fn with(mut self, attribute: Oid, value: impl Into<Cow<'static, str>>) -> Self {
         self.attributes.push((attribute, value.into()));
         self
     }
 
     /// The attributes in encoding order.
-    pub fn attributes(&self) -> &[(Oid, String)] {
+    pub fn attributes(&self) -> &[(Oid, Cow<'static, str>)] {
         &self.attributes
     }
 

@@ -50,6 +50,11 @@ impl Address {
         CertificateText::new(text, substitutions, ADDRESS_CHARACTERS_MAX).map(Self)
     }
 
+    /// The check of [`Address::new`] alone.
+    pub fn check(text: &str, substitutions: Option<&str>) -> Result<(), TextError> {
+        CertificateText::check(text, substitutions, ADDRESS_CHARACTERS_MAX).map(drop)
+    }
+
     /// The address.
     pub fn text(&self) -> &str {
         self.0.text()

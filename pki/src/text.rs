@@ -43,12 +43,16 @@ impl CertificateText {
     /// Checks a text of 1 to `characters_max` characters. `substitutions` has one digit for each character: 1 where the desk
     /// substituted, else 0; `None` means that nothing was substituted. A substitute must itself be allowed.
     pub fn new(text: &str, substitutions: Option<&str>, characters_max: usize) -> Result<Self, TextError> {
-        let characters = check(text, Repertoire::Certificate, characters_max)?;
-        let substitutions = match substitutions {
-            Some(flags) => checked_flags(flags, characters)?.to_owned(),
-            None => "0".repeat(characters),
-        };
+        let characters = Self::check(text, substitutions, characters_max)?;
+        let substitutions = substitutions.map_or_else(|| "0".repeat(characters), str::to_owned);
         Ok(Self { text: text.to_owned(), substitutions })
+    }
+
+    /// The check of [`CertificateText::new`] alone; counts the characters.
+    pub(crate) fn check(text: &str, substitutions: Option<&str>, characters_max: usize) -> Result<usize, TextError> {
+        let characters = check(text, Repertoire::Certificate, characters_max)?;
+        substitutions.map_or(Ok(()), |flags| check_flags(flags, characters))?;
+        Ok(characters)
     }
 
     /// The text.
@@ -96,14 +100,14 @@ pub(crate) fn check_single_spaces(text: &str) -> Result<(), TextError> {
     }
 }
 
-fn checked_flags(flags: &str, characters: usize) -> Result<&str, TextError> {
+fn check_flags(flags: &str, characters: usize) -> Result<(), TextError> {
     let count = flags.chars().count();
     if count != characters {
         return Err(TextError::FlagCount { flags: count, characters });
     }
     match flags.chars().position(|flag| flag != '0' && flag != '1') {
         Some(index) => Err(TextError::BadFlag { position: index + 1 }),
-        None => Ok(flags),
+        None => Ok(()),
     }
 }
 

@@ -108,7 +108,7 @@ pub(crate) fn issuer_with_key(ca: Ca, public_key: PublicKey) -> Issuer {
         issuer: IssuerKey { ca, key: KeyNumber::FIRST },
         ca_serial: Serial::new(0x067c_6a21).unwrap(),
         public_key,
-        name: profile(Layout::Default).ca_name(ca),
+        name: profile(Layout::Default).ca_name(ca).clone(),
         not_before,
         not_after: ca_not_after(not_before),
     }

@@ -88,18 +88,17 @@ pub(super) fn crl_distribution_points(w: &mut DerWriter, point: &DistributionPoi
 /// 1.4); the default layout has OCSP and caIssuers in both.
 pub(super) fn leaf_authority_info_access(w: &mut DerWriter, profile: &Profile, issuer: &Issuer) {
     let ca = issuer.issuer.ca;
-    let locations = match (profile.layout(), ca.purpose()) {
-        (Layout::Default, Purpose::Signature | Purpose::Authentication) => {
-            vec![(oid::AD_OCSP, profile.ocsp_url(ca)), (oid::AD_CA_ISSUERS, profile.ca_issuers_url(issuer.issuer))]
-        }
-        (Layout::JpkiExact, Purpose::Authentication) => vec![(oid::AD_OCSP, profile.ocsp_url(ca))],
+    let ca_issuers = match (profile.layout(), ca.purpose()) {
+        (Layout::Default, Purpose::Signature | Purpose::Authentication) => Some(profile.ca_issuers_url(issuer.issuer)),
+        (Layout::JpkiExact, Purpose::Authentication) => None,
         (Layout::JpkiExact, Purpose::Signature) => return,
     };
+    let ca_issuers = ca_issuers.as_deref().map(|url| (oid::AD_CA_ISSUERS, url));
     w.extension(oid::AUTHORITY_INFO_ACCESS, false, |w| {
         w.sequence(|w| {
-            for (method, location) in &locations {
+            for (method, location) in [(oid::AD_OCSP, profile.ocsp_url(ca))].into_iter().chain(ca_issuers) {
                 w.sequence(|w| {
-                    w.oid(*method);
+                    w.oid(method);
                     name::write_uri(w, location);
                 });
             }

@@ -87,10 +87,43 @@ pub enum ProfileError {
     PublicBaseUrl,
 }
 
-/// Settings that were checked.
+/// Settings that were checked, and what follows from them for each CA: made once, because every certificate has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
     settings: ProfileSettings,
+    cas: [OfCa; Ca::ALL.len()],
+}
+
+/// What all certificates of a CA say of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct OfCa {
+    name: DistinguishedName,
+    alternative_name: DistinguishedName,
+    ocsp_url: String,
+}
+
+impl OfCa {
+    fn new(ca: Ca, settings: &ProfileSettings) -> Self {
+        let (purpose, japanese) = match ca {
+            Ca::Sign => ("JPKI for digital signature", "公的個人認証サービス署名用"),
+            Ca::Auth => ("JPKI for user authentication", "公的個人認証サービス利用者証明用"),
+            Ca::PhoneSign => {
+                ("JPKI for digital signature on mobile devices", "公的個人認証サービス移動端末設備用署名用")
+            }
+            Ca::PhoneAuth => {
+                ("JPKI for user authentication on mobile devices", "公的個人認証サービス移動端末設備用利用者証明用")
+            }
+        };
+        let name = DistinguishedName::japan()
+            .with(oid::ORGANIZATION, settings.organization.clone())
+            .with(oid::ORGANIZATIONAL_UNIT, purpose)
+            .with(oid::ORGANIZATIONAL_UNIT, "Japan Agency for Local Authority Information Systems");
+        let alternative_name = DistinguishedName::japan()
+            .with(oid::ORGANIZATION, "公的個人認証サービス")
+            .with(oid::ORGANIZATIONAL_UNIT, japanese)
+            .with(oid::ORGANIZATIONAL_UNIT, "地方公共団体情報システム機構");
+        Self { name, alternative_name, ocsp_url: format!("{}/ocsp/{ca}", settings.public_base_url) }
+    }
 }
 
 impl Profile {
@@ -129,7 +162,12 @@ impl Profile {
         if !base_rest.is_some_and(usable) || public_base_url.len() > URI_OCTETS_MAX - 64 {
             return Err(ProfileError::PublicBaseUrl);
         }
-        Ok(Self { settings })
+        Ok(Self { cas: Ca::ALL.map(|ca| OfCa::new(ca, &settings)), settings })
+    }
+
+    const fn of(&self, ca: Ca) -> &OfCa {
+        // Ca::ALL lists them in the order in which they are declared.
+        &self.cas[ca as usize]
     }
 
     /// The settings it was made from.
@@ -169,31 +207,13 @@ impl Profile {
 
     /// The distinguished name of a CA, the same for all its keys (facts 1.1). Those of the phones' CAs are taken: real ones
     /// are not known (facts 5).
-    pub fn ca_name(&self, ca: Ca) -> DistinguishedName {
-        let purpose = match ca {
-            Ca::Sign => "JPKI for digital signature",
-            Ca::Auth => "JPKI for user authentication",
-            Ca::PhoneSign => "JPKI for digital signature on mobile devices",
-            Ca::PhoneAuth => "JPKI for user authentication on mobile devices",
-        };
-        DistinguishedName::japan()
-            .with(oid::ORGANIZATION, self.organization())
-            .with(oid::ORGANIZATIONAL_UNIT, purpose)
-            .with(oid::ORGANIZATIONAL_UNIT, "Japan Agency for Local Authority Information Systems")
+    pub const fn ca_name(&self, ca: Ca) -> &DistinguishedName {
+        &self.of(ca).name
     }
 
     /// The name of a CA in Japanese: subjectAltName of its own certificates, issuerAltName of the leaves (facts 1.2, 1.3).
-    pub fn ca_alternative_name(&self, ca: Ca) -> DistinguishedName {
-        let purpose = match ca {
-            Ca::Sign => "公的個人認証サービス署名用",
-            Ca::Auth => "公的個人認証サービス利用者証明用",
-            Ca::PhoneSign => "公的個人認証サービス移動端末設備用署名用",
-            Ca::PhoneAuth => "公的個人認証サービス移動端末設備用利用者証明用",
-        };
-        DistinguishedName::japan()
-            .with(oid::ORGANIZATION, "公的個人認証サービス")
-            .with(oid::ORGANIZATIONAL_UNIT, purpose)
-            .with(oid::ORGANIZATIONAL_UNIT, "地方公共団体情報システム機構")
+    pub const fn ca_alternative_name(&self, ca: Ca) -> &DistinguishedName {
+        &self.of(ca).alternative_name
     }
 
     /// The distribution point of a municipality: the same octets in certificates and in CRLs (C11).
@@ -222,8 +242,8 @@ impl Profile {
     }
 
     /// The OCSP responder of a CA, whatever the key (R09).
-    pub fn ocsp_url(&self, ca: Ca) -> String {
-        format!("{}/ocsp/{ca}", self.settings.public_base_url)
+    pub fn ocsp_url(&self, ca: Ca) -> &str {
+        &self.of(ca).ocsp_url
     }
 
     /// The CA certificate of one issuer, in DER (RFC 5280 §4.2.2.1).

@@ -21,7 +21,7 @@ impl DistributionPoint {
     pub fn of_municipality(
         ca: Ca,
         organization: &str,
-        prefecture: &str,
+        prefecture: &'static str,
         municipality: &str,
         uri: Option<String>,
     ) -> Self {
@@ -32,7 +32,7 @@ impl DistributionPoint {
             Ca::PhoneAuth => "JPKI for user authentication on mobile devices",
         };
         let directory_name = DistinguishedName::japan()
-            .with(oid::ORGANIZATION, organization)
+            .with(oid::ORGANIZATION, organization.to_owned())
             .with(oid::ORGANIZATIONAL_UNIT, purpose)
             .with(oid::ORGANIZATIONAL_UNIT, "CRL Distribution Points")
             .with(oid::ORGANIZATIONAL_UNIT, prefecture)

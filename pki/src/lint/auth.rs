@@ -1,10 +1,9 @@
 //! Stage 4: the user certificate (facts 1.4).
-use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsages};
-
-use super::decoded::{CertificateLint, Decoded, common_name, is_name, is_oid};
+use super::decoded::{CertificateLint, Decoded};
 use super::issued::key_usage_is;
 use super::lint;
-use crate::name::DistinguishedName;
+use super::read::List;
+use super::values::Use;
 use crate::oid::{self, Oid};
 
 pub(super) const AUTH: &[CertificateLint] = &[
@@ -21,7 +20,7 @@ pub(super) const AUTH: &[CertificateLint] = &[
         characters,
     ),
     lint("auth.key-usage", "RFC 5280 §4.2.1.3; facts 1.4, 1", "a keyUsage other than digitalSignature", |decoded| {
-        key_usage_is(decoded, &[KeyUsages::DigitalSignature])
+        key_usage_is(decoded, &[Use::DigitalSignature])
     }),
     lint(
         "auth.ext-key-usage",
@@ -33,17 +32,16 @@ pub(super) const AUTH: &[CertificateLint] = &[
 
 /// `leaf.desk` refuses a certificate without CN.
 fn subject(decoded: &Decoded<'_>) -> bool {
-    common_name(decoded.tbs.subject())
-        .is_none_or(|cn| is_name(decoded.tbs.subject(), &DistinguishedName::japan().with(oid::COMMON_NAME, cn)))
+    let named = |cn| decoded.tbs.subject.has([(oid::COUNTRY, "JP"), (oid::COMMON_NAME, cn)]);
+    decoded.common_name.is_none_or(named)
 }
 
 fn characters(decoded: &Decoded<'_>) -> bool {
     let plain = |byte: u8| byte.is_ascii_digit() || byte.is_ascii_uppercase();
-    common_name(decoded.tbs.subject()).is_none_or(|cn| cn.len() == 23 && cn.bytes().take(14).all(plain))
+    decoded.common_name.is_none_or(|cn| cn.len() == 23 && cn.bytes().take(14).all(plain))
 }
 
 /// extKeyUsage has this purpose and no other.
 pub(super) fn only_purpose(decoded: &Decoded<'_>, purpose: Oid) -> bool {
-    let found = decoded.extension::<ExtendedKeyUsage>();
-    found.is_some_and(|ExtendedKeyUsage(purposes)| matches!(purposes[..], [found] if is_oid(found, purpose)))
+    decoded.values.ext_key_usage.as_ref().and_then(List::only).is_some_and(|found| found.is(purpose))
 }

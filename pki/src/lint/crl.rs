@@ -2,7 +2,7 @@
 //!
 //! A full CRL has millions of entries. So the octets that will be signed are read once, where they lie, and nothing is
 //! kept of an entry but the one before the next: memory does not grow with the list. What stands around the entries is
-//! a few hundred octets; it is copied and goes through the stages of a certificate, with `x509-cert` as the decoder.
+//! a few hundred octets; it is copied without them and goes through the stages of a certificate.
 //!
 //! | module | which lints |
 //! |---|---|
@@ -40,7 +40,7 @@ pub fn crl(tbs_der: Vec<u8>, plan: &CrlHead<'_>) -> Result<LintedCrl, LintRefusa
     let head_der = fields.head_der();
     encoding::check(&head_der)?;
     stage(head::FORM, |holds| holds(&fields))?;
-    let decoded = Decoded::new(&head_der, plan)?;
+    let decoded = Decoded::new(&fields, plan)?;
     stage(head::LAYOUT, |holds| holds(&decoded))?;
     stage(head::CONTENTS, |holds| holds(&decoded))?;
     entries::check(fields.entries, plan.this_update)?;

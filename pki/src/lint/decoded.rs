@@ -1,21 +1,15 @@
-//! A tbsCertificate as `x509-cert` reads it, beside what it is judged by.
-use der::asn1::ObjectIdentifier;
-use der::oid::AssociatedOid;
-use der::{Decode, Encode, Tag as TheirTag, Tagged};
-use x509_cert::certificate::TbsCertificate;
-use x509_cert::ext::Extension;
-use x509_cert::ext::pkix::name::GeneralName;
-use x509_cert::name::Name;
-use x509_cert::time::Time;
-
+//! A tbsCertificate taken apart once, beside what it is judged by.
+use super::four_info::FourInfoTexts;
+use super::names::Name;
+use super::read::{Extension, Read, algorithm_identifier, extensions};
+use super::values::Values;
 use super::{CertificateKind, Lint, LintFinding};
 use crate::algorithm::PublicKey;
 use crate::certificate::{DeskId, Issuer, Profile};
-use crate::der::{DerReader, small_unsigned};
+use crate::crl::DistributionPoint;
+use crate::der::{DerError, DerReader, Tag, small_unsigned};
 use crate::identity::{Ca, Serial};
 use crate::municipality::{self, Municipality};
-use crate::name::DistinguishedName;
-use crate::oid::{self, Oid};
 use crate::time::UnixTime;
 
 /// A rule for certificates.
@@ -27,15 +21,89 @@ pub(super) const DECODABLE: LintFinding = LintFinding {
     refuses: "elements that are not the fields of a TBSCertificate",
 };
 
-/// What the lints after stage 1 look at.
+/// The fields of a TBSCertificate (RFC 5280 §4.1).
+pub(super) struct Fields<'a> {
+    /// Content octets of version, if it is written.
+    pub(super) version: Option<&'a [u8]>,
+    /// Content octets of serialNumber.
+    pub(super) serial: &'a [u8],
+    /// The octets of signature.
+    pub(super) signature: &'a [u8],
+    pub(super) issuer: Name<'a>,
+    pub(super) not_before: UnixTime,
+    pub(super) not_after: UnixTime,
+    pub(super) subject: Name<'a>,
+    /// The octets of subjectPublicKeyInfo, and of the key in its BIT STRING.
+    pub(super) public_key_info: &'a [u8],
+    pub(super) key: &'a [u8],
+    /// There is an issuerUniqueID or a subjectUniqueID.
+    pub(super) unique_identifiers: bool,
+    pub(super) extensions: Vec<Extension<'a>>,
+}
+
+impl<'a> Fields<'a> {
+    fn read(tbs_der: &'a [u8]) -> Result<Self, DerError> {
+        let mut outer = DerReader::new(tbs_der);
+        let mut fields = outer.sequence()?;
+        outer.finish()?;
+        let version = version(&mut fields)?;
+        let serial = fields.integer_octets()?;
+        let signature = algorithm_identifier(&mut fields)?;
+        let issuer = Name::read(&mut fields)?;
+        let mut validity = fields.sequence()?;
+        let (not_before, not_after) = (validity.time()?, validity.time()?);
+        validity.finish()?;
+        let subject = Name::read(&mut fields)?;
+        let public_key_info = fields.expect(Tag::SEQUENCE)?;
+        let unique_identifiers = [fields.optional(Tag::context(1))?, fields.optional(Tag::context(2))?];
+        let extensions = fields.optional(Tag::context_constructed(3))?.map(extensions).transpose()?;
+        fields.finish()?;
+        let mut info = public_key_info.reader();
+        algorithm_identifier(&mut info)?;
+        let [_, key @ ..] = info.expect(Tag::BIT_STRING)?.contents else { return Err(DerError::BadValue) };
+        info.finish()?;
+        Ok(Self {
+            version,
+            serial,
+            signature,
+            issuer,
+            not_before,
+            not_after,
+            subject,
+            public_key_info: public_key_info.whole,
+            key,
+            unique_identifiers: unique_identifiers.iter().any(Option::is_some),
+            extensions: extensions.unwrap_or_default(),
+        })
+    }
+}
+
+/// v1(0), v2(1) or v3(2), if one is written.
+fn version<'a>(fields: &mut DerReader<'a>) -> Result<Option<&'a [u8]>, DerError> {
+    let Some(tagged) = fields.optional(Tag::context_constructed(0))? else { return Ok(None) };
+    let mut explicit = tagged.reader();
+    let version = explicit.integer_octets()?;
+    explicit.finish()?;
+    if matches!(version, [0..=2]) { Ok(Some(version)) } else { Err(DerError::BadValue) }
+}
+
+/// What the lints after stage 1 look at. Whatever several of them ask for is read or made once.
 pub(super) struct Decoded<'a> {
     pub(super) kind: CertificateKind,
-    pub(super) tbs_der: &'a [u8],
-    pub(super) tbs: TbsCertificate,
+    pub(super) tbs: Fields<'a>,
+    pub(super) values: Values<'a>,
     pub(super) issuer: &'a Issuer,
     /// Whose key a link certifies; of every other kind, the issuer.
     pub(super) linked: &'a Issuer,
     pub(super) profile: &'a Profile,
+    /// The subject's public key, if it is one that we take.
+    pub(super) public_key: Option<PublicKey>,
+    pub(super) common_name: Option<&'a str>,
+    /// The municipality of the desk that the CN ends in: the partition to which the certificate says it belongs (I8).
+    pub(super) municipality: Option<&'static Municipality>,
+    /// The distribution point of that municipality.
+    pub(super) point: Option<DistributionPoint>,
+    pub(super) four_info: FourInfoTexts<'a>,
 }
 
 impl<'a> Decoded<'a> {
@@ -45,9 +113,23 @@ impl<'a> Decoded<'a> {
         (issuer, linked): (&'a Issuer, &'a Issuer),
         profile: &'a Profile,
     ) -> Result<Self, LintFinding> {
-        // The decoder's error may quote octets of the input, so it is not passed on.
-        let tbs = TbsCertificate::from_der(tbs_der).map_err(|_| DECODABLE)?;
-        Ok(Self { kind, tbs_der, tbs, issuer, linked, profile })
+        let tbs = Fields::read(tbs_der).map_err(|_| DECODABLE)?;
+        let values = Values::of(&tbs.extensions);
+        let common_name = tbs.subject.common_name();
+        let municipality = common_name.and_then(desk).and_then(|desk| municipality::find(desk.municipality()));
+        Ok(Self {
+            kind,
+            issuer,
+            linked,
+            profile,
+            public_key: PublicKey::from_spki(tbs.public_key_info).ok(),
+            common_name,
+            municipality,
+            point: municipality.map(|municipality| profile.distribution_point(issuer.issuer, municipality)),
+            four_info: FourInfoTexts::of(values.subject_alt_name.as_ref()),
+            tbs,
+            values,
+        })
     }
 
     /// The CA that the issuer is.
@@ -55,91 +137,18 @@ impl<'a> Decoded<'a> {
         self.issuer.issuer.ca
     }
 
-    /// The content octets of serialNumber.
-    pub(super) fn serial_octets(&self) -> Vec<u8> {
-        let serial_der = self.tbs.serial_number().to_der().unwrap_or_default();
-        DerReader::new(&serial_der).integer_octets().unwrap_or_default().to_vec()
-    }
-
     /// serialNumber, if it is one of ours: positive and at most eight octets.
     pub(super) fn serial(&self) -> Option<Serial> {
-        small_unsigned(&self.serial_octets()).and_then(Serial::new)
+        small_unsigned(self.tbs.serial).and_then(Serial::new)
     }
 
-    /// The subject's public key, if it is one that we take.
-    pub(super) fn public_key(&self) -> Option<PublicKey> {
-        let spki = self.tbs.subject_public_key_info().to_der().ok()?;
-        PublicKey::from_spki(&spki).ok()
-    }
-
-    pub(super) fn not_before(&self) -> UnixTime {
-        unix_time(&self.tbs.validity().not_before)
-    }
-
-    pub(super) fn not_after(&self) -> UnixTime {
-        unix_time(&self.tbs.validity().not_after)
-    }
-
-    pub(super) fn extensions(&self) -> &[Extension] {
-        self.tbs.extensions().map_or(&[], |extensions| extensions)
-    }
-
-    /// The extension of that type. `form` and `layout` have made sure that there is one and that it decodes, where a lint
-    /// of a later stage asks; that lint does not hold when there is none.
-    pub(super) fn extension<T>(&self) -> Option<T>
-    where
-        T: for<'b> Decode<'b> + AssociatedOid,
-    {
-        let extension = self.extensions().iter().find(|extension| extension.extn_id == T::OID)?;
-        T::from_der(extension.extn_value.as_bytes()).ok()
-    }
-
-    /// The desk that the subject CN ends in.
-    pub(super) fn desk(&self) -> Option<DeskId> {
-        let common_name = common_name(self.tbs.subject())?;
-        let start = common_name.len().checked_sub(DeskId::OCTETS)?;
-        common_name.get(start..)?.parse().ok()
-    }
-
-    /// The municipality of that desk: the partition to which the certificate says it belongs (I8).
-    pub(super) fn municipality(&self) -> Option<&'static Municipality> {
-        municipality::find(self.desk()?.municipality())
+    pub(super) fn extensions(&self) -> &[Extension<'a>] {
+        &self.tbs.extensions
     }
 }
 
-pub(super) fn unix_time(time: &Time) -> UnixTime {
-    UnixTime::from_seconds(i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX))
-}
-
-/// The decoder's form of one of our identifiers.
-pub(super) fn is_oid(theirs: ObjectIdentifier, ours: Oid) -> bool {
-    theirs.as_bytes() == ours.content()
-}
-
-/// The name has these attributes, one in each RDN, C as PrintableString and the rest as UTF8String (facts 1.1).
-pub(super) fn is_name(theirs: &Name, ours: &DistinguishedName) -> bool {
-    let expected = ours.attributes();
-    theirs.iter_rdn().count() == expected.len()
-        && theirs.iter_rdn().zip(expected).all(|(rdn, (attribute, value))| {
-            let mut attributes = rdn.iter();
-            let (Some(found), None) = (attributes.next(), attributes.next()) else { return false };
-            let tag = if *attribute == oid::COUNTRY { TheirTag::PrintableString } else { TheirTag::Utf8String };
-            is_oid(found.oid, *attribute) && found.value.tag() == tag && found.value.value() == value.as_bytes()
-        })
-}
-
-/// The general name is a directoryName with that name.
-pub(super) fn is_directory_name(theirs: &GeneralName, ours: &DistinguishedName) -> bool {
-    matches!(theirs, GeneralName::DirectoryName(name) if is_name(name, ours))
-}
-
-/// The general name is that URI.
-pub(super) fn is_uri(theirs: &GeneralName, ours: &str) -> bool {
-    matches!(theirs, GeneralName::UniformResourceIdentifier(uri) if uri.as_str() == ours)
-}
-
-/// The value of the last CN, as far as it is text.
-pub(super) fn common_name(name: &Name) -> Option<&str> {
-    let last = name.iter().filter(|attribute| is_oid(attribute.oid, oid::COMMON_NAME)).last()?;
-    std::str::from_utf8(last.value.value()).ok()
+/// The desk that a CN ends in.
+fn desk(common_name: &str) -> Option<DeskId> {
+    let start = common_name.len().checked_sub(DeskId::OCTETS)?;
+    common_name.get(start..)?.parse().ok()
 }

@@ -1,17 +1,9 @@
 //! Stage 2: RFC 5280 §4.1 and §4.2, what holds for every certificate, whoever issues it.
-use der::flagset::FlagSet;
-use der::oid::AssociatedOid;
-use der::{Decode, Encode};
-use x509_cert::certificate::Version;
-use x509_cert::ext::Extension;
-use x509_cert::ext::pkix::{
-    AuthorityInfoAccessSyntax, AuthorityKeyIdentifier, BasicConstraints, CertificatePolicies, CrlDistributionPoints,
-    ExtendedKeyUsage, IssuerAltName, KeyUsage, KeyUsages, SubjectAltName, SubjectKeyIdentifier,
-};
-
 use super::decoded::{CertificateLint, Decoded};
 use super::encoding::is_positive;
 use super::lint;
+use super::read::{Extension, once};
+use super::values::{BasicConstraints, Use};
 
 /// RFC 5280 §4.1.2.2.
 pub(super) const SERIAL_OCTETS_MAX: usize = 20;
@@ -65,109 +57,69 @@ pub(super) const FORM: &[CertificateLint] = &[
 ];
 
 fn defaults(decoded: &Decoded<'_>) -> bool {
-    decoded.tbs.to_der().is_ok_and(|again| again == decoded.tbs_der)
+    decoded.tbs.version != Some(&[0]) && !decoded.extensions().iter().any(Extension::writes_default)
 }
 
+/// v3 is 2.
 fn version(decoded: &Decoded<'_>) -> bool {
-    decoded.tbs.version() == Version::V3
+    decoded.tbs.version == Some(&[2])
 }
 
 fn serial_positive(decoded: &Decoded<'_>) -> bool {
-    is_positive(&decoded.serial_octets())
+    is_positive(decoded.tbs.serial)
 }
 
 fn serial_octets(decoded: &Decoded<'_>) -> bool {
-    decoded.serial_octets().len() <= SERIAL_OCTETS_MAX
+    decoded.tbs.serial.len() <= SERIAL_OCTETS_MAX
 }
 
 fn validity_order(decoded: &Decoded<'_>) -> bool {
-    decoded.not_before() <= decoded.not_after()
+    decoded.tbs.not_before <= decoded.tbs.not_after
 }
 
 fn unique_identifiers(decoded: &Decoded<'_>) -> bool {
-    decoded.tbs.issuer_unique_id().is_none() && decoded.tbs.subject_unique_id().is_none()
+    !decoded.tbs.unique_identifiers
 }
 
 fn extensions_once(decoded: &Decoded<'_>) -> bool {
     once(decoded.extensions())
 }
 
-/// No two of them have one type.
-pub(super) fn once(extensions: &[Extension]) -> bool {
-    let mut places = extensions.iter().enumerate();
-    places.all(|(at, one)| extensions.iter().position(|other| other.extn_id == one.extn_id) == Some(at))
-}
-
-/// How a value reads: as no value of its type, as one with other octets when encoded again, or as it stands.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reading {
-    NotOfItsType,
-    EncodedOtherwise,
-    AsItStands,
-}
-
-fn reading(extension: &Extension) -> Reading {
-    let value = extension.extn_value.as_bytes();
-    match extension.extn_id {
-        KeyUsage::OID => read::<KeyUsage>(value),
-        ExtendedKeyUsage::OID => read::<ExtendedKeyUsage>(value),
-        BasicConstraints::OID => read::<BasicConstraints>(value),
-        SubjectAltName::OID => read::<SubjectAltName>(value),
-        IssuerAltName::OID => read::<IssuerAltName>(value),
-        CertificatePolicies::OID => read::<CertificatePolicies>(value),
-        CrlDistributionPoints::OID => read::<CrlDistributionPoints>(value),
-        AuthorityInfoAccessSyntax::OID => read::<AuthorityInfoAccessSyntax>(value),
-        AuthorityKeyIdentifier::OID => read::<AuthorityKeyIdentifier>(value),
-        SubjectKeyIdentifier::OID => read::<SubjectKeyIdentifier>(value),
-        // Any other is the matter of `layout` or, for nocheck, of `responder`.
-        _ => Reading::AsItStands,
-    }
-}
-
-pub(super) fn read<T: for<'a> Decode<'a> + Encode>(value: &[u8]) -> Reading {
-    match T::from_der(value).map(|decoded| decoded.to_der()) {
-        Err(_) => Reading::NotOfItsType,
-        Ok(again) if again.as_deref() == Ok(value) => Reading::AsItStands,
-        Ok(_) => Reading::EncodedOtherwise,
-    }
-}
-
 fn extension_values(decoded: &Decoded<'_>) -> bool {
-    decoded.extensions().iter().all(|extension| reading(extension) != Reading::NotOfItsType)
+    !decoded.values.misread
 }
 
+/// cA is the one DEFAULT in the extensions of our certificates, as stage 1 sees to trimmed bit lists.
 fn extension_defaults(decoded: &Decoded<'_>) -> bool {
-    decoded.extensions().iter().all(|extension| reading(extension) != Reading::EncodedOtherwise)
+    !decoded.values.basic_constraints.is_some_and(BasicConstraints::writes_default)
 }
 
 fn key_usage_set(decoded: &Decoded<'_>) -> bool {
-    decoded.extension::<KeyUsage>().is_none_or(|usage| usage.0 != FlagSet::default())
+    decoded.values.key_usage.is_none_or(|usage| !usage.is_empty())
 }
 
 fn ca_signs_certificates(decoded: &Decoded<'_>) -> bool {
-    let signs = decoded.extension::<KeyUsage>().is_some_and(|usage| usage.0.contains(KeyUsages::KeyCertSign));
-    signs == decoded.extension::<BasicConstraints>().is_some_and(|constraints| constraints.ca)
+    let signs = decoded.values.key_usage.is_some_and(|usage| usage.has(Use::KeyCertSign));
+    signs == decoded.values.basic_constraints.is_some_and(BasicConstraints::ca)
 }
 
 fn path_length(decoded: &Decoded<'_>) -> bool {
-    let constraints = decoded.extension::<BasicConstraints>();
-    constraints.is_none_or(|constraints| constraints.ca || constraints.path_len_constraint.is_none())
+    decoded.values.basic_constraints.is_none_or(|constraints| constraints.ca() || !constraints.path_length)
 }
 
 fn policies_once(decoded: &Decoded<'_>) -> bool {
-    let CertificatePolicies(policies) = decoded.extension().unwrap_or(CertificatePolicies(Vec::new()));
-    let mut places = policies.iter().enumerate();
-    places
-        .all(|(at, one)| policies.iter().position(|other| other.policy_identifier == one.policy_identifier) == Some(at))
+    decoded.values.certificate_policies.as_ref().is_none_or(|policies| {
+        let before = |at| policies.iter().take(at);
+        policies.iter().enumerate().all(|(at, one)| before(at).all(|other| other.id != one.id))
+    })
 }
 
 fn points_named(decoded: &Decoded<'_>) -> bool {
-    let CrlDistributionPoints(points) = decoded.extension().unwrap_or(CrlDistributionPoints(Vec::new()));
-    points.iter().all(|point| point.distribution_point.is_some() || point.crl_issuer.is_some())
+    let named = decoded.values.distribution_points.as_ref();
+    named.is_none_or(|points| points.iter().all(|point| point.name.is_some() || point.crl_issuer))
 }
 
 fn authority_pair(decoded: &Decoded<'_>) -> bool {
-    decoded.extension::<AuthorityKeyIdentifier>().is_none_or(|authority| {
-        authority.authority_cert_issuer.is_some() == authority.authority_cert_serial_number.is_some()
-    })
+    let authority = decoded.values.authority_key_identifier.as_ref();
+    authority.is_none_or(|authority| authority.issuer.is_some() == authority.serial.is_some())
 }

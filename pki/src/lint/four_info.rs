@@ -1,10 +1,10 @@
 //! Stage 4: the 4 info in the subjectAltName of a signature certificate (facts 1.5). What the person is called is never
 //! said.
-use x509_cert::ext::pkix::name::GeneralName;
-
-use super::decoded::{CertificateLint, Decoded, is_oid};
-use super::issued::subject_alternative_names;
+use super::decoded::{CertificateLint, Decoded};
 use super::lint;
+use super::names::{GeneralName, GeneralNames};
+use super::read::List;
+use crate::der::{Element, Tag};
 use crate::oid::{self, Oid};
 use crate::person::{Address, BirthDate, PersonName, Sex};
 use crate::validity::{ValidityInputs, leaf_not_after, may_hold_signature_certificate};
@@ -57,70 +57,101 @@ const ORDER: [Oid; 6] = [
     oid::JPKI_ADDRESS_SUBSTITUTIONS,
 ];
 
+/// What the otherNames say, as far as they are text; of two of one type the first counts.
+#[derive(Default)]
+pub(super) struct FourInfoTexts<'a> {
+    name: Option<&'a str>,
+    name_flags: Option<&'a str>,
+    sex: Option<&'a str>,
+    birth_date: Option<&'a str>,
+    address: Option<&'a str>,
+    address_flags: Option<&'a str>,
+}
+
+impl<'a> FourInfoTexts<'a> {
+    pub(super) fn of(names: Option<&GeneralNames<'a>>) -> Self {
+        let mut texts = Self::default();
+        for name in names.into_iter().flat_map(List::iter) {
+            let GeneralName::OtherName { type_id, value } = name else { continue };
+            let place = match type_id {
+                id if id.is(oid::JPKI_NAME) => &mut texts.name,
+                id if id.is(oid::JPKI_NAME_SUBSTITUTIONS) => &mut texts.name_flags,
+                id if id.is(oid::JPKI_SEX) => &mut texts.sex,
+                id if id.is(oid::JPKI_BIRTH_DATE) => &mut texts.birth_date,
+                id if id.is(oid::JPKI_ADDRESS) => &mut texts.address,
+                id if id.is(oid::JPKI_ADDRESS_SUBSTITUTIONS) => &mut texts.address_flags,
+                // `names` refuses any other.
+                _ => continue,
+            };
+            *place = place.or_else(|| utf8(value));
+        }
+        texts
+    }
+}
+
+fn utf8(value: Element<'_>) -> Option<&str> {
+    Some(value).filter(|value| value.tag == Tag::UTF8_STRING).and_then(|value| std::str::from_utf8(value.contents).ok())
+}
+
 fn names(decoded: &Decoded<'_>) -> bool {
-    let names = subject_alternative_names(decoded);
-    names.len() == ORDER.len()
-        && names
-            .iter()
-            .zip(ORDER)
-            .all(|(name, oid)| matches!(name, GeneralName::OtherName(other) if is_oid(other.type_id, oid)))
+    let mut names = decoded.values.subject_alt_name.iter().flat_map(List::iter);
+    let mut next_is = |oid| matches!(names.next(), Some(GeneralName::OtherName { type_id, .. }) if type_id.is(oid));
+    ORDER.into_iter().all(&mut next_is) && names.next().is_none()
 }
 
 fn strings(decoded: &Decoded<'_>) -> bool {
-    subject_alternative_names(decoded).iter().all(|name| match name {
-        GeneralName::OtherName(other) => utf8(&other.value).is_some(),
+    decoded.values.subject_alt_name.iter().flat_map(List::iter).all(|name| match name {
+        GeneralName::OtherName { value, .. } => utf8(value).is_some(),
         // `names` refuses any other.
-        _ => true,
+        GeneralName::DirectoryName(_) | GeneralName::Uri(_) | GeneralName::Foreign => true,
     })
 }
 
-/// These are the two lints before: `names` sees that the value is there, `strings` that it is text.
-fn holds_of(decoded: &Decoded<'_>, type_id: Oid, holds: impl FnOnce(&str) -> bool) -> bool {
-    value(decoded, type_id).is_none_or(|text| holds(&text))
-}
+// In what follows, that a text is there is the matter of the two lints before.
 
 fn name(decoded: &Decoded<'_>) -> bool {
-    holds_of(decoded, oid::JPKI_NAME, |text| PersonName::new(text, None).is_ok_and(|name| name.text() == text))
+    decoded.four_info.name.is_none_or(|text| PersonName::check(text, None).is_ok())
 }
 
 fn name_flags(decoded: &Decoded<'_>) -> bool {
-    let text = value(decoded, oid::JPKI_NAME).filter(|text| PersonName::new(text, None).is_ok());
-    holds_of(decoded, oid::JPKI_NAME_SUBSTITUTIONS, |flags| {
-        text.is_none_or(|text| PersonName::new(&text, Some(flags)).is_ok_and(|name| name.substitutions() == flags))
-    })
+    let FourInfoTexts { name, name_flags, .. } = decoded.four_info;
+    // A name that is wrong without them is the lint before's.
+    let right = |(text, flags)| PersonName::check(text, None).is_err() || PersonName::check(text, Some(flags)).is_ok();
+    name.zip(name_flags).is_none_or(right)
 }
 
 fn address(decoded: &Decoded<'_>) -> bool {
-    holds_of(decoded, oid::JPKI_ADDRESS, |text| Address::new(text, None).is_ok_and(|address| address.text() == text))
+    decoded.four_info.address.is_none_or(|text| Address::check(text, None).is_ok())
 }
 
 fn address_flags(decoded: &Decoded<'_>) -> bool {
-    let text = value(decoded, oid::JPKI_ADDRESS).filter(|text| Address::new(text, None).is_ok());
-    holds_of(decoded, oid::JPKI_ADDRESS_SUBSTITUTIONS, |flags| {
-        text.is_none_or(|text| Address::new(&text, Some(flags)).is_ok_and(|address| address.substitutions() == flags))
-    })
+    let FourInfoTexts { address, address_flags, .. } = decoded.four_info;
+    let right = |(text, flags)| Address::check(text, None).is_err() || Address::check(text, Some(flags)).is_ok();
+    address.zip(address_flags).is_none_or(right)
 }
 
 fn sex(decoded: &Decoded<'_>) -> bool {
-    let known = |text: &str| Sex::ALL.into_iter().any(|sex| text.chars().eq([sex.certificate_digit()]));
-    holds_of(decoded, oid::JPKI_SEX, known)
+    decoded.four_info.sex.is_none_or(|digit| Sex::from_certificate_digit(digit).is_some())
 }
 
 fn birth_date_form(decoded: &Decoded<'_>) -> bool {
-    holds_of(decoded, oid::JPKI_BIRTH_DATE, |text| birth_date(text).is_some())
+    decoded.four_info.birth_date.is_none_or(|form| BirthDate::from_certificate_form(form).is_some())
+}
+
+/// The date of birth, if it has the form that the lint before demands.
+fn birth_date(decoded: &Decoded<'_>) -> Option<BirthDate> {
+    BirthDate::from_certificate_form(decoded.four_info.birth_date?)
 }
 
 fn age(decoded: &Decoded<'_>) -> bool {
-    let issued_on = decoded.not_before().jst_date();
-    holds_of(decoded, oid::JPKI_BIRTH_DATE, |text| {
-        birth_date(text).is_none_or(|date| may_hold_signature_certificate(date.earliest(), issued_on))
-    })
+    let issued_on = decoded.tbs.not_before.jst_date();
+    birth_date(decoded).is_none_or(|date| may_hold_signature_certificate(date.earliest(), issued_on))
 }
 
 fn last_birthday(decoded: &Decoded<'_>) -> bool {
     let limit = |birth_date: BirthDate| {
         let longest = ValidityInputs {
-            issued_on: decoded.not_before().jst_date(),
+            issued_on: decoded.tbs.not_before.jst_date(),
             birth_date: birth_date.earliest(),
             renewal: true,
             card_expires_on: None,
@@ -129,27 +160,6 @@ fn last_birthday(decoded: &Decoded<'_>) -> bool {
         };
         leaf_not_after(&longest).ok()
     };
-    holds_of(decoded, oid::JPKI_BIRTH_DATE, |text| {
-        // A person not yet born is below 15, which `age` finds.
-        birth_date(text).and_then(limit).is_none_or(|limit| decoded.not_after() <= limit)
-    })
-}
-
-/// The date of birth, if it is written as the certificate of a person born then has it.
-fn birth_date(text: &str) -> Option<BirthDate> {
-    let part = |from, to| text.get(from..to).unwrap_or_default();
-    let date: BirthDate = format!("{}-{}-{}", part(1, 5), part(5, 7), part(7, 9)).parse().ok()?;
-    (date.certificate_form() == text).then_some(date)
-}
-
-/// The value of the first otherName of that type.
-fn value(decoded: &Decoded<'_>, type_id: Oid) -> Option<String> {
-    subject_alternative_names(decoded).iter().find_map(|name| match name {
-        GeneralName::OtherName(other) if is_oid(other.type_id, type_id) => utf8(&other.value),
-        _ => None,
-    })
-}
-
-fn utf8(value: &der::Any) -> Option<String> {
-    value.decode_as::<String>().ok().filter(|_| der::Tagged::tag(value) == der::Tag::Utf8String)
+    // A person not yet born is below 15, which `age` finds.
+    birth_date(decoded).and_then(limit).is_none_or(|limit| decoded.tbs.not_after <= limit)
 }

@@ -1,18 +1,12 @@
 //! Stage 4: what ties a certificate to the key that issues it.
-use x509_cert::ext::pkix::certpolicy::{PolicyInformation, PolicyQualifierInfo};
-use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
-use x509_cert::ext::pkix::{
-    AuthorityKeyIdentifier, CertificatePolicies, CrlDistributionPoints, KeyUsage, KeyUsages, SubjectAltName,
-    SubjectKeyIdentifier,
-};
-
-use der::Encode;
-
-use super::decoded::{CertificateLint, Decoded, is_directory_name, is_oid};
+use super::decoded::{CertificateLint, Decoded};
+use super::names::{GeneralName, GeneralNames};
+use super::read::List;
+use super::values::{Point, PointName, PolicyQualifier, Use};
 use super::{CertificateKind, lint};
 use crate::algorithm::sha1;
 use crate::certificate::Layout;
-use crate::der::{DerReader, small_unsigned};
+use crate::der::{DerWriter, Tag, small_unsigned};
 use crate::oid;
 
 /// Those for every certificate.
@@ -120,32 +114,32 @@ fn serial_range(decoded: &Decoded<'_>) -> bool {
 }
 
 fn algorithm(decoded: &Decoded<'_>) -> bool {
-    let expected = decoded.issuer.public_key.algorithm().signature_identifier();
-    decoded.tbs.signature().to_der().is_ok_and(|found| found == expected)
+    let mut expected = DerWriter::with_capacity(16);
+    decoded.issuer.public_key.algorithm().write_signature_identifier(&mut expected);
+    decoded.tbs.signature == expected.as_slice()
 }
 
 fn name(decoded: &Decoded<'_>) -> bool {
-    decoded.tbs.issuer().to_der().is_ok_and(|found| found == decoded.issuer.name.to_der())
+    decoded.tbs.issuer.is(&decoded.issuer.name)
 }
 
 fn name_settled(decoded: &Decoded<'_>) -> bool {
-    decoded.issuer.name == decoded.profile.ca_name(decoded.ca())
+    decoded.issuer.name == *decoded.profile.ca_name(decoded.ca())
 }
 
 fn inside_issuers(decoded: &Decoded<'_>) -> bool {
     let issuer = decoded.issuer;
     // RFC 4210 §4.4.1: an old key's link begins with the old key, before the new one that signs it.
-    let begins = decoded.kind == CertificateKind::Link || decoded.not_before() >= issuer.not_before;
-    begins && decoded.not_after() <= issuer.not_after
+    let begins = decoded.kind == CertificateKind::Link || decoded.tbs.not_before >= issuer.not_before;
+    begins && decoded.tbs.not_after <= issuer.not_after
 }
 
 fn key_known(decoded: &Decoded<'_>) -> bool {
-    decoded.public_key().is_some()
+    decoded.public_key.is_some()
 }
 
 fn key_identifier(decoded: &Decoded<'_>) -> bool {
-    let key = decoded.tbs.subject_public_key_info().subject_public_key.raw_bytes();
-    decoded.extension().is_some_and(|SubjectKeyIdentifier(found)| found.as_bytes() == sha1(key))
+    decoded.values.subject_key_identifier.is_some_and(|found| found.0 == sha1(decoded.tbs.key))
 }
 
 fn serial_not_issuers(decoded: &Decoded<'_>) -> bool {
@@ -153,12 +147,12 @@ fn serial_not_issuers(decoded: &Decoded<'_>) -> bool {
 }
 
 fn key_not_issuers(decoded: &Decoded<'_>) -> bool {
-    decoded.public_key().is_none_or(|key| key != decoded.issuer.public_key)
+    decoded.public_key.as_ref() != Some(&decoded.issuer.public_key)
 }
 
 fn authority_key(decoded: &Decoded<'_>) -> bool {
-    let found = decoded.extension::<AuthorityKeyIdentifier>().and_then(|authority| authority.key_identifier);
-    found.is_some_and(|key| key.as_bytes() == decoded.issuer.public_key.key_identifier())
+    let found = decoded.values.authority_key_identifier.as_ref().and_then(|authority| authority.key);
+    found.is_some_and(|key| key == decoded.issuer.public_key.key_identifier())
 }
 
 /// Name and serial pin a path to the self-signed certificate; the layout of the test card's leaves does so.
@@ -167,84 +161,70 @@ fn pins_its_issuer(decoded: &Decoded<'_>) -> bool {
 }
 
 fn authority_alone(decoded: &Decoded<'_>) -> bool {
-    let authority = decoded.extension::<AuthorityKeyIdentifier>();
+    let authority = decoded.values.authority_key_identifier.as_ref();
     // `form.authority-pair` has seen that the two come together.
-    pins_its_issuer(decoded) || authority.is_some_and(|authority| authority.authority_cert_issuer.is_none())
+    pins_its_issuer(decoded) || authority.is_some_and(|authority| authority.issuer.is_none())
 }
 
 fn authority_name(decoded: &Decoded<'_>) -> bool {
-    let found = decoded.extension::<AuthorityKeyIdentifier>().and_then(|authority| authority.authority_cert_issuer);
-    let right = |names: Vec<GeneralName>| matches!(&names[..], [name] if is_directory_name(name, &decoded.issuer.name));
-    !pins_its_issuer(decoded) || found.is_some_and(right)
+    let authority = decoded.values.authority_key_identifier.as_ref();
+    let name = authority.and_then(|authority| authority.issuer.as_ref()?.only());
+    !pins_its_issuer(decoded) || name.is_some_and(|name| name.is_directory_name(&decoded.issuer.name))
 }
 
 fn authority_serial(decoded: &Decoded<'_>) -> bool {
-    let authority = decoded.extension::<AuthorityKeyIdentifier>();
-    let serial_der = authority.and_then(|authority| authority.authority_cert_serial_number?.to_der().ok());
-    let number = serial_der.and_then(|der| small_unsigned(DerReader::new(&der).integer_octets().ok()?));
+    let authority = decoded.values.authority_key_identifier.as_ref();
+    let number = authority.and_then(|authority| small_unsigned(authority.serial?));
     !pins_its_issuer(decoded) || number == Some(decoded.issuer.ca_serial.get())
 }
 
-fn policies(decoded: &Decoded<'_>) -> Vec<PolicyInformation> {
-    decoded.extension().map_or_else(Vec::new, |CertificatePolicies(policies)| policies)
-}
-
 fn one_policy(decoded: &Decoded<'_>) -> bool {
-    policies(decoded).len() == 1
+    decoded.values.certificate_policies.as_ref().is_some_and(|policies| policies.only().is_some())
 }
 
 fn policy(decoded: &Decoded<'_>) -> bool {
-    let settled = decoded.profile.policy(decoded.ca());
-    policies(decoded).first().is_some_and(|policy| is_oid(policy.policy_identifier, settled))
+    let first = decoded.values.certificate_policies.as_ref().and_then(List::first);
+    first.is_some_and(|policy| policy.id.is(decoded.profile.policy(decoded.ca())))
 }
 
 fn practice_statement(decoded: &Decoded<'_>) -> bool {
-    let right = |qualifier: &PolicyQualifierInfo| {
-        let uri = qualifier.qualifier.as_ref().and_then(|any| any.decode_as::<der::asn1::Ia5StringRef<'_>>().ok());
-        is_oid(qualifier.policy_qualifier_id, oid::QUALIFIER_CPS)
-            && uri.is_some_and(|uri| uri.as_str() == decoded.profile.cps_uri())
+    let right = |PolicyQualifier { id, qualifier }: PolicyQualifier<'_>| {
+        let uri = decoded.profile.cps_uri().as_bytes();
+        id.is(oid::QUALIFIER_CPS) && qualifier.tag == Tag::IA5_STRING && qualifier.contents == uri
     };
-    let policies = policies(decoded);
-    let qualifiers = policies.first().and_then(|policy| policy.policy_qualifiers.as_deref());
-    matches!(qualifiers, Some([qualifier]) if right(qualifier))
-}
-
-fn points(decoded: &Decoded<'_>) -> CrlDistributionPoints {
-    decoded.extension().unwrap_or(CrlDistributionPoints(Vec::new()))
+    let first = decoded.values.certificate_policies.as_ref().and_then(List::first);
+    first.and_then(|policy| policy.qualifiers?.only()).is_some_and(right)
 }
 
 fn point_only_one(decoded: &Decoded<'_>) -> bool {
-    points(decoded).0.len() == 1
+    decoded.values.distribution_points.as_ref().is_some_and(|points| points.only().is_some())
+}
+
+fn no_point(decoded: &Decoded<'_>, is: impl Fn(Point<'_>) -> bool) -> bool {
+    decoded.values.distribution_points.as_ref().is_none_or(|points| !points.iter().any(is))
 }
 
 fn point_all_reasons(decoded: &Decoded<'_>) -> bool {
-    points(decoded).0.iter().all(|point| point.reasons.is_none())
+    no_point(decoded, |point| point.reasons)
 }
 
 fn point_no_crl_issuer(decoded: &Decoded<'_>) -> bool {
-    points(decoded).0.iter().all(|point| point.crl_issuer.is_none())
+    no_point(decoded, |point| point.crl_issuer)
 }
 
-/// The first distribution point's full name is as expected.
-pub(super) fn point_is(decoded: &Decoded<'_>, expected: impl Fn(&[GeneralName]) -> bool) -> bool {
-    let points = points(decoded).0;
-    let name = points.first().and_then(|point| point.distribution_point.as_ref());
-    matches!(name, Some(DistributionPointName::FullName(names)) if expected(names))
+/// The first distribution point's name is as expected.
+pub(super) fn point_is(decoded: &Decoded<'_>, expected: impl FnOnce(&PointName<'_>) -> bool) -> bool {
+    let first = decoded.values.distribution_points.as_ref().and_then(List::first);
+    first.and_then(|point| point.name).is_some_and(|name| expected(&name))
 }
 
 /// The key may be used for this and nothing else.
-pub(super) fn key_usage_is(decoded: &Decoded<'_>, expected: &[KeyUsages]) -> bool {
-    let found = decoded.extension::<KeyUsage>();
-    found.is_some_and(|usage| usage.0.into_iter().eq(expected.iter().copied()))
+pub(super) fn key_usage_is(decoded: &Decoded<'_>, expected: &[Use]) -> bool {
+    decoded.values.key_usage.is_some_and(|usage| usage.is(expected))
 }
 
 /// The alternative name is the CA's in Japanese and nothing else.
-pub(super) fn is_ca_alternative_name(decoded: &Decoded<'_>, names: &[GeneralName]) -> bool {
+pub(super) fn is_ca_alternative_name(decoded: &Decoded<'_>, names: Option<&GeneralNames<'_>>) -> bool {
     let expected = decoded.profile.ca_alternative_name(decoded.ca());
-    matches!(names, [name] if is_directory_name(name, &expected))
-}
-
-/// The CA's subjectAltName.
-pub(super) fn subject_alternative_names(decoded: &Decoded<'_>) -> Vec<GeneralName> {
-    decoded.extension().map_or_else(Vec::new, |SubjectAltName(names)| names)
+    names.and_then(List::only).is_some_and(|name: GeneralName<'_>| name.is_directory_name(expected))
 }

@@ -1,7 +1,6 @@
 //! Stage 3: which extensions a certificate has, in which order, and how critical they are.
-use x509_cert::ext::Extension;
-
-use super::decoded::{CertificateLint, Decoded, is_oid};
+use super::decoded::{CertificateLint, Decoded};
+use super::read::{Extension, Identifier};
 use super::{CertificateKind, lint};
 use crate::certificate::Layout;
 use crate::identity::Ca;
@@ -102,30 +101,28 @@ pub(super) const LAYOUT: &[CertificateLint] = &[
     ),
 ];
 
-fn has(decoded: &Decoded<'_>, oid: Oid) -> bool {
-    decoded.extensions().iter().any(|extension| is_oid(extension.extn_id, oid))
+/// Where among the places an extension of that type belongs.
+fn place(places: &[Place], id: Identifier<'_>) -> Option<usize> {
+    places.iter().position(|(oid, _)| id.is(*oid))
 }
 
 fn present(decoded: &Decoded<'_>) -> bool {
-    expected(decoded).iter().all(|(oid, _)| has(decoded, *oid))
+    let has = |oid: Oid| decoded.extensions().iter().any(|extension| extension.id.is(oid));
+    expected(decoded).iter().all(|(oid, _)| has(*oid))
 }
 
 fn foreign(decoded: &Decoded<'_>) -> bool {
-    let belongs = |found| expected(decoded).iter().any(|(oid, _)| is_oid(found, *oid));
-    decoded.extensions().iter().all(|extension| belongs(extension.extn_id))
+    decoded.extensions().iter().all(|extension| place(expected(decoded), extension.id).is_some())
 }
 
 fn order(decoded: &Decoded<'_>) -> bool {
     // Those that are missing or foreign have lints of their own.
-    let places = expected(decoded);
-    let place = |found| places.iter().position(|(oid, _)| is_oid(found, *oid));
-    decoded.extensions().iter().filter_map(|extension| place(extension.extn_id)).is_sorted()
+    decoded.extensions().iter().filter_map(|extension| place(expected(decoded), extension.id)).is_sorted()
 }
 
 fn criticality(decoded: &Decoded<'_>) -> bool {
-    let right = |extension: &Extension| {
-        let place = expected(decoded).iter().find(|(oid, _)| is_oid(extension.extn_id, *oid));
-        place.is_none_or(|(_, critical)| extension.critical == *critical)
-    };
+    let places = expected(decoded);
+    let right =
+        |extension: &Extension<'_>| place(places, extension.id).is_none_or(|at| extension.critical() == places[at].1);
     decoded.extensions().iter().all(right)
 }

@@ -1,8 +1,7 @@
 //! Stage 4: what both kinds of persons' certificates say (facts 1.3, 1.4).
-use x509_cert::ext::pkix::{AuthorityInfoAccessSyntax, IssuerAltName};
-
-use super::decoded::{CertificateLint, Decoded, is_directory_name, is_oid, is_uri};
+use super::decoded::{CertificateLint, Decoded};
 use super::issued::{is_ca_alternative_name, point_is};
+use super::read::List;
 use super::{CertificateKind, lint};
 use crate::certificate::Layout;
 use crate::identity::Purpose;
@@ -56,60 +55,49 @@ fn hierarchy(decoded: &Decoded<'_>) -> bool {
 }
 
 fn day_end(decoded: &Decoded<'_>) -> bool {
-    decoded.not_after() == decoded.not_after().jst_date().jst_end()
+    decoded.tbs.not_after == decoded.tbs.not_after.jst_date().jst_end()
 }
 
 fn sixth_birthday(decoded: &Decoded<'_>) -> bool {
-    decoded.not_after().jst_date() <= leaf_last_day_max(decoded.not_before().jst_date())
+    decoded.tbs.not_after.jst_date() <= leaf_last_day_max(decoded.tbs.not_before.jst_date())
 }
 
 fn key_algorithm(decoded: &Decoded<'_>) -> bool {
-    decoded.public_key().is_none_or(|key| key.algorithm() == decoded.profile.algorithm())
+    decoded.public_key.as_ref().is_none_or(|key| key.algorithm() == decoded.profile.algorithm())
 }
 
 fn desk(decoded: &Decoded<'_>) -> bool {
-    decoded.municipality().is_some()
+    decoded.municipality.is_some()
 }
 
 fn issuer_alt_name(decoded: &Decoded<'_>) -> bool {
-    decoded.extension().is_some_and(|IssuerAltName(names)| is_ca_alternative_name(decoded, &names))
+    is_ca_alternative_name(decoded, decoded.values.issuer_alt_name.as_ref())
 }
 
 /// `leaf.desk` refuses a certificate of no municipality.
 fn distribution_point(decoded: &Decoded<'_>) -> bool {
-    decoded.municipality().is_none_or(|municipality| {
-        let point = decoded.profile.distribution_point(decoded.issuer.issuer, municipality);
-        point_is(decoded, |names| match (names, &point.uri) {
-            ([name], None) => is_directory_name(name, &point.directory_name),
-            ([name, location], Some(uri)) => is_directory_name(name, &point.directory_name) && is_uri(location, uri),
-            _ => false,
-        })
-    })
+    decoded.point.as_ref().is_none_or(|expected| point_is(decoded, |name| name.is(expected)))
 }
 
 /// The two names are made in different places.
 fn point_of_issuer(decoded: &Decoded<'_>) -> bool {
-    decoded.municipality().is_none_or(|municipality| {
-        let point = decoded.profile.distribution_point(decoded.issuer.issuer, municipality);
-        point.directory_name.attributes()[..3] == decoded.issuer.name.attributes()[..3]
-    })
+    let issuer = decoded.issuer.name.attributes();
+    decoded.point.as_ref().is_none_or(|point| point.directory_name.attributes()[..3] == issuer[..3])
 }
 
 fn authority_info_access(decoded: &Decoded<'_>) -> bool {
     let (profile, ca) = (decoded.profile, decoded.ca());
-    let ocsp = (oid::AD_OCSP, profile.ocsp_url(ca));
-    let expected = match (profile.layout(), ca.purpose()) {
+    let mut found = decoded.values.authority_info_access.iter().flat_map(List::iter);
+    let mut next_is =
+        |method, uri: &str| found.next().is_some_and(|found| found.method.is(method) && found.location.is_uri(uri));
+    let all = match (profile.layout(), ca.purpose()) {
         (Layout::Default, Purpose::Signature | Purpose::Authentication) => {
-            vec![ocsp, (oid::AD_CA_ISSUERS, profile.ca_issuers_url(decoded.issuer.issuer))]
+            next_is(oid::AD_OCSP, profile.ocsp_url(ca))
+                && next_is(oid::AD_CA_ISSUERS, &profile.ca_issuers_url(decoded.issuer.issuer))
         }
-        (Layout::JpkiExact, Purpose::Authentication) => vec![ocsp],
+        (Layout::JpkiExact, Purpose::Authentication) => next_is(oid::AD_OCSP, profile.ocsp_url(ca)),
         // `layout` refuses the extension here.
-        (Layout::JpkiExact, Purpose::Signature) => vec![],
+        (Layout::JpkiExact, Purpose::Signature) => true,
     };
-    let found = decoded.extension().map_or_else(Vec::new, |AuthorityInfoAccessSyntax(found)| found);
-    found.len() == expected.len()
-        && found
-            .iter()
-            .zip(&expected)
-            .all(|(found, (method, uri))| is_oid(found.access_method, *method) && is_uri(&found.access_location, uri))
+    all && found.next().is_none()
 }

@@ -29,9 +29,9 @@ fn serial(decoded: &Decoded<'_>) -> bool {
 }
 
 fn key(decoded: &Decoded<'_>) -> bool {
-    decoded.public_key().is_none_or(|key| key == decoded.linked.public_key)
+    decoded.public_key.as_ref().is_none_or(|key| *key == decoded.linked.public_key)
 }
 
 fn validity(decoded: &Decoded<'_>) -> bool {
-    (decoded.not_before(), decoded.not_after()) == link_validity(decoded.issuer, decoded.linked)
+    (decoded.tbs.not_before, decoded.tbs.not_after) == link_validity(decoded.issuer, decoded.linked)
 }

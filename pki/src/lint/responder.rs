@@ -1,10 +1,9 @@
 //! Stage 4: the certificate of a delegated OCSP responder (RFC 6960 §4.2.2.2).
-use x509_cert::ext::pkix::KeyUsages;
-
 use super::auth::only_purpose;
-use super::decoded::{CertificateLint, Decoded, common_name, is_name, is_oid};
+use super::decoded::{CertificateLint, Decoded};
 use super::issued::key_usage_is;
 use super::lint;
+use super::values::Use;
 use crate::certificate::ocsp_responder::VALIDITY_SECONDS_MAX;
 use crate::oid;
 
@@ -26,7 +25,7 @@ pub(super) const RESPONDER: &[CertificateLint] = &[
     ),
     lint("responder.days", "RFC 6960 §4.2.2.2.1: short-lived; R15, L06, I14", "a life of more than 31 days", days),
     lint("responder.key-usage", "RFC 5280 §4.2.1.3, §4.2.1.12", "a keyUsage other than digitalSignature", |decoded| {
-        key_usage_is(decoded, &[KeyUsages::DigitalSignature])
+        key_usage_is(decoded, &[Use::DigitalSignature])
     }),
     lint(
         "responder.ext-key-usage",
@@ -44,22 +43,22 @@ pub(super) const RESPONDER: &[CertificateLint] = &[
 
 /// `number` refuses a certificate without CN.
 fn subject(decoded: &Decoded<'_>) -> bool {
-    common_name(decoded.tbs.subject()).is_none_or(|cn| {
-        let expected = decoded.profile.ca_name(decoded.ca()).with(oid::COMMON_NAME, cn);
-        is_name(decoded.tbs.subject(), &expected)
+    decoded.common_name.is_none_or(|cn| {
+        let expected = decoded.profile.ca_name(decoded.ca()).clone().with(oid::COMMON_NAME, cn.to_owned());
+        decoded.tbs.subject.is(&expected)
     })
 }
 
 fn number(decoded: &Decoded<'_>) -> bool {
-    let number = common_name(decoded.tbs.subject()).and_then(|cn| cn.strip_prefix(COMMON_NAME_START));
+    let number = decoded.common_name.and_then(|cn| cn.strip_prefix(COMMON_NAME_START));
     number.is_some_and(|number| number.parse::<u32>().is_ok_and(|parsed| parsed.to_string() == number))
 }
 
 fn days(decoded: &Decoded<'_>) -> bool {
-    decoded.not_after().seconds_since(decoded.not_before()) <= VALIDITY_SECONDS_MAX
+    decoded.tbs.not_after.seconds_since(decoded.tbs.not_before) <= VALIDITY_SECONDS_MAX
 }
 
 fn nocheck(decoded: &Decoded<'_>) -> bool {
-    let mut found = decoded.extensions().iter().filter(|extension| is_oid(extension.extn_id, oid::OCSP_NOCHECK));
-    found.all(|extension| extension.extn_value.as_bytes() == [5, 0])
+    let mut found = decoded.extensions().iter().filter(|extension| extension.id.is(oid::OCSP_NOCHECK));
+    found.all(|extension| extension.value == [5, 0])
 }

@@ -1,9 +1,9 @@
 //! Stage 4: a CA's own certificate (facts 1.1, 1.2).
-use x509_cert::ext::pkix::{BasicConstraints, KeyUsages};
-
-use super::decoded::{CertificateLint, Decoded, is_directory_name};
-use super::issued::{is_ca_alternative_name, key_usage_is, point_is, subject_alternative_names};
+use super::decoded::{CertificateLint, Decoded};
+use super::issued::{is_ca_alternative_name, key_usage_is, point_is};
 use super::lint;
+use super::values::Use;
+use crate::crl::DistributionPoint;
 use crate::validity::ca_not_after;
 
 /// Those for links as well.
@@ -18,7 +18,7 @@ pub(super) const CA: &[CertificateLint] = &[
         "ca.key-usage",
         "RFC 5280 §4.2.1.3; facts 1.2, 1",
         "a keyUsage other than keyCertSign and cRLSign",
-        |decoded| key_usage_is(decoded, &[KeyUsages::KeyCertSign, KeyUsages::CRLSign]),
+        |decoded| key_usage_is(decoded, &[Use::KeyCertSign, Use::CrlSign]),
     ),
     lint(
         "ca.subject-alt-name",
@@ -62,29 +62,30 @@ fn serial(decoded: &Decoded<'_>) -> bool {
 }
 
 fn subject(decoded: &Decoded<'_>) -> bool {
-    decoded.tbs.subject() == decoded.tbs.issuer()
+    decoded.tbs.subject.der() == decoded.tbs.issuer.der()
 }
 
 fn key(decoded: &Decoded<'_>) -> bool {
-    decoded.public_key().is_none_or(|key| key == decoded.issuer.public_key)
+    decoded.public_key.as_ref().is_none_or(|key| *key == decoded.issuer.public_key)
 }
 
 fn validity_settled(decoded: &Decoded<'_>) -> bool {
-    decoded.not_before() == decoded.issuer.not_before && decoded.not_after() == decoded.issuer.not_after
+    decoded.tbs.not_before == decoded.issuer.not_before && decoded.tbs.not_after == decoded.issuer.not_after
 }
 
 fn ten_years(decoded: &Decoded<'_>) -> bool {
-    decoded.not_after() == ca_not_after(decoded.not_before())
+    decoded.tbs.not_after == ca_not_after(decoded.tbs.not_before)
 }
 
 fn subject_alt_name(decoded: &Decoded<'_>) -> bool {
-    is_ca_alternative_name(decoded, &subject_alternative_names(decoded))
+    is_ca_alternative_name(decoded, decoded.values.subject_alt_name.as_ref())
 }
 
 fn no_path_length(decoded: &Decoded<'_>) -> bool {
-    decoded.extension::<BasicConstraints>().is_some_and(|constraints| constraints.path_len_constraint.is_none())
+    decoded.values.basic_constraints.is_some_and(|constraints| !constraints.path_length)
 }
 
 fn distribution_point(decoded: &Decoded<'_>) -> bool {
-    point_is(decoded, |names| matches!(names, [name] if is_directory_name(name, &decoded.issuer.name)))
+    let expected = DistributionPoint { directory_name: decoded.issuer.name.clone(), uri: None };
+    point_is(decoded, |name| name.is(&expected))
 }

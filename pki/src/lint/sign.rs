@@ -1,11 +1,9 @@
 //! Stage 4: the signature certificate (facts 1.3); the 4 info is in `four_info`.
-use x509_cert::ext::pkix::KeyUsages;
-
-use super::decoded::{CertificateLint, Decoded, common_name, is_name};
+use super::decoded::{CertificateLint, Decoded};
 use super::issued::key_usage_is;
 use super::lint;
+use super::values::Use;
 use crate::der::Tag;
-use crate::name::DistinguishedName;
 use crate::oid;
 use crate::time::UnixTime;
 
@@ -27,31 +25,32 @@ pub(super) const SIGN: &[CertificateLint] = &[
         "sign.key-usage",
         "RFC 5280 §4.2.1.3; facts 1.3, 1",
         "a keyUsage other than digitalSignature and nonRepudiation",
-        |decoded| key_usage_is(decoded, &[KeyUsages::DigitalSignature, KeyUsages::NonRepudiation]),
+        |decoded| key_usage_is(decoded, &[Use::DigitalSignature, Use::NonRepudiation]),
     ),
 ];
 
 /// `leaf.desk` refuses a certificate of no municipality.
 fn subject(decoded: &Decoded<'_>) -> bool {
-    decoded.municipality().zip(common_name(decoded.tbs.subject())).is_none_or(|(municipality, cn)| {
-        let expected = DistinguishedName::japan()
-            .with(oid::LOCALITY, municipality.prefecture().dn_text)
-            .with(oid::LOCALITY, municipality.dn_text)
-            .with(oid::COMMON_NAME, cn);
-        is_name(decoded.tbs.subject(), &expected)
+    decoded.municipality.zip(decoded.common_name).is_none_or(|(municipality, cn)| {
+        decoded.tbs.subject.has([
+            (oid::COUNTRY, "JP"),
+            (oid::LOCALITY, municipality.prefecture().dn_text),
+            (oid::LOCALITY, municipality.dn_text),
+            (oid::COMMON_NAME, cn),
+        ])
     })
 }
 
 fn digits(decoded: &Decoded<'_>) -> bool {
-    common_name(decoded.tbs.subject())
-        .is_none_or(|cn| cn.len() == 28 && cn.bytes().take(19).all(|byte| byte.is_ascii_digit()))
+    decoded.common_name.is_none_or(|cn| cn.len() == 28 && cn.bytes().take(19).all(|byte| byte.is_ascii_digit()))
 }
 
 fn time(decoded: &Decoded<'_>) -> bool {
-    common_name(decoded.tbs.subject()).is_none_or(|cn| {
-        let digits: Vec<u8> = cn.bytes().take(14).chain(*b"Z").collect();
+    let mut time = *b"00000000000000Z";
+    decoded.common_name.and_then(|cn| cn.as_bytes().first_chunk::<14>()).is_none_or(|start| {
+        time[..14].copy_from_slice(start);
         // Whether they are digits is for the lint before this one.
-        let digital = digits[..digits.len() - 1].iter().all(u8::is_ascii_digit);
-        !digital || UnixTime::from_der(Tag::GENERALIZED_TIME, &digits).is_some()
+        let digital = start.iter().all(u8::is_ascii_digit);
+        !digital || UnixTime::from_der(Tag::GENERALIZED_TIME, &time).is_some()
     })
 }

@@ -18,6 +18,12 @@ impl PersonName {
         Ok(Self(checked))
     }
 
+    /// The check of [`PersonName::new`] alone.
+    pub fn check(text: &str, substitutions: Option<&str>) -> Result<(), TextError> {
+        CertificateText::check(text, substitutions, NAME_CHARACTERS_MAX)?;
+        check_single_spaces(text)
+    }
+
     /// The name.
     pub fn text(&self) -> &str {
         self.0.text()

@@ -1,16 +1,11 @@
 //! What stands around the entries of a CRL (RFC 5280 §5.1, §5.2).
-use der::oid::AssociatedOid;
-use der::{Decode, Encode};
-use x509_cert::crl::TbsCertList;
-use x509_cert::ext::Extension;
-use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
-use x509_cert::ext::pkix::{AuthorityKeyIdentifier, CrlNumber, IssuingDistributionPoint};
-
 use crate::crl::{CrlHead, CrlScope, VALIDITY_SECONDS_MAX, VALIDITY_SECONDS_MIN};
-use crate::der::{DerReader, DerWriter, Element, Tag};
-use crate::lint::decoded::{is_directory_name, is_oid, is_uri, unix_time};
+use crate::der::{DerError, DerReader, DerWriter, Element, Tag};
 use crate::lint::encoding::is_positive;
-use crate::lint::form::{Reading, SERIAL_OCTETS_MAX, once, read};
+use crate::lint::form::SERIAL_OCTETS_MAX;
+use crate::lint::names::{GeneralName, Name};
+use crate::lint::read::{Extension, Read, algorithm_identifier, extensions, once, whole};
+use crate::lint::values::{AuthorityKeyIdentifier, PointName};
 use crate::lint::{Lint, LintFinding, lint};
 use crate::oid::{self, Oid};
 use crate::time::UnixTime;
@@ -87,9 +82,93 @@ fn list_filled(fields: &Fields<'_>) -> bool {
 
 /// What stands around the entries, decoded, beside the plan.
 pub(super) struct Decoded<'a> {
-    head_der: &'a [u8],
-    tbs: TbsCertList,
+    signature: &'a [u8],
+    issuer: Name<'a>,
+    this_update: UnixTime,
+    next_update: UnixTime,
+    extensions: Vec<Extension<'a>>,
+    values: Values<'a>,
     plan: &'a CrlHead<'a>,
+}
+
+/// What the extensions say.
+#[derive(Default)]
+struct Values<'a> {
+    authority: Option<AuthorityKeyIdentifier<'a>>,
+    /// Content octets of cRLNumber.
+    number: &'a [u8],
+    point: Option<IssuingDistributionPoint<'a>>,
+    /// A value is not of the type that its extnID says.
+    misread: bool,
+}
+
+/// IssuingDistributionPoint (RFC 5280 §5.2.5). A flag is `None` if it is not written, which means FALSE, the DEFAULT.
+struct IssuingDistributionPoint<'a> {
+    name: Option<PointName<'a>>,
+    only_user_certificates: Option<bool>,
+    only_ca_certificates: Option<bool>,
+    /// There is an onlySomeReasons.
+    some_reasons: bool,
+    indirect: Option<bool>,
+    only_attribute_certificates: Option<bool>,
+}
+
+impl<'a> Read<'a> for IssuingDistributionPoint<'a> {
+    fn read(reader: &mut DerReader<'a>) -> Result<Self, DerError> {
+        let mut fields = reader.sequence()?;
+        let read = Self {
+            name: fields.optional(Tag::context_constructed(0))?.map(PointName::of).transpose()?,
+            only_user_certificates: flag(&mut fields, 1)?,
+            only_ca_certificates: flag(&mut fields, 2)?,
+            some_reasons: fields.optional(Tag::context(3))?.is_some(),
+            indirect: flag(&mut fields, 4)?,
+            only_attribute_certificates: flag(&mut fields, 5)?,
+        };
+        fields.finish()?;
+        Ok(read)
+    }
+}
+
+/// A BOOLEAN with that IMPLICIT tag, if it is written.
+fn flag(fields: &mut DerReader<'_>, tag: u8) -> Result<Option<bool>, DerError> {
+    match fields.optional(Tag::context(tag))?.map(|flag| flag.contents) {
+        None => Ok(None),
+        Some([0xff]) => Ok(Some(true)),
+        Some([0]) => Ok(Some(false)),
+        Some(_) => Err(DerError::BadValue),
+    }
+}
+
+impl IssuingDistributionPoint<'_> {
+    fn writes_default(&self) -> bool {
+        let Self { only_user_certificates, only_ca_certificates, indirect, only_attribute_certificates, .. } = self;
+        [only_user_certificates, only_ca_certificates, indirect, only_attribute_certificates].contains(&&Some(false))
+    }
+}
+
+impl<'a> Values<'a> {
+    fn of(extensions: &[Extension<'a>]) -> Self {
+        let mut values = Self::default();
+        for Extension { id, value, .. } in extensions {
+            // `crl.extensions-once` refuses a second one of a type, `crl.extensions-foreign` any other.
+            let fitting = match *id {
+                id if id.is(oid::AUTHORITY_KEY_IDENTIFIER) => whole(value).map(|read| values.authority = Some(read)),
+                id if id.is(oid::CRL_NUMBER) => number(value).map(|read| values.number = read),
+                id if id.is(oid::ISSUING_DISTRIBUTION_POINT) => whole(value).map(|read| values.point = Some(read)),
+                _ => Ok(()),
+            };
+            values.misread |= fitting.is_err();
+        }
+        values
+    }
+}
+
+/// The content octets of the INTEGER that is the value of a cRLNumber.
+fn number(value: &[u8]) -> Result<&[u8], DerError> {
+    let mut reader = DerReader::new(value);
+    let octets = reader.integer_octets()?;
+    reader.finish()?;
+    Ok(octets)
 }
 
 pub(super) type HeadLint = Lint<fn(&Decoded<'_>) -> bool>;
@@ -100,7 +179,7 @@ const ORDER: [Oid; 3] = [oid::AUTHORITY_KEY_IDENTIFIER, oid::CRL_NUMBER, oid::IS
 pub(super) const LAYOUT: &[HeadLint] = &[
     lint("crl.defaults", "X.690 §11.5; I4", "a DEFAULT value written out", defaults),
     lint("crl.extensions-once", "RFC 5280 §4.2, §5.2", "an extension that is there twice", |decoded| {
-        once(decoded.extensions())
+        once(&decoded.extensions)
     }),
     lint(
         "crl.extension-values",
@@ -184,31 +263,31 @@ pub(super) const CONTENTS: &[HeadLint] = &[
         "crl.number",
         "RFC 5280 §5.2.3: one number for all CRLs of a cut; C09",
         "a cRLNumber that is not the cut's",
-        number,
+        number_planned,
     ),
     lint(
         "crl.point-user-certificates",
         "RFC 5280 §5.2.5: set when true; C11",
         "an issuingDistributionPoint without onlyContainsUserCerts",
-        |decoded| decoded.point(|point| point.only_contains_user_certs),
+        |decoded| decoded.point(|point| point.only_user_certificates == Some(true)),
     ),
     lint(
         "crl.point-no-ca-certificates",
         "RFC 5280 §5.2.5: at most one of the three; C11",
         "onlyContainsCACerts",
-        |decoded| decoded.point(|point| !point.only_contains_ca_certs),
+        |decoded| decoded.point(|point| point.only_ca_certificates != Some(true)),
     ),
     lint(
         "crl.point-no-attribute-certificates",
         "RFC 5280 §5.2.5: FALSE; C11",
         "onlyContainsAttributeCerts",
-        |decoded| decoded.point(|point| !point.only_contains_attribute_certs),
+        |decoded| decoded.point(|point| point.only_attribute_certificates != Some(true)),
     ),
     lint("crl.point-all-reasons", "RFC 5280 §5.2.5; C11", "onlySomeReasons", |decoded| {
-        decoded.point(|point| point.only_some_reasons.is_none())
+        decoded.point(|point| !point.some_reasons)
     }),
     lint("crl.point-direct", "RFC 5280 §5.2.5: set truthfully; C11, B07", "indirectCRL", |decoded| {
-        decoded.point(|point| !point.indirect_crl)
+        decoded.point(|point| point.indirect != Some(true))
     }),
     lint(
         "crl.point-name",
@@ -225,17 +304,28 @@ pub(super) const CONTENTS: &[HeadLint] = &[
 ];
 
 impl<'a> Decoded<'a> {
-    pub(super) fn new(head_der: &'a [u8], plan: &'a CrlHead<'a>) -> Result<Self, LintFinding> {
-        let tbs = TbsCertList::from_der(head_der).map_err(|_| DECODABLE)?;
-        Ok(Self { head_der, tbs, plan })
+    pub(super) fn new(fields: &Fields<'a>, plan: &'a CrlHead<'a>) -> Result<Self, LintFinding> {
+        Self::read(fields, plan).map_err(|_| DECODABLE)
     }
 
-    fn extensions(&self) -> &[Extension] {
-        self.tbs.crl_extensions.as_deref().unwrap_or_default()
+    fn read(fields: &Fields<'a>, plan: &'a CrlHead<'a>) -> Result<Self, DerError> {
+        let [signature, issuer] = fields.start;
+        let extensions = fields.extensions.map(extensions).transpose()?.unwrap_or_default();
+        let this_update = DerReader::new(fields.this_update.whole).time()?;
+        Ok(Self {
+            signature: algorithm_identifier(&mut DerReader::new(signature.whole))?,
+            issuer: whole(issuer.whole)?,
+            this_update,
+            // `crl.next-update` has seen that there is one.
+            next_update: fields.next_update.map_or(Ok(this_update), |next| DerReader::new(next.whole).time())?,
+            values: Values::of(&extensions),
+            extensions,
+            plan,
+        })
     }
 
-    fn find(&self, oid: Oid) -> Option<&Extension> {
-        self.extensions().iter().find(|extension| is_oid(extension.extn_id, oid))
+    fn find(&self, oid: Oid) -> Option<&Extension<'a>> {
+        self.extensions.iter().find(|extension| extension.id.is(oid))
     }
 
     fn has(&self, oid: Oid) -> bool {
@@ -243,88 +333,56 @@ impl<'a> Decoded<'a> {
     }
 
     fn critical(&self, oid: Oid) -> Option<bool> {
-        self.find(oid).map(|extension| extension.critical)
+        self.find(oid).map(Extension::critical)
     }
 
-    fn value<T: for<'b> Decode<'b>>(&self, oid: Oid) -> Option<T> {
-        T::from_der(self.find(oid)?.extn_value.as_bytes()).ok()
-    }
-
-    fn point(&self, holds: impl FnOnce(&IssuingDistributionPoint) -> bool) -> bool {
-        self.value(oid::ISSUING_DISTRIBUTION_POINT).is_some_and(|point| holds(&point))
-    }
-
-    fn validity(&self) -> [UnixTime; 2] {
-        let this_update = unix_time(&self.tbs.this_update);
-        // `crl.next-update` has seen that there is one.
-        [this_update, self.tbs.next_update.as_ref().map_or(this_update, unix_time)]
+    fn point(&self, holds: impl FnOnce(&IssuingDistributionPoint<'_>) -> bool) -> bool {
+        self.values.point.as_ref().is_some_and(holds)
     }
 
     fn validity_seconds(&self) -> i64 {
-        let [this_update, next_update] = self.validity();
-        next_update.seconds_since(this_update)
-    }
-
-    /// The content octets of cRLNumber.
-    fn number_octets(&self) -> Vec<u8> {
-        let extension = self.find(oid::CRL_NUMBER).map(|extension| extension.extn_value.as_bytes());
-        DerReader::new(extension.unwrap_or_default()).integer_octets().unwrap_or_default().to_vec()
+        self.next_update.seconds_since(self.this_update)
     }
 }
 
 fn defaults(decoded: &Decoded<'_>) -> bool {
-    decoded.tbs.to_der().is_ok_and(|again| again == decoded.head_der)
-}
-
-fn reading(extension: &Extension) -> Reading {
-    let value = extension.extn_value.as_bytes();
-    if extension.extn_id == AuthorityKeyIdentifier::OID {
-        read::<AuthorityKeyIdentifier>(value)
-    } else if extension.extn_id == CrlNumber::OID {
-        read::<CrlNumber>(value)
-    } else if is_oid(extension.extn_id, oid::ISSUING_DISTRIBUTION_POINT) {
-        read::<IssuingDistributionPoint>(value)
-    } else {
-        // `crl.extensions-foreign` refuses it.
-        Reading::AsItStands
-    }
+    !decoded.extensions.iter().any(Extension::writes_default)
 }
 
 fn extension_values(decoded: &Decoded<'_>) -> bool {
-    decoded.extensions().iter().all(|extension| reading(extension) != Reading::NotOfItsType)
+    !decoded.values.misread
 }
 
 fn extension_defaults(decoded: &Decoded<'_>) -> bool {
-    decoded.extensions().iter().all(|extension| reading(extension) != Reading::EncodedOtherwise)
+    decoded.values.point.as_ref().is_none_or(|point| !point.writes_default())
 }
 
-fn place(extension: &Extension) -> Option<usize> {
-    ORDER.iter().position(|oid| is_oid(extension.extn_id, *oid))
+fn place(extension: &Extension<'_>) -> Option<usize> {
+    ORDER.iter().position(|oid| extension.id.is(*oid))
 }
 
 fn foreign(decoded: &Decoded<'_>) -> bool {
-    decoded.extensions().iter().all(|extension| place(extension).is_some())
+    decoded.extensions.iter().all(|extension| place(extension).is_some())
 }
 
 fn order(decoded: &Decoded<'_>) -> bool {
-    decoded.extensions().iter().filter_map(place).is_sorted()
+    decoded.extensions.iter().filter_map(place).is_sorted()
 }
 
 fn algorithm(decoded: &Decoded<'_>) -> bool {
-    let expected = decoded.plan.public_key.algorithm().signature_identifier();
-    decoded.tbs.signature.to_der().is_ok_and(|found| found == expected)
+    decoded.signature == decoded.plan.public_key.algorithm().signature_identifier()
 }
 
 fn issuer(decoded: &Decoded<'_>) -> bool {
-    decoded.tbs.issuer.to_der().is_ok_and(|found| found == decoded.plan.issuer_name.to_der())
+    decoded.issuer.is(decoded.plan.issuer_name)
 }
 
 fn this_update(decoded: &Decoded<'_>) -> bool {
-    decoded.validity()[0] == decoded.plan.this_update
+    decoded.this_update == decoded.plan.this_update
 }
 
 fn next_update(decoded: &Decoded<'_>) -> bool {
-    decoded.validity()[1] == decoded.plan.next_update
+    decoded.next_update == decoded.plan.next_update
 }
 
 fn validity_least(decoded: &Decoded<'_>) -> bool {
@@ -336,58 +394,47 @@ fn validity_most(decoded: &Decoded<'_>) -> bool {
 }
 
 fn authority_key(decoded: &Decoded<'_>) -> bool {
-    let authority = decoded.value::<AuthorityKeyIdentifier>(oid::AUTHORITY_KEY_IDENTIFIER);
-    let key = authority.and_then(|authority| authority.key_identifier);
-    key.is_some_and(|key| key.as_bytes() == decoded.plan.public_key.key_identifier())
+    let key = decoded.values.authority.as_ref().and_then(|authority| authority.key);
+    key.is_some_and(|key| key == decoded.plan.public_key.key_identifier())
 }
 
 fn authority_key_alone(decoded: &Decoded<'_>) -> bool {
-    let authority = decoded.value::<AuthorityKeyIdentifier>(oid::AUTHORITY_KEY_IDENTIFIER);
-    authority.is_some_and(|authority| {
-        authority.authority_cert_issuer.is_none() && authority.authority_cert_serial_number.is_none()
-    })
+    let authority = decoded.values.authority.as_ref();
+    authority.is_some_and(|authority| authority.issuer.is_none() && authority.serial.is_none())
 }
 
 fn number_positive(decoded: &Decoded<'_>) -> bool {
-    is_positive(&decoded.number_octets())
+    is_positive(decoded.values.number)
 }
 
 fn number_octets(decoded: &Decoded<'_>) -> bool {
-    decoded.number_octets().len() <= SERIAL_OCTETS_MAX
+    decoded.values.number.len() <= SERIAL_OCTETS_MAX
 }
 
 /// What the two lints before this one refuse is left to them.
-fn number(decoded: &Decoded<'_>) -> bool {
-    let octets = decoded.number_octets();
+fn number_planned(decoded: &Decoded<'_>) -> bool {
+    let octets = decoded.values.number;
     let mut planned = DerWriter::new();
     planned.integer(decoded.plan.crl_number);
-    !is_positive(&octets) || octets.len() > SERIAL_OCTETS_MAX || planned.as_slice()[2..] == octets
+    !is_positive(octets) || octets.len() > SERIAL_OCTETS_MAX || planned.as_slice()[2..] == *octets
 }
 
 fn point_name(decoded: &Decoded<'_>) -> bool {
-    decoded.point(|point| match (decoded.plan.scope, &point.distribution_point) {
+    decoded.point(|point| match (decoded.plan.scope, &point.name) {
         (CrlScope::Full, None) => true,
-        (CrlScope::Partition(planned), Some(DistributionPointName::FullName(names))) => {
-            match (&names[..], &planned.uri) {
-                ([name], None) => is_directory_name(name, &planned.directory_name),
-                ([name, location], Some(uri)) => {
-                    is_directory_name(name, &planned.directory_name) && is_uri(location, uri)
-                }
-                _ => false,
-            }
-        }
-        (CrlScope::Full, Some(_)) | (CrlScope::Partition(_), _) => false,
+        (CrlScope::Partition(planned), Some(name)) => name.is(planned),
+        (CrlScope::Full, Some(_)) | (CrlScope::Partition(_), None) => false,
     })
 }
 
 /// C, O and OU of the directoryName and of the issuer are the same: the two names are made in different places.
 fn point_of_issuer(decoded: &Decoded<'_>) -> bool {
-    decoded.point(|point| match &point.distribution_point {
-        Some(DistributionPointName::FullName(names)) => names.iter().all(|name| match name {
-            GeneralName::DirectoryName(name) => name.iter_rdn().take(3).eq(decoded.tbs.issuer.iter_rdn().take(3)),
+    decoded.point(|point| match &point.name {
+        Some(PointName::FullName(names)) => names.iter().all(|name| match name {
+            GeneralName::DirectoryName(name) => name.attributes().take(3).eq(decoded.issuer.attributes().take(3)),
             // `crl.point-name` refuses any other but a URI.
-            _ => true,
+            GeneralName::OtherName { .. } | GeneralName::Uri(_) | GeneralName::Foreign => true,
         }),
-        _ => true,
+        Some(PointName::Relative) | None => true,
     })
 }

@@ -314,7 +314,7 @@ pub(super) const BAD: &[BadExample] = &[
     }),
     ("ca.key-usage", Root, |e| usage_bits(e, &[1, 0x86])),
     ("ca.subject-alt-name", Root, |e| {
-        let other = profile(Layout::Default).ca_alternative_name(Ca::Auth);
+        let other = profile(Layout::Default).ca_alternative_name(Ca::Auth).clone();
         e.parts.set(oid::SUBJECT_ALT_NAME, false, |w| w.sequence(|w| other.write_directory_name(w)));
     }),
     ("ca.no-path-length", Root, |e| {
@@ -389,7 +389,7 @@ pub(super) const BAD: &[BadExample] = &[
         e.parts.set(oid::CERTIFICATE_POLICIES, true, |w| w.sequence(|w| w.sequence(|w| w.oid(policy))));
     }),
     ("leaf.issuer-alt-name", SIGN, |e| {
-        let other = profile(Layout::Default).ca_alternative_name(Ca::Auth);
+        let other = profile(Layout::Default).ca_alternative_name(Ca::Auth).clone();
         e.parts.set(oid::ISSUER_ALT_NAME, false, |w| w.sequence(|w| other.write_directory_name(w)));
     }),
     ("leaf.distribution-point", SIGN, |e| e.parts.replace(oid::CRL_DISTRIBUTION_POINTS, b"/13221.crl", b"/13222.crl")),
@@ -419,7 +419,7 @@ pub(super) const BAD: &[BadExample] = &[
             w.sequence(|w| {
                 w.sequence(|w| {
                     w.oid(oid::AD_OCSP);
-                    crate::name::write_uri(w, &url);
+                    crate::name::write_uri(w, url);
                 });
             });
         });
@@ -439,7 +439,7 @@ pub(super) const BAD: &[BadExample] = &[
     ("auth.subject", AUTH, |e| {
         let cn = "997794E9AGCIEG13221003A";
         e.parts.fields[SUBJECT] =
-            DistinguishedName::japan().with(oid::LOCALITY, "Tokyo-to").with(oid::COMMON_NAME, cn).to_der();
+            DistinguishedName::japan().with(oid::LOCALITY, "Tokyo-to").with(oid::COMMON_NAME, cn.to_owned()).to_der();
     }),
     ("auth.common-name", AUTH, |e| common_name(e, "997794E9AGCIEg13221003A")),
     ("auth.common-name", AUTH, |e| common_name(e, "997794E9AGCIEGX13221003A")),
@@ -458,7 +458,7 @@ pub(super) const BAD: &[BadExample] = &[
     ("responder.common-name", OcspResponder, |e| replace(&mut e.parts.fields[SUBJECT], b"Responder 7", b"Responder +")),
     ("responder.common-name", OcspResponder, |e| replace(&mut e.parts.fields[SUBJECT], b"Responder 7", b"Responser 7")),
     ("responder.common-name", OcspResponder, |e| {
-        let name = e.profile.ca_name(Ca::Sign).with(oid::COMMON_NAME, "OCSP Responder 07");
+        let name = e.profile.ca_name(Ca::Sign).clone().with(oid::COMMON_NAME, "OCSP Responder 07");
         e.parts.fields[SUBJECT] = name.to_der();
     }),
     ("responder.days", OcspResponder, |e| {
@@ -538,12 +538,12 @@ fn attribute(writer: &mut DerWriter, kind: Oid, tag: Tag, value: &[u8]) {
 }
 
 fn common_name(example: &mut Example, cn: &str) {
-    example.parts.fields[SUBJECT] = DistinguishedName::japan().with(oid::COMMON_NAME, cn).to_der();
+    example.parts.fields[SUBJECT] = DistinguishedName::japan().with(oid::COMMON_NAME, cn.to_owned()).to_der();
 }
 
 fn sign_name(example: &mut Example, cn: &str) {
     let place = DistinguishedName::japan().with(oid::LOCALITY, "Tokyo-to").with(oid::LOCALITY, "Kiyose-shi");
-    example.parts.fields[SUBJECT] = place.with(oid::COMMON_NAME, cn).to_der();
+    example.parts.fields[SUBJECT] = place.with(oid::COMMON_NAME, cn.to_owned()).to_der();
 }
 
 /// A key on P-384 whose algorithm has these parameters.
