@@ -104,6 +104,7 @@ pub struct PublicKey {
     spki_der: Vec<u8>,
     /// Where the BIT STRING's value begins in `spki_der`; it runs to the end.
     key_start: usize,
+    key_identifier: [u8; 20],
 }
 
 impl std::fmt::Debug for PublicKey {
@@ -115,6 +116,13 @@ impl std::fmt::Debug for PublicKey {
 impl PublicKey {
     /// Reads and judges a SubjectPublicKeyInfo.
     pub fn from_spki(spki_der: &[u8]) -> Result<Self, PublicKeyError> {
+        let (algorithm, key) = Self::judge(spki_der)?;
+        let (key_start, key_identifier) = (spki_der.len() - key.len(), sha1(key));
+        Ok(Self { algorithm, spki_der: spki_der.to_vec(), key_start, key_identifier })
+    }
+
+    /// The algorithm of a SubjectPublicKeyInfo that we take, and its key octets.
+    pub(crate) fn judge(spki_der: &[u8]) -> Result<(Algorithm, &[u8]), PublicKeyError> {
         let malformed = |_| PublicKeyError::Malformed;
         let mut outer = DerReader::new(spki_der);
         let mut spki = outer.sequence().map_err(malformed)?;
@@ -134,7 +142,7 @@ impl PublicKey {
             return Err(PublicKeyError::UnknownAlgorithm);
         };
         identifier.finish().map_err(malformed)?;
-        Ok(Self { algorithm, spki_der: spki_der.to_vec(), key_start: spki_der.len() - key.len() })
+        Ok((algorithm, key))
     }
 
     /// Its algorithm.
@@ -160,8 +168,8 @@ impl PublicKey {
 
     /// SHA-1 of the key octets: subjectKeyIdentifier as JPKI makes it (facts 1.2, 1.3; RFC 5280 §4.2.1.2 method 1) and
     /// the responder's KeyHash (R13).
-    pub fn key_identifier(&self) -> [u8; 20] {
-        sha1(self.key_octets())
+    pub const fn key_identifier(&self) -> [u8; 20] {
+        self.key_identifier
     }
 
     /// The signature is this key's over that message.
@@ -222,7 +230,9 @@ fn ec_algorithm(curve: &[u8], point: &[u8]) -> Result<Algorithm, PublicKeyError>
 /// Recognises a signature AlgorithmIdentifier, as it stands in certificates, CRLs and requests. RSA sizes share one
 /// identifier, so the answer is whether `algorithm` signs with it.
 pub fn is_signature_identifier_of(algorithm: Algorithm, identifier_der: &[u8]) -> bool {
-    identifier_der == algorithm.signature_identifier()
+    let mut expected = DerWriter::with_capacity(16);
+    algorithm.write_signature_identifier(&mut expected);
+    identifier_der == expected.as_slice()
 }
 
 /// A digest that CertIDs may be made with.

@@ -128,8 +128,8 @@ impl DerWriter {
             0 => self.buffer[start] = octets[3],
             count => {
                 self.buffer[start] = 0x80 | u8::try_from(count).expect("at most 4");
-                let after = start + 1;
-                self.buffer.splice(after..after, octets[4 - count..].iter().copied());
+                self.buffer.extend_from_slice(&octets[4 - count..]);
+                self.buffer[start + 1..].rotate_right(count);
             }
         }
     }
@@ -254,6 +254,7 @@ impl<'a> DerReader<'a> {
     }
 
     /// Takes the next element, whatever it is.
+    #[inline]
     pub fn element(&mut self) -> Result<Element<'a>, DerError> {
         let [tag, first, ..] = *self.rest else { return Err(DerError::Truncated) };
         if tag & 0x1f == 0x1f {

@@ -1,8 +1,9 @@
 //! The only way from octets to something that a CA key signs.
 //!
 //! 1. A tbsCertificate or tbsCertList comes in as octets: fresh from a builder, or from a recorded intent.
-//! 2. It is decoded by `x509-cert`, which knows nothing of our writer, and every lint of its kind looks at it. A lint
-//!    needs the octets, the issuer and the profile (for a CRL: the plan), nothing else.
+//! 2. It is read where it lies, by a reader that knows nothing of our writer and refuses whatever is not a field of its type,
+//!    and every lint of its kind looks at what was read. A lint needs the octets, the issuer and the profile (for a CRL: the
+//!    plan), nothing else. That the reader lets nothing through that `x509-cert` does not read the same way is a test.
 //! 3. Only if none finds anything, a [`LintedCertificate`] or [`LintedCrl`] comes out. Signers take nothing else.
 //! 4. After signing, [`LintedCertificate::into_certificate`] verifies the signature before a certificate exists.
 //!
@@ -18,6 +19,7 @@
 //! | | `kinds` | which lints of stage 4 look at which kind of certificate |
 //! | | `crl` | the stages of a CRL, and its entries in one pass |
 //! | | `catalogue` | all of them as the table of docs/lints.md |
+//! | | `decoded`, `values`, `names`, `read` | what was read: the fields, the extensions' values, names, and how |
 mod auth;
 mod catalogue;
 mod certificate;

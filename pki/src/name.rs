@@ -14,7 +14,10 @@ pub struct DistinguishedName {
 impl DistinguishedName {
     /// `C=JP`, to which the rest is added. Every JPKI name begins with it.
     pub fn japan() -> Self {
-        Self { attributes: vec![(oid::COUNTRY, Cow::Borrowed("JP"))] }
+        // Six attributes are the most that a name of ours has.
+        let mut attributes = Vec::with_capacity(6);
+        attributes.push((oid::COUNTRY, Cow::Borrowed("JP")));
+        Self { attributes }
     }
 
     /// This name with one RDN more.

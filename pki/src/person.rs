@@ -191,19 +191,26 @@ impl BirthDate {
     /// Nine digits: the era's, then YYYYMMDD of the Gregorian calendar with 00 for what is unknown (facts 1.5). The era's is 0
     /// where the unknown part leaves two eras possible; that JPKI does the same is a guess.
     pub fn certificate_form(self) -> String {
-        let era = match era_digit(self.earliest) {
+        let [year, month, day] = self.parts();
+        format!("{}{year:04}{month:02}{day:02}", self.era())
+    }
+
+    fn era(self) -> char {
+        match era_digit(self.earliest) {
             era if era == era_digit(self.latest()) => era,
             _ => ERA_UNKNOWN,
-        };
-        let [year, month, day] = self.parts();
-        format!("{era}{year:04}{month:02}{day:02}")
+        }
     }
 
     /// The date that a certificate writes so; `None` if it is not such a form.
     pub fn from_certificate_form(form: &str) -> Option<Self> {
-        let (year, month, day) = (form.get(1..5)?, form.get(5..7)?, form.get(7..)?);
-        let date: Self = format!("{year}-{month}-{day}").parse().ok()?;
-        (date.certificate_form() == form).then_some(date)
+        let digits: &[u8; 9] = form.as_bytes().try_into().ok()?;
+        let number = |part: &[u8]| {
+            let digit = |byte: &u8| byte.is_ascii_digit().then(|| u32::from(byte - b'0'));
+            part.iter().try_fold(0, |number, byte| Some(number * 10 + digit(byte)?))
+        };
+        let date = Self::of_parts([number(&digits[1..5])?, number(&digits[5..7])?, number(&digits[7..])?]).ok()?;
+        (date.era() == char::from(digits[0])).then_some(date)
     }
 
     /// Refuses a birth that, at its earliest, would be after `today`, the day in Japan.
@@ -217,6 +224,21 @@ impl BirthDate {
         } else {
             Ok(Self { earliest, precision })
         }
+    }
+
+    /// From year, month and day, 0 for what is unknown.
+    fn of_parts([year, month, day]: [u32; 3]) -> Result<Self, BirthDateError> {
+        let precision = match (month, day) {
+            (0, 0) => Precision::Year,
+            (_, 0) => Precision::Month,
+            _ => Precision::Day,
+        };
+        let known = match precision {
+            Precision::Day => CivilDate::new(year, month, day),
+            Precision::Month => CivilDate::new(year, month, 1),
+            Precision::Year => CivilDate::new(year, 1, 1),
+        };
+        Self::checked(known.ok_or(BirthDateError::Impossible)?, precision)
     }
 
     /// Year, month and day, 0 for what is unknown.

@@ -72,24 +72,28 @@ impl UnixTime {
 
     /// `YYYYMMDDhhmmss` in Japan, as in the subject CN of a signature certificate (facts 1.3).
     pub fn jst_digits(self) -> String {
-        let (date, [hour, minute, second]) = self.jst();
-        format!("{:04}{:02}{:02}{hour:02}{minute:02}{second:02}", date.year(), date.month(), date.day())
+        ascii(&fourteen_digits(self.jst())).to_owned()
     }
 
     /// Writes UTCTime through 2049 and GeneralizedTime from 2050 on (RFC 5280 §4.1.2.5, C04).
     pub fn write_der(self, writer: &mut DerWriter) {
-        let text = self.generalized_text();
-        if self.utc().0.year() < 2050 {
-            writer.primitive(Tag::UTC_TIME, &text.as_bytes()[2..]);
+        let text = self.generalized();
+        if text.as_slice() < b"2050" {
+            writer.primitive(Tag::UTC_TIME, &text[2..]);
         } else {
-            writer.primitive(Tag::GENERALIZED_TIME, text.as_bytes());
+            writer.primitive(Tag::GENERALIZED_TIME, &text);
         }
     }
 
     /// `YYYYMMDDhhmmssZ`: seconds present, no fraction (RFC 5280 §4.1.2.5.2, R14).
     pub fn generalized_text(self) -> String {
-        let (date, [hour, minute, second]) = self.utc();
-        format!("{:04}{:02}{:02}{hour:02}{minute:02}{second:02}Z", date.year(), date.month(), date.day())
+        ascii(&self.generalized()).to_owned()
+    }
+
+    fn generalized(self) -> [u8; 15] {
+        let mut text = [b'Z'; 15];
+        text[..14].copy_from_slice(&fourteen_digits(self.utc()));
+        text
     }
 
     /// Reads the contents of a UTCTime (`YYMMDDhhmmssZ`, years 1950 to 2049) or GeneralizedTime (`YYYYMMDDhhmmssZ`)
@@ -122,6 +126,21 @@ impl UnixTime {
         let month = MONTHS[usize::from(date.month()) - 1];
         format!("{weekday}, {:02} {month} {:04} {hour:02}:{minute:02}:{second:02} GMT", date.day(), date.year())
     }
+}
+
+/// `YYYYMMDDhhmmss`.
+fn fourteen_digits((date, [hour, minute, second]): (CivilDate, [u8; 3])) -> [u8; 14] {
+    let year = date.year;
+    let century = |number: u16| u8::try_from(number).expect("a year is at most 9999");
+    let pairs = [century(year / 100), century(year % 100), date.month, date.day, hour, minute, second];
+    std::array::from_fn(|at| {
+        let pair = pairs[at / 2];
+        b'0' + if at % 2 == 0 { pair / 10 } else { pair % 10 }
+    })
+}
+
+fn ascii(text: &[u8]) -> &str {
+    std::str::from_utf8(text).expect("digits and Z")
 }
 
 fn digits(text: &[u8]) -> Option<u32> {

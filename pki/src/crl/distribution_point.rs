@@ -36,7 +36,7 @@ impl DistributionPoint {
             .with(oid::ORGANIZATIONAL_UNIT, purpose)
             .with(oid::ORGANIZATIONAL_UNIT, "CRL Distribution Points")
             .with(oid::ORGANIZATIONAL_UNIT, prefecture)
-            .with(oid::COMMON_NAME, format!("{municipality} CRLDP"));
+            .with(oid::COMMON_NAME, [municipality, " CRLDP"].concat());
         Self { directory_name, uri }
     }
 

@@ -4,7 +4,7 @@ use super::names::Name;
 use super::read::{Extension, Read, algorithm_identifier, extensions};
 use super::values::Values;
 use super::{CertificateKind, Lint, LintFinding};
-use crate::algorithm::PublicKey;
+use crate::algorithm::{Algorithm, PublicKey};
 use crate::certificate::{DeskId, Issuer, Profile};
 use crate::crl::DistributionPoint;
 use crate::der::{DerError, DerReader, Tag, small_unsigned};
@@ -96,8 +96,8 @@ pub(super) struct Decoded<'a> {
     /// Whose key a link certifies; of every other kind, the issuer.
     pub(super) linked: &'a Issuer,
     pub(super) profile: &'a Profile,
-    /// The subject's public key, if it is one that we take.
-    pub(super) public_key: Option<PublicKey>,
+    /// The algorithm of the subject's public key, if it is one that we take.
+    pub(super) key_algorithm: Option<Algorithm>,
     pub(super) common_name: Option<&'a str>,
     /// The municipality of the desk that the CN ends in: the partition to which the certificate says it belongs (I8).
     pub(super) municipality: Option<&'static Municipality>,
@@ -122,7 +122,7 @@ impl<'a> Decoded<'a> {
             issuer,
             linked,
             profile,
-            public_key: PublicKey::from_spki(tbs.public_key_info).ok(),
+            key_algorithm: PublicKey::judge(tbs.public_key_info).ok().map(|(algorithm, _)| algorithm),
             common_name,
             municipality,
             point: municipality.map(|municipality| profile.distribution_point(issuer.issuer, municipality)),

@@ -218,10 +218,14 @@ fn boolean(item: &Item<'_>) -> bool {
 }
 
 fn oid(item: &Item<'_>) -> bool {
-    let contents = item.element.contents;
     // An arc begins where the octet before it ended one, and its first octet is not 80: that would be padding.
-    let padded = |at: usize| contents[at] == 0x80 && (at == 0 || contents[at - 1] < 0x80);
-    contents.last().is_some_and(|&last| last < 0x80) && !(0..contents.len()).any(padded)
+    let mut begins = true;
+    let mut padded = false;
+    for &octet in item.element.contents {
+        padded |= begins && octet == 0x80;
+        begins = octet < 0x80;
+    }
+    !item.element.contents.is_empty() && begins && !padded
 }
 
 fn bit_string(item: &Item<'_>) -> bool {

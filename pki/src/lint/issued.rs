@@ -4,9 +4,9 @@ use super::names::{GeneralName, GeneralNames};
 use super::read::List;
 use super::values::{Point, PointName, PolicyQualifier, Use};
 use super::{CertificateKind, lint};
-use crate::algorithm::sha1;
+use crate::algorithm::{is_signature_identifier_of, sha1};
 use crate::certificate::Layout;
-use crate::der::{DerWriter, Tag, small_unsigned};
+use crate::der::{Tag, small_unsigned};
 use crate::oid;
 
 /// Those for every certificate.
@@ -114,9 +114,7 @@ fn serial_range(decoded: &Decoded<'_>) -> bool {
 }
 
 fn algorithm(decoded: &Decoded<'_>) -> bool {
-    let mut expected = DerWriter::with_capacity(16);
-    decoded.issuer.public_key.algorithm().write_signature_identifier(&mut expected);
-    decoded.tbs.signature == expected.as_slice()
+    is_signature_identifier_of(decoded.issuer.public_key.algorithm(), decoded.tbs.signature)
 }
 
 fn name(decoded: &Decoded<'_>) -> bool {
@@ -135,7 +133,7 @@ fn inside_issuers(decoded: &Decoded<'_>) -> bool {
 }
 
 fn key_known(decoded: &Decoded<'_>) -> bool {
-    decoded.public_key.is_some()
+    decoded.key_algorithm.is_some()
 }
 
 fn key_identifier(decoded: &Decoded<'_>) -> bool {
@@ -147,7 +145,7 @@ fn serial_not_issuers(decoded: &Decoded<'_>) -> bool {
 }
 
 fn key_not_issuers(decoded: &Decoded<'_>) -> bool {
-    decoded.public_key.as_ref() != Some(&decoded.issuer.public_key)
+    decoded.tbs.public_key_info != decoded.issuer.public_key.spki_der()
 }
 
 fn authority_key(decoded: &Decoded<'_>) -> bool {

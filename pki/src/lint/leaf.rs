@@ -63,7 +63,7 @@ fn sixth_birthday(decoded: &Decoded<'_>) -> bool {
 }
 
 fn key_algorithm(decoded: &Decoded<'_>) -> bool {
-    decoded.public_key.as_ref().is_none_or(|key| key.algorithm() == decoded.profile.algorithm())
+    decoded.key_algorithm.is_none_or(|found| found == decoded.profile.algorithm())
 }
 
 fn desk(decoded: &Decoded<'_>) -> bool {

@@ -29,7 +29,7 @@ fn serial(decoded: &Decoded<'_>) -> bool {
 }
 
 fn key(decoded: &Decoded<'_>) -> bool {
-    decoded.public_key.as_ref().is_none_or(|key| *key == decoded.linked.public_key)
+    decoded.key_algorithm.is_none() || decoded.tbs.public_key_info == decoded.linked.public_key.spki_der()
 }
 
 fn validity(decoded: &Decoded<'_>) -> bool {

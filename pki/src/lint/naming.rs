@@ -80,7 +80,9 @@ const LENGTHS: [(Oid, usize); 4] =
 fn length(item: &Item<'_>) -> bool {
     item.attribute.is_none_or(|Attribute { kind, value, .. }| {
         let bound = LENGTHS.iter().find(|(attribute, _)| kind.is(*attribute));
-        bound.is_none_or(|&(_, most)| (1..=most).contains(&String::from_utf8_lossy(value).chars().count()))
+        // `encoding` has seen to UTF-8: every character has one octet that does not continue another.
+        let characters = || value.iter().filter(|&&octet| octet & 0xc0 != 0x80).count();
+        bound.is_none_or(|&(_, most)| (1..=most).contains(&characters()))
     })
 }
 

@@ -66,7 +66,7 @@ fn subject(decoded: &Decoded<'_>) -> bool {
 }
 
 fn key(decoded: &Decoded<'_>) -> bool {
-    decoded.public_key.as_ref().is_none_or(|key| *key == decoded.issuer.public_key)
+    decoded.key_algorithm.is_none() || decoded.tbs.public_key_info == decoded.issuer.public_key.spki_der()
 }
 
 fn validity_settled(decoded: &Decoded<'_>) -> bool {

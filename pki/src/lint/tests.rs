@@ -4,6 +4,7 @@ mod bad_crls;
 mod bad_examples;
 mod crl;
 mod parts;
+mod second_opinion;
 
 use std::collections::BTreeSet;
 
@@ -89,24 +90,53 @@ fn what_the_builders_make_passes_every_lint_in_both_layouts() {
     }
 }
 
+/// A good example with that change.
+fn bad_example(kind: CertificateKind, change: fn(&mut Example)) -> Example {
+    let parts = Parts::of(&good(kind, Layout::Default));
+    let issuer = issuer_of(kind);
+    let linked = if kind == CertificateKind::Link { newer_issuer(issuer.issuer.ca) } else { issuer.clone() };
+    let mut example = Example { parts, issuer, linked, profile: profile(Layout::Default), also: &[] };
+    change(&mut example);
+    example
+}
+
+fn found_in(kind: CertificateKind, example: &Example) -> BTreeSet<&'static str> {
+    let Example { parts, issuer, linked, profile, also: _ } = example;
+    let result = super::certificate::certificate(kind, parts.tbs_der(), (issuer, linked), profile);
+    names(result).into_iter().collect()
+}
+
 #[test]
 fn each_lint_finds_its_bad_examples() {
     let mut wrong = Vec::new();
     for (number, (name, kind, change)) in BAD.iter().enumerate() {
-        let parts = Parts::of(&good(*kind, Layout::Default));
-        let issuer = issuer_of(*kind);
-        let linked = if *kind == CertificateKind::Link { newer_issuer(issuer.issuer.ca) } else { issuer.clone() };
-        let mut example = Example { parts, issuer, linked, profile: profile(Layout::Default), also: &[] };
-        change(&mut example);
-        let Example { parts, issuer, linked, profile, also } = &example;
-        let found = names(super::certificate::certificate(*kind, parts.tbs_der(), (issuer, linked), profile));
-        let found = found.into_iter().collect::<BTreeSet<_>>();
+        let example = bad_example(*kind, *change);
+        let found = found_in(*kind, &example);
+        let Example { also, .. } = example;
         let expected: BTreeSet<_> = also.iter().copied().chain([*name]).collect();
         if found != expected {
             wrong.push(format!("example {number} for {name}: {found:?}"));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn x509_cert_reads_each_bad_example_unless_a_lint_of_its_form_refuses_it() {
+    let of_form = ["form.decodable", "form.defaults", "form.extension-values", "form.extension-defaults"];
+    for (number, (name, kind, change)) in BAD.iter().enumerate() {
+        let example = bad_example(*kind, *change);
+        let found = found_in(*kind, &example);
+        // What is no DER, or no name, is read by nobody.
+        if !found.iter().any(|name| ["encoding.", "name.", "algorithm."].iter().any(|stage| name.starts_with(stage))) {
+            let read = !found.iter().any(|name| of_form.contains(name));
+            assert_eq!(
+                second_opinion::agrees(&example.parts.tbs_der()),
+                read,
+                "example {number} for {name}: {found:?}"
+            );
+        }
+    }
 }
 
 #[test]
@@ -249,6 +279,7 @@ proptest! {
         match leaf(Ca::Sign, tbs.clone(), &issuer(Ca::Sign), &profile(Layout::Default)) {
             Ok(linted) => {
                 prop_assert_eq!(linted.tbs_der(), &tbs);
+                prop_assert!(second_opinion::agrees(&tbs), "x509-cert reads it the same way");
                 tells_nothing(&format!("{linted:?}"));
             }
             Err(refusal) => {

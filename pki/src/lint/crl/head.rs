@@ -1,4 +1,5 @@
 //! What stands around the entries of a CRL (RFC 5280 §5.1, §5.2).
+use crate::algorithm::is_signature_identifier_of;
 use crate::crl::{CrlHead, CrlScope, VALIDITY_SECONDS_MAX, VALIDITY_SECONDS_MIN};
 use crate::der::{DerError, DerReader, DerWriter, Element, Tag};
 use crate::lint::encoding::is_positive;
@@ -370,7 +371,7 @@ fn order(decoded: &Decoded<'_>) -> bool {
 }
 
 fn algorithm(decoded: &Decoded<'_>) -> bool {
-    decoded.signature == decoded.plan.public_key.algorithm().signature_identifier()
+    is_signature_identifier_of(decoded.plan.public_key.algorithm(), decoded.signature)
 }
 
 fn issuer(decoded: &Decoded<'_>) -> bool {
