@@ -157,8 +157,7 @@ impl PublicKey {
 
     /// The SubjectPublicKeyInfo in PEM (RFC 7468 §13), lines ended by LF.
     pub fn to_pem(&self) -> String {
-        der::pem::encode_string("PUBLIC KEY", der::pem::LineEnding::LF, &self.spki_der)
-            .expect("a public key is far below the encoder's limit")
+        crate::pem::encode("PUBLIC KEY", &self.spki_der)
     }
 
     /// The BIT STRING's value without tag, length and unused-bits octet: what key identifiers and CertIDs hash (R10).

@@ -134,6 +134,5 @@ pub fn tbs_of(certificate_der: &[u8]) -> Option<&[u8]> {
 
 /// A certificate in PEM (RFC 7468 §5), lines ended by LF.
 pub fn pem(certificate_der: &[u8]) -> String {
-    der::pem::encode_string("CERTIFICATE", der::pem::LineEnding::LF, certificate_der)
-        .expect("a certificate is far below the encoder's limit")
+    crate::pem::encode("CERTIFICATE", certificate_der)
 }

@@ -26,6 +26,7 @@ pub mod municipality;
 pub mod name;
 pub mod ocsp;
 pub mod oid;
+mod pem;
 pub mod person;
 pub mod revocation;
 pub mod romaji;

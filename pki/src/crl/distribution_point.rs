@@ -21,7 +21,7 @@ impl DistributionPoint {
     pub fn of_municipality(
         ca: Ca,
         organization: &str,
-        prefecture: &'static str,
+        prefecture: &str,
         municipality: &str,
         uri: Option<String>,
     ) -> Self {
@@ -35,7 +35,7 @@ impl DistributionPoint {
             .with(oid::ORGANIZATION, organization.to_owned())
             .with(oid::ORGANIZATIONAL_UNIT, purpose)
             .with(oid::ORGANIZATIONAL_UNIT, "CRL Distribution Points")
-            .with(oid::ORGANIZATIONAL_UNIT, prefecture)
+            .with(oid::ORGANIZATIONAL_UNIT, prefecture.to_owned())
             .with(oid::COMMON_NAME, [municipality, " CRLDP"].concat());
         Self { directory_name, uri }
     }
