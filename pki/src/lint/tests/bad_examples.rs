@@ -153,6 +153,11 @@ pub(super) const BAD: &[BadExample] = &[
             });
         });
     }),
+    ("form.defaults", SIGN, |e| {
+        // v1 written out is no v3, too.
+        replace(&mut e.parts.fields[VERSION], &[2, 1, 2], &[2, 1, 0]);
+        e.also = &["form.version"];
+    }),
     ("form.version", SIGN, |e| replace(&mut e.parts.fields[VERSION], &[2, 1, 2], &[2, 1, 1])),
     ("form.serial-positive", SIGN, |e| e.parts.fields[SERIAL] = vec![2, 1, 0]),
     ("form.serial-positive", AUTH, |e| e.parts.fields[SERIAL] = vec![2, 1, 0xff]),
