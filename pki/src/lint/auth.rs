@@ -2,7 +2,6 @@
 use super::decoded::{CertificateLint, Decoded};
 use super::issued::key_usage_is;
 use super::lint;
-use super::read::List;
 use super::values::Use;
 use crate::oid::{self, Oid};
 
@@ -43,5 +42,5 @@ fn characters(decoded: &Decoded<'_>) -> bool {
 
 /// extKeyUsage has this purpose and no other.
 pub(super) fn only_purpose(decoded: &Decoded<'_>, purpose: Oid) -> bool {
-    decoded.values.ext_key_usage.as_ref().and_then(List::only).is_some_and(|found| found.is(purpose))
+    matches!(decoded.values.ext_key_usage.as_deref(), Some([found]) if found.is(purpose))
 }

@@ -1,8 +1,8 @@
 //! A tbsCertificate taken apart once, beside what it is judged by.
 use super::four_info::FourInfoTexts;
 use super::names::Name;
-use super::read::{Extension, Read, algorithm_identifier, extensions};
-use super::values::Values;
+use super::read::{Extension, Read, algorithm_identifier, whole};
+use super::values::{Point, PolicyInformation, Values};
 use super::{CertificateKind, Lint, LintFinding};
 use crate::algorithm::{Algorithm, PublicKey};
 use crate::certificate::{DeskId, Issuer, Profile};
@@ -56,7 +56,8 @@ impl<'a> Fields<'a> {
         let subject = Name::read(&mut fields)?;
         let public_key_info = fields.expect(Tag::SEQUENCE)?;
         let unique_identifiers = [fields.optional(Tag::context(1))?, fields.optional(Tag::context(2))?];
-        let extensions = fields.optional(Tag::context_constructed(3))?.map(extensions).transpose()?;
+        let extensions =
+            fields.optional(Tag::context_constructed(3))?.map(|tagged| whole(tagged.contents)).transpose()?;
         fields.finish()?;
         let mut info = public_key_info.reader();
         algorithm_identifier(&mut info)?;
@@ -126,7 +127,7 @@ impl<'a> Decoded<'a> {
             common_name,
             municipality,
             point: municipality.map(|municipality| profile.distribution_point(issuer.issuer, municipality)),
-            four_info: FourInfoTexts::of(values.subject_alt_name.as_ref()),
+            four_info: FourInfoTexts::of(values.subject_alt_name.as_deref().unwrap_or_default()),
             tbs,
             values,
         })
@@ -140,6 +141,14 @@ impl<'a> Decoded<'a> {
     /// serialNumber, if it is one of ours: positive and at most eight octets.
     pub(super) fn serial(&self) -> Option<Serial> {
         small_unsigned(self.tbs.serial).and_then(Serial::new)
+    }
+
+    pub(super) fn policies(&self) -> &[PolicyInformation<'a>] {
+        self.values.certificate_policies.as_deref().unwrap_or_default()
+    }
+
+    pub(super) fn points(&self) -> &[Point<'a>] {
+        self.values.distribution_points.as_deref().unwrap_or_default()
     }
 
     pub(super) fn extensions(&self) -> &[Extension<'a>] {

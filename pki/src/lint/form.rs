@@ -108,15 +108,12 @@ fn path_length(decoded: &Decoded<'_>) -> bool {
 }
 
 fn policies_once(decoded: &Decoded<'_>) -> bool {
-    decoded.values.certificate_policies.as_ref().is_none_or(|policies| {
-        let before = |at| policies.iter().take(at);
-        policies.iter().enumerate().all(|(at, one)| before(at).all(|other| other.id != one.id))
-    })
+    let policies = decoded.policies();
+    policies.iter().enumerate().all(|(at, one)| policies[..at].iter().all(|other| other.id != one.id))
 }
 
 fn points_named(decoded: &Decoded<'_>) -> bool {
-    let named = decoded.values.distribution_points.as_ref();
-    named.is_none_or(|points| points.iter().all(|point| point.name.is_some() || point.crl_issuer))
+    decoded.points().iter().all(|point| point.name.is_some() || point.crl_issuer)
 }
 
 fn authority_pair(decoded: &Decoded<'_>) -> bool {

@@ -2,8 +2,7 @@
 //! said.
 use super::decoded::{CertificateLint, Decoded};
 use super::lint;
-use super::names::{GeneralName, GeneralNames};
-use super::read::List;
+use super::names::GeneralName;
 use crate::der::{Element, Tag};
 use crate::oid::{self, Oid};
 use crate::person::{Address, BirthDate, PersonName, Sex};
@@ -69,10 +68,10 @@ pub(super) struct FourInfoTexts<'a> {
 }
 
 impl<'a> FourInfoTexts<'a> {
-    pub(super) fn of(names: Option<&GeneralNames<'a>>) -> Self {
+    pub(super) fn of(names: &[GeneralName<'a>]) -> Self {
         let mut texts = Self::default();
-        for name in names.into_iter().flat_map(List::iter) {
-            let GeneralName::OtherName { type_id, value } = name else { continue };
+        for name in names {
+            let GeneralName::OtherName { type_id, value } = *name else { continue };
             let place = match type_id {
                 id if id.is(oid::JPKI_NAME) => &mut texts.name,
                 id if id.is(oid::JPKI_NAME_SUBSTITUTIONS) => &mut texts.name_flags,
@@ -94,14 +93,14 @@ fn utf8(value: Element<'_>) -> Option<&str> {
 }
 
 fn names(decoded: &Decoded<'_>) -> bool {
-    let mut names = decoded.values.subject_alt_name.iter().flat_map(List::iter);
+    let mut names = decoded.values.subject_alt_name.iter().flatten();
     let mut next_is = |oid| matches!(names.next(), Some(GeneralName::OtherName { type_id, .. }) if type_id.is(oid));
     ORDER.into_iter().all(&mut next_is) && names.next().is_none()
 }
 
 fn strings(decoded: &Decoded<'_>) -> bool {
-    decoded.values.subject_alt_name.iter().flat_map(List::iter).all(|name| match name {
-        GeneralName::OtherName { value, .. } => utf8(value).is_some(),
+    decoded.values.subject_alt_name.iter().flatten().all(|name| match name {
+        GeneralName::OtherName { value, .. } => utf8(*value).is_some(),
         // `names` refuses any other.
         GeneralName::DirectoryName(_) | GeneralName::Uri(_) | GeneralName::Foreign => true,
     })

@@ -1,11 +1,11 @@
 //! Stage 4: what ties a certificate to the key that issues it.
 use super::decoded::{CertificateLint, Decoded};
-use super::names::{GeneralName, GeneralNames};
-use super::read::List;
-use super::values::{Point, PointName, PolicyQualifier, Use};
+use super::names::GeneralName;
+use super::values::{PolicyQualifier, Use};
 use super::{CertificateKind, lint};
 use crate::algorithm::{is_signature_identifier_of, sha1};
 use crate::certificate::Layout;
+use crate::crl::DistributionPoint;
 use crate::der::{Tag, small_unsigned};
 use crate::oid;
 
@@ -166,8 +166,8 @@ fn authority_alone(decoded: &Decoded<'_>) -> bool {
 
 fn authority_name(decoded: &Decoded<'_>) -> bool {
     let authority = decoded.values.authority_key_identifier.as_ref();
-    let name = authority.and_then(|authority| authority.issuer.as_ref()?.only());
-    !pins_its_issuer(decoded) || name.is_some_and(|name| name.is_directory_name(&decoded.issuer.name))
+    let names = authority.and_then(|authority| authority.issuer.as_deref());
+    !pins_its_issuer(decoded) || matches!(names, Some([name]) if name.is_directory_name(&decoded.issuer.name))
 }
 
 fn authority_serial(decoded: &Decoded<'_>) -> bool {
@@ -177,43 +177,38 @@ fn authority_serial(decoded: &Decoded<'_>) -> bool {
 }
 
 fn one_policy(decoded: &Decoded<'_>) -> bool {
-    decoded.values.certificate_policies.as_ref().is_some_and(|policies| policies.only().is_some())
+    decoded.policies().len() == 1
 }
 
 fn policy(decoded: &Decoded<'_>) -> bool {
-    let first = decoded.values.certificate_policies.as_ref().and_then(List::first);
-    first.is_some_and(|policy| policy.id.is(decoded.profile.policy(decoded.ca())))
+    decoded.policies().first().is_some_and(|policy| policy.id.is(decoded.profile.policy(decoded.ca())))
 }
 
 fn practice_statement(decoded: &Decoded<'_>) -> bool {
-    let right = |PolicyQualifier { id, qualifier }: PolicyQualifier<'_>| {
+    let right = |PolicyQualifier { id, qualifier }: &PolicyQualifier<'_>| {
         let uri = decoded.profile.cps_uri().as_bytes();
         id.is(oid::QUALIFIER_CPS) && qualifier.tag == Tag::IA5_STRING && qualifier.contents == uri
     };
-    let first = decoded.values.certificate_policies.as_ref().and_then(List::first);
-    first.and_then(|policy| policy.qualifiers?.only()).is_some_and(right)
+    let qualifiers = decoded.policies().first().and_then(|policy| policy.qualifiers.as_deref());
+    matches!(qualifiers, Some([qualifier]) if right(qualifier))
 }
 
 fn point_only_one(decoded: &Decoded<'_>) -> bool {
-    decoded.values.distribution_points.as_ref().is_some_and(|points| points.only().is_some())
-}
-
-fn no_point(decoded: &Decoded<'_>, is: impl Fn(Point<'_>) -> bool) -> bool {
-    decoded.values.distribution_points.as_ref().is_none_or(|points| !points.iter().any(is))
+    decoded.points().len() == 1
 }
 
 fn point_all_reasons(decoded: &Decoded<'_>) -> bool {
-    no_point(decoded, |point| point.reasons)
+    !decoded.points().iter().any(|point| point.reasons)
 }
 
 fn point_no_crl_issuer(decoded: &Decoded<'_>) -> bool {
-    no_point(decoded, |point| point.crl_issuer)
+    !decoded.points().iter().any(|point| point.crl_issuer)
 }
 
-/// The first distribution point's name is as expected.
-pub(super) fn point_is(decoded: &Decoded<'_>, expected: impl FnOnce(&PointName<'_>) -> bool) -> bool {
-    let first = decoded.values.distribution_points.as_ref().and_then(List::first);
-    first.and_then(|point| point.name).is_some_and(|name| expected(&name))
+/// The first distribution point's name is that of this one.
+pub(super) fn point_is(decoded: &Decoded<'_>, expected: &DistributionPoint) -> bool {
+    let name = decoded.points().first().and_then(|point| point.name.as_ref());
+    name.is_some_and(|name| name.is(expected))
 }
 
 /// The key may be used for this and nothing else.
@@ -222,7 +217,7 @@ pub(super) fn key_usage_is(decoded: &Decoded<'_>, expected: &[Use]) -> bool {
 }
 
 /// The alternative name is the CA's in Japanese and nothing else.
-pub(super) fn is_ca_alternative_name(decoded: &Decoded<'_>, names: Option<&GeneralNames<'_>>) -> bool {
+pub(super) fn is_ca_alternative_name(decoded: &Decoded<'_>, names: Option<&[GeneralName<'_>]>) -> bool {
     let expected = decoded.profile.ca_alternative_name(decoded.ca());
-    names.and_then(List::only).is_some_and(|name: GeneralName<'_>| name.is_directory_name(expected))
+    matches!(names, Some([name]) if name.is_directory_name(expected))
 }

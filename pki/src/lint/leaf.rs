@@ -1,7 +1,6 @@
 //! Stage 4: what both kinds of persons' certificates say (facts 1.3, 1.4).
 use super::decoded::{CertificateLint, Decoded};
 use super::issued::{is_ca_alternative_name, point_is};
-use super::read::List;
 use super::{CertificateKind, lint};
 use crate::certificate::Layout;
 use crate::identity::Purpose;
@@ -71,12 +70,12 @@ fn desk(decoded: &Decoded<'_>) -> bool {
 }
 
 fn issuer_alt_name(decoded: &Decoded<'_>) -> bool {
-    is_ca_alternative_name(decoded, decoded.values.issuer_alt_name.as_ref())
+    is_ca_alternative_name(decoded, decoded.values.issuer_alt_name.as_deref())
 }
 
 /// `leaf.desk` refuses a certificate of no municipality.
 fn distribution_point(decoded: &Decoded<'_>) -> bool {
-    decoded.point.as_ref().is_none_or(|expected| point_is(decoded, |name| name.is(expected)))
+    decoded.point.as_ref().is_none_or(|expected| point_is(decoded, expected))
 }
 
 /// The two names are made in different places.
@@ -87,7 +86,7 @@ fn point_of_issuer(decoded: &Decoded<'_>) -> bool {
 
 fn authority_info_access(decoded: &Decoded<'_>) -> bool {
     let (profile, ca) = (decoded.profile, decoded.ca());
-    let mut found = decoded.values.authority_info_access.iter().flat_map(List::iter);
+    let mut found = decoded.values.authority_info_access.iter().flatten();
     let mut next_is =
         |method, uri: &str| found.next().is_some_and(|found| found.method.is(method) && found.location.is_uri(uri));
     let all = match (profile.layout(), ca.purpose()) {

@@ -1,7 +1,7 @@
 //! Names as they stand in certificates and CRLs, and whether they are the ones expected.
 use std::iter;
 
-use super::read::{Identifier, List, Read};
+use super::read::{Identifier, Read};
 use crate::der::{DerError, DerReader, Element, Tag};
 use crate::name::DistinguishedName;
 use crate::oid;
@@ -39,7 +39,10 @@ pub(super) struct Name<'a>(Element<'a>);
 impl<'a> Read<'a> for Name<'a> {
     fn read(reader: &mut DerReader<'a>) -> Result<Self, DerError> {
         let name = reader.expect(Tag::SEQUENCE)?;
-        List::<Attribute<'_>>::of(name)?;
+        let mut rdns = name.reader();
+        while !rdns.is_empty() {
+            Attribute::read(&mut rdns)?;
+        }
         Ok(Self(name))
     }
 }
@@ -50,6 +53,7 @@ impl<'a> Name<'a> {
         self.0.whole
     }
 
+    /// All of them: each was read when the name was.
     pub(super) fn attributes(self) -> impl Iterator<Item = Attribute<'a>> {
         let mut rdns = self.0.reader();
         iter::from_fn(move || Attribute::read(&mut rdns).ok())
@@ -93,7 +97,7 @@ pub(super) enum GeneralName<'a> {
     Foreign,
 }
 
-pub(super) type GeneralNames<'a> = List<'a, GeneralName<'a>>;
+pub(super) type GeneralNames<'a> = Vec<GeneralName<'a>>;
 
 impl<'a> Read<'a> for GeneralName<'a> {
     fn read(reader: &mut DerReader<'a>) -> Result<Self, DerError> {

@@ -1,8 +1,5 @@
-//! Reads what stage 1 has found to be DER, where it lies: nothing is copied and nothing is encoded again. Each type is read
+//! Reads what stage 1 has found to be DER, where it lies: no octet is copied and nothing is encoded again. Each type is read
 //! strictly, field by field; whatever stands there besides is an error.
-use std::iter;
-use std::marker::PhantomData;
-
 use crate::der::{DerError, DerReader, Element, Tag};
 
 /// A type of ASN.1.
@@ -19,49 +16,19 @@ pub(super) fn whole<'a, T: Read<'a>>(octets: &'a [u8]) -> Result<T, DerError> {
     Ok(value)
 }
 
-/// A SEQUENCE OF. Every element was read when the list was, so reading them again ends at the last.
-pub(super) struct List<'a, T> {
-    elements: DerReader<'a>,
-    of: PhantomData<T>,
+/// The elements inside a SEQUENCE OF, which may have an IMPLICIT tag.
+pub(super) fn list<'a, T: Read<'a>>(list: Element<'a>) -> Result<Vec<T>, DerError> {
+    let (mut elements, mut rest) = (Vec::new(), list.reader());
+    while !rest.is_empty() {
+        elements.push(T::read(&mut rest)?);
+    }
+    Ok(elements)
 }
 
-impl<'a, T: Read<'a>> List<'a, T> {
-    /// The elements inside a SEQUENCE OF, which may have an IMPLICIT tag.
-    pub(super) fn of(list: Element<'a>) -> Result<Self, DerError> {
-        let elements = list.reader();
-        let mut rest = elements;
-        while !rest.is_empty() {
-            T::read(&mut rest)?;
-        }
-        Ok(Self { elements, of: PhantomData })
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = T> + use<'a, T> {
-        let mut rest = self.elements;
-        iter::from_fn(move || T::read(&mut rest).ok())
-    }
-
-    pub(super) fn first(&self) -> Option<T> {
-        self.iter().next()
-    }
-
-    /// The element, if there is one and no second.
-    pub(super) fn only(&self) -> Option<T> {
-        let mut elements = self.iter();
-        elements.next().filter(|_| elements.next().is_none())
-    }
-
-    /// The elements, if there are two.
-    pub(super) fn pair(&self) -> Option<(T, T)> {
-        let mut elements = self.iter();
-        let pair = elements.next().zip(elements.next());
-        pair.filter(|_| elements.next().is_none())
-    }
-}
-
-impl<'a, T: Read<'a>> Read<'a> for List<'a, T> {
+/// SEQUENCE OF
+impl<'a, T: Read<'a>> Read<'a> for Vec<T> {
     fn read(reader: &mut DerReader<'a>) -> Result<Self, DerError> {
-        Self::of(reader.expect(Tag::SEQUENCE)?)
+        list(reader.expect(Tag::SEQUENCE)?)
     }
 }
 
@@ -122,12 +89,6 @@ impl<'a> Read<'a> for Extension<'a> {
         fields.finish()?;
         Ok(Self { id, written, value })
     }
-}
-
-/// The extensions in `[tag]` EXPLICIT, at the end of a certificate or CRL.
-pub(super) fn extensions<'a>(tagged: Element<'a>) -> Result<Vec<Extension<'a>>, DerError> {
-    let list: List<'a, Extension<'a>> = whole(tagged.contents)?;
-    Ok(list.iter().collect())
 }
 
 /// No two of them have one type.

@@ -78,7 +78,7 @@ fn ten_years(decoded: &Decoded<'_>) -> bool {
 }
 
 fn subject_alt_name(decoded: &Decoded<'_>) -> bool {
-    is_ca_alternative_name(decoded, decoded.values.subject_alt_name.as_ref())
+    is_ca_alternative_name(decoded, decoded.values.subject_alt_name.as_deref())
 }
 
 fn no_path_length(decoded: &Decoded<'_>) -> bool {
@@ -87,5 +87,5 @@ fn no_path_length(decoded: &Decoded<'_>) -> bool {
 
 fn distribution_point(decoded: &Decoded<'_>) -> bool {
     let expected = DistributionPoint { directory_name: decoded.issuer.name.clone(), uri: None };
-    point_is(decoded, |name| name.is(&expected))
+    point_is(decoded, &expected)
 }

@@ -1,6 +1,6 @@
 //! The values of the extensions that certificates and CRLs have here (RFC 5280 §4.2, §5.2), each read once.
 use super::names::{GeneralName, GeneralNames};
-use super::read::{Extension, Identifier, List, Read, whole};
+use super::read::{Extension, Identifier, Read, list, whole};
 use crate::crl::DistributionPoint;
 use crate::der::{DerError, DerReader, Element, Tag, is_shortest_integer, small_unsigned};
 use crate::oid;
@@ -9,13 +9,13 @@ use crate::oid;
 #[derive(Default)]
 pub(super) struct Values<'a> {
     pub(super) key_usage: Option<KeyUsage>,
-    pub(super) ext_key_usage: Option<List<'a, Identifier<'a>>>,
+    pub(super) ext_key_usage: Option<Vec<Identifier<'a>>>,
     pub(super) basic_constraints: Option<BasicConstraints>,
     pub(super) subject_alt_name: Option<GeneralNames<'a>>,
     pub(super) issuer_alt_name: Option<GeneralNames<'a>>,
-    pub(super) certificate_policies: Option<List<'a, PolicyInformation<'a>>>,
-    pub(super) distribution_points: Option<List<'a, Point<'a>>>,
-    pub(super) authority_info_access: Option<List<'a, AccessDescription<'a>>>,
+    pub(super) certificate_policies: Option<Vec<PolicyInformation<'a>>>,
+    pub(super) distribution_points: Option<Vec<Point<'a>>>,
+    pub(super) authority_info_access: Option<Vec<AccessDescription<'a>>>,
     pub(super) authority_key_identifier: Option<AuthorityKeyIdentifier<'a>>,
     pub(super) subject_key_identifier: Option<OctetString<'a>>,
     /// A value is not of the type that its extnID says.
@@ -133,14 +133,14 @@ impl<'a> Read<'a> for BasicConstraints {
 /// PolicyInformation (RFC 5280 §4.2.1.4).
 pub(super) struct PolicyInformation<'a> {
     pub(super) id: Identifier<'a>,
-    pub(super) qualifiers: Option<List<'a, PolicyQualifier<'a>>>,
+    pub(super) qualifiers: Option<Vec<PolicyQualifier<'a>>>,
 }
 
 impl<'a> Read<'a> for PolicyInformation<'a> {
     fn read(reader: &mut DerReader<'a>) -> Result<Self, DerError> {
         let mut fields = reader.sequence()?;
         let id = Identifier::read(&mut fields)?;
-        let qualifiers = fields.optional(Tag::SEQUENCE)?.map(List::of).transpose()?;
+        let qualifiers = fields.optional(Tag::SEQUENCE)?.map(list).transpose()?;
         fields.finish()?;
         Ok(Self { id, qualifiers })
     }
@@ -177,7 +177,7 @@ impl<'a> PointName<'a> {
         let name = explicit.element()?;
         explicit.finish()?;
         match name.tag {
-            FULL_NAME => List::of(name).map(Self::FullName),
+            FULL_NAME => list(name).map(Self::FullName),
             RELATIVE => Ok(Self::Relative),
             _ => Err(DerError::BadValue),
         }
@@ -185,12 +185,15 @@ impl<'a> PointName<'a> {
 
     /// It is the full name of that distribution point.
     pub(super) fn is(&self, point: &DistributionPoint) -> bool {
-        let Self::FullName(names) = self else { return false };
-        match &point.uri {
-            None => names.only().is_some_and(|name| name.is_directory_name(&point.directory_name)),
-            Some(uri) => names
-                .pair()
-                .is_some_and(|(name, location)| name.is_directory_name(&point.directory_name) && location.is_uri(uri)),
+        match (self, &point.uri) {
+            (Self::FullName(names), None) => {
+                matches!(names[..], [name] if name.is_directory_name(&point.directory_name))
+            }
+            (Self::FullName(names), Some(uri)) => {
+                matches!(names[..], [name, location]
+                    if name.is_directory_name(&point.directory_name) && location.is_uri(uri))
+            }
+            (Self::Relative, _) => false,
         }
     }
 }
@@ -211,7 +214,7 @@ impl<'a> Read<'a> for Point<'a> {
         let reasons = fields.optional(Tag::context(1))?;
         let crl_issuer = fields.optional(Tag::context_constructed(2))?;
         fields.finish()?;
-        crl_issuer.map(GeneralNames::of).transpose()?;
+        crl_issuer.map(list::<GeneralName<'_>>).transpose()?;
         Ok(Self { name, reasons: reasons.is_some(), crl_issuer: crl_issuer.is_some() })
     }
 }
@@ -243,7 +246,7 @@ impl<'a> Read<'a> for AuthorityKeyIdentifier<'a> {
     fn read(reader: &mut DerReader<'a>) -> Result<Self, DerError> {
         let mut fields = reader.sequence()?;
         let key = fields.optional(Tag::context(0))?.map(|key| key.contents);
-        let issuer = fields.optional(Tag::context_constructed(1))?.map(List::of).transpose()?;
+        let issuer = fields.optional(Tag::context_constructed(1))?.map(list).transpose()?;
         let serial = fields.optional(Tag::context(2))?.map(|serial| serial.contents);
         fields.finish()?;
         if serial.is_some_and(|serial| !is_shortest_integer(serial)) {

@@ -5,7 +5,7 @@ use crate::der::{DerError, DerReader, DerWriter, Element, Tag};
 use crate::lint::encoding::is_positive;
 use crate::lint::form::SERIAL_OCTETS_MAX;
 use crate::lint::names::{GeneralName, Name};
-use crate::lint::read::{Extension, Read, algorithm_identifier, extensions, once, whole};
+use crate::lint::read::{Extension, Read, algorithm_identifier, once, whole};
 use crate::lint::values::{AuthorityKeyIdentifier, PointName};
 use crate::lint::{Lint, LintFinding, lint};
 use crate::oid::{self, Oid};
@@ -311,7 +311,8 @@ impl<'a> Decoded<'a> {
 
     fn read(fields: &Fields<'a>, plan: &'a CrlHead<'a>) -> Result<Self, DerError> {
         let [signature, issuer] = fields.start;
-        let extensions = fields.extensions.map(extensions).transpose()?.unwrap_or_default();
+        let extensions =
+            fields.extensions.map(|tagged| whole::<Vec<_>>(tagged.contents)).transpose()?.unwrap_or_default();
         let this_update = DerReader::new(fields.this_update.whole).time()?;
         Ok(Self {
             signature: algorithm_identifier(&mut DerReader::new(signature.whole))?,
