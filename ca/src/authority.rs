@@ -22,7 +22,7 @@ pub struct Surroundings {
     /// The system of record.
     pub registry: Arc<Registry>,
     /// Names, policies, URLs.
-    pub profile: Profile,
+    pub profile: Arc<Profile>,
     /// One signer for each CA key; of each CA, the last one issues.
     pub signers: Vec<Arc<dyn LeafSigner>>,
     /// Wraps the data keys of sealed records.

@@ -1,4 +1,6 @@
 //! What a person may be issued, and until when, judged from what is on record.
+use std::sync::Arc;
+
 use pki::identity::{Ca, Purpose, Serial};
 use pki::time::{CivilDate, UnixTime};
 use pki::validity::{ValidityInputs, is_renewal, leaf_not_after};
@@ -8,6 +10,7 @@ use crate::application::{Application, Wanted};
 use crate::authority::Authority;
 use crate::problem::{Problem, ProblemKind};
 use crate::record::PersonRecord;
+use crate::seam::LeafSigner;
 
 impl Authority {
     /// Refuses what the register's reports show to be outdated: a request for someone who died or left, and one that
@@ -58,39 +61,9 @@ impl Authority {
         application.certificates.iter().map(of_wanted).collect()
     }
 
-    /// notAfter of each certificate that is asked for. A card's by the birthday rule, cut by card, stay and, for a signature
-    /// certificate, the paired user certificate; a phone's is that of the card's certificate that it stands on, and a
-    /// signature certificate never outlives its paired user certificate there either.
-    pub(crate) fn not_after(
-        &self,
-        application: &Application,
-        standing: &[Standing],
-        issued_at: UnixTime,
-    ) -> Result<Vec<UnixTime>, Problem> {
-        let issued_on = issued_at.jst_date();
-        let mut not_afters: Vec<(Ca, UnixTime)> = Vec::new();
-        for (Wanted { ca, card, .. }, standing) in application.certificates.iter().zip(standing) {
-            let paired_ca = Ca::of(ca.device(), Purpose::Authentication);
-            let paired = match (ca.purpose(), not_afters.iter().find(|(of, _)| *of == paired_ca)) {
-                (Purpose::Authentication, _) => None,
-                (Purpose::Signature, Some((_, not_after))) => Some(*not_after),
-                (Purpose::Signature, None) => standing.paired,
-            };
-            let not_after = match card {
-                Some(card) => paired.map_or(card.not_after, |paired| paired.min(card.not_after)),
-                None => not_after_by_birthday(application, paired, standing.earlier, issued_on)?,
-            };
-            // I14, facts 1.1: a root outlives what it signs. Every four years comes a new key, so that it does.
-            if not_after > self.signer(*ca)?.issuer().not_after {
-                let detail = format!("the newest key of the {ca} CA ends before the certificate would");
-                return Err(Problem::new(ProblemKind::NoIssuingKey, detail));
-            }
-            if not_after < issued_at {
-                return Err(Problem::new(ProblemKind::NoTimeLeft, "what the certificate stands on has expired"));
-            }
-            not_afters.push((*ca, not_after));
-        }
-        Ok(not_afters.into_iter().map(|(_, not_after)| not_after).collect())
+    /// The signer with which each certificate that is asked for would be issued now.
+    pub(crate) fn signers_for(&self, application: &Application) -> Result<Vec<Arc<dyn LeafSigner>>, Problem> {
+        application.certificates.iter().map(|wanted| self.signer(wanted.ca).map(Arc::clone)).collect()
     }
 
     /// notAfter of the newest of these certificates that is of that CA and not revoked.
@@ -111,6 +84,41 @@ impl Authority {
         };
         newest.map(not_after).transpose()
     }
+}
+
+/// notAfter of each certificate that is asked for. A card's by the birthday rule, cut by card, stay and, for a signature
+/// certificate, the paired user certificate; a phone's is that of the card's certificate that it stands on, and a
+/// signature certificate never outlives its paired user certificate there either.
+pub(crate) fn not_after(
+    application: &Application,
+    standing: &[Standing],
+    signers: &[Arc<dyn LeafSigner>],
+    issued_at: UnixTime,
+) -> Result<Vec<UnixTime>, Problem> {
+    let issued_on = issued_at.jst_date();
+    let mut not_afters: Vec<(Ca, UnixTime)> = Vec::new();
+    for ((Wanted { ca, card, .. }, standing), signer) in application.certificates.iter().zip(standing).zip(signers) {
+        let paired_ca = Ca::of(ca.device(), Purpose::Authentication);
+        let paired = match (ca.purpose(), not_afters.iter().find(|(of, _)| *of == paired_ca)) {
+            (Purpose::Authentication, _) => None,
+            (Purpose::Signature, Some((_, not_after))) => Some(*not_after),
+            (Purpose::Signature, None) => standing.paired,
+        };
+        let not_after = match card {
+            Some(card) => paired.map_or(card.not_after, |paired| paired.min(card.not_after)),
+            None => not_after_by_birthday(application, paired, standing.earlier, issued_on)?,
+        };
+        // I14, facts 1.1: a root outlives what it signs. Every four years comes a new key, so that it does.
+        if not_after > signer.issuer().not_after {
+            let detail = format!("the newest key of the {ca} CA ends before the certificate would");
+            return Err(Problem::new(ProblemKind::NoIssuingKey, detail));
+        }
+        if not_after < issued_at {
+            return Err(Problem::new(ProblemKind::NoTimeLeft, "what the certificate stands on has expired"));
+        }
+        not_afters.push((*ca, not_after));
+    }
+    Ok(not_afters.into_iter().map(|(_, not_after)| not_after).collect())
 }
 
 /// When the person's living certificates end that bear on a new one.

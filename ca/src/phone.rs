@@ -22,6 +22,7 @@ use crate::application::{Application, CardCertificate, PHONES_SIGN, Wanted};
 use crate::authority::{Asked, Authority, Caller, Ruling, ended, idempotency_key_hash, other_kind};
 use crate::cause::Occasion;
 use crate::doors::forms::Time;
+use crate::entitlement::not_after;
 use crate::issue::IssuedCertificate;
 use crate::problem::{Problem, ProblemKind, TYPE_PREFIX};
 use crate::record::retention_year;
@@ -185,7 +186,7 @@ impl Authority {
         })?;
         let (order, grounds) = self.order(application, &signer)?;
         let now = self.outside.clock.now();
-        self.not_after(&order, &self.standing(&order, now.jst_date())?, now)?;
+        not_after(&order, &self.standing(&order, now.jst_date())?, &self.signers_for(&order)?, now)?;
         let keys: Vec<_> = order.certificates.iter().map(Wanted::public_key_sha256).collect();
         let year = retention_year(signer.issued.not_after().jst_date());
         let application_hash = standing.application_hash;
@@ -324,7 +325,7 @@ impl Authority {
             let (order, grounds) = self.order(application, &signer)?;
             self.refuse_outdated(&order)?;
             let caller = portal(record.party);
-            self.issue_together(&caller, request, &order, judged_at, move |transaction| {
+            self.issue_together(&caller, request, order, judged_at, move |transaction| {
                 if is_waiting(transaction, number)? { grounds.judge(transaction) } else { Err(ended()) }
             })
             .map(drop)?;

@@ -5,9 +5,9 @@ use minicbor::{Decode, Encode};
 use pki::identity::{Ca, Serial};
 use pki::person::{Address, BesideName, BirthDate, FourInfo, Kana, PersonName, Sex};
 use pki::time::{CivilDate, UnixTime};
-use registry::seal::{RetentionYear, Sealed};
+use registry::seal::{DataKey, RetentionYear, Sealed};
 use registry::state::CertificateRecord;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::authority::Authority;
 use crate::problem::{Problem, ProblemKind};
@@ -137,6 +137,11 @@ pub(crate) fn retention_year(last_day: CivilDate) -> RetentionYear {
     RetentionYear(u16::try_from(last_day.next().plus_years(10).year()).expect("years have four digits"))
 }
 
+/// A record as it is sealed.
+pub(crate) fn sealed_form(record: &impl Encode<()>) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(minicbor::to_vec(record).expect("writing to memory does not fail"))
+}
+
 /// Where a sealed record belongs; it opens nowhere else.
 pub(crate) fn intent_place(ca: Ca, serial: Serial) -> String {
     format!("{ca}/{serial}/intended")
@@ -178,9 +183,12 @@ impl Authority {
 
     /// Seals a record into its place, until the end of that year.
     pub(crate) fn seal(&self, year: RetentionYear, place: &str, record: &impl Encode<()>) -> Result<Sealed, Problem> {
-        let octets = zeroize::Zeroizing::new(minicbor::to_vec(record).expect("writing to memory does not fail"));
-        let outside = &self.outside;
-        Ok(Sealed::seal(&*outside.vault, &*outside.randomness, year, place, &octets)?)
+        Ok(self.data_key(year)?.seal(place, &sealed_form(record)))
+    }
+
+    /// A data key for one record whose retention ends in that year.
+    pub(crate) fn data_key(&self, year: RetentionYear) -> Result<DataKey, Problem> {
+        Ok(DataKey::make(&*self.outside.vault, &*self.outside.randomness, year)?)
     }
 }
 

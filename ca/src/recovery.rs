@@ -102,10 +102,10 @@ impl Authority {
     fn sign_what_was_recorded(&self, request: &RequestId, issue: &[Found]) -> Result<Settled, Problem> {
         let mut intended = Vec::new();
         for (ca, serial, record) in issue {
-            let intent = self.intent_record(*ca, *serial, record)?;
+            let mut intent = self.intent_record(*ca, *serial, record)?;
             let issuer = IssuerKey { ca: *ca, key: record.key };
             let signer = self.signer_of(issuer)?;
-            match lint::leaf(*ca, intent.octets.clone(), signer.issuer(), &self.outside.profile) {
+            match lint::leaf(*ca, std::mem::take(&mut intent.octets), signer.issuer(), &self.outside.profile) {
                 Ok(linted) => intended.push(Intended { issuer, serial: *serial, linted, record: intent }),
                 Err(refusal) => {
                     tracing::error!(%ca, %serial, %refusal, "a recorded intent does not pass its lint");

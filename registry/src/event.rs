@@ -385,7 +385,7 @@ pub enum Event {
         #[n(0)]
         problem: String,
     },
-    /// Issue, step 2: request, public key and serial are taken, before anything is built.
+    /// Issue, step 2: request, public key and serial are taken, durable before anything is signed.
     #[n(8)]
     Reserved {
         /// The request.
@@ -416,7 +416,8 @@ pub enum Event {
         #[n(8)]
         phone: Option<PhoneHash>,
     },
-    /// Issue, step 4: the exact octets that will be signed (sealed part of this row).
+    /// Issue, step 2: the exact octets that will be signed (sealed part of this row). In the same batch as what it reserved; an
+    /// older akashi recorded it in one of its own, so there may be a reservation alone.
     #[n(9)]
     Intended {
         /// Which CA.
@@ -429,7 +430,7 @@ pub enum Event {
         #[cbor(n(2), with = "codec::date")]
         leave_day: CivilDate,
     },
-    /// Issue, step 6: signed, verified, and good from now on (certificate and person in the sealed part).
+    /// Issue, step 4: signed, verified, and good from now on (certificate and person in the sealed part).
     #[n(10)]
     Issued {
         /// Which CA.
@@ -439,7 +440,7 @@ pub enum Event {
         #[cbor(n(1), with = "codec::serial")]
         serial: Serial,
     },
-    /// Recovery found a reservation without an intent: nothing was built, so request and public key are free again. The
+    /// A reservation without an intent, of an older akashi: nothing was built, so request and public key are free again. The
     /// serial stays used.
     #[n(11)]
     ReservationReleased {

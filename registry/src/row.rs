@@ -78,8 +78,7 @@ fn leaf_hash(number: u64, open: &[u8], commitment: &[u8; 32]) -> Hash {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seal::tests::{PlainVault, randomness};
-    use crate::seal::{RetentionYear, Sealed};
+    use crate::seal::tests::{PlainVault, seal};
 
     #[test]
     fn any_altered_octet_of_a_row_shows() {
@@ -90,7 +89,7 @@ mod tests {
             event: Event::Refused { problem: "impossible-date".to_owned() },
         };
         let vault = PlainVault { forgotten: None };
-        let sealed = Sealed::seal(&vault, &randomness(), RetentionYear(2041), "p", b"secret").unwrap();
+        let sealed = seal(&vault, "p", b"secret");
         let row = Row::new(7, &open, Some(sealed), [9; 32]);
         assert!(row.is_consistent(7) && !row.is_consistent(8));
         assert_eq!(row.decode().unwrap(), open);
@@ -99,7 +98,7 @@ mod tests {
             altered.open[at] ^= 1;
             assert!(!altered.is_consistent(7), "octet {at}");
         }
-        let other = Sealed::seal(&vault, &randomness(), RetentionYear(2041), "p", b"secret").unwrap();
+        let other = seal(&vault, "p", b"secret");
         assert!(!Row { sealed: Some(other), ..row }.is_consistent(7));
     }
 }

@@ -58,32 +58,54 @@ impl fmt::Debug for Sealed {
 
 const SALT_OCTETS: usize = 32;
 
-impl Sealed {
-    /// Seals a record. `place` says where it belongs (for example `sign/12/issued`); it opens nowhere else.
-    pub fn seal(
-        vault: &dyn Vault,
-        randomness: &dyn SecureRandom,
-        year: RetentionYear,
-        place: &str,
-        record: &[u8],
-    ) -> Result<Self, VaultError> {
-        let mut data_key = Zeroizing::new([0; 32]);
-        // Room for the tag, too: what is moved to make room would leave a copy behind.
-        let mut octets = Zeroizing::new(Vec::with_capacity(SALT_OCTETS + record.len() + AES_256_GCM.tag_len()));
-        octets.resize(SALT_OCTETS, 0);
+/// What one record is sealed with, made and wrapped before: sealing itself needs no token and no randomness, so it can be
+/// done where nothing may wait. It seals once, for the nonce is constant.
+pub struct DataKey {
+    year: RetentionYear,
+    key: Zeroizing<[u8; 32]>,
+    salt: Zeroizing<[u8; SALT_OCTETS]>,
+    wrapped: Vec<u8>,
+}
+
+impl fmt::Debug for DataKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DataKey({})", self.year.0)
+    }
+}
+
+impl DataKey {
+    /// A new one for a record whose retention ends in that year, wrapped under the year's token key.
+    pub fn make(vault: &dyn Vault, randomness: &dyn SecureRandom, year: RetentionYear) -> Result<Self, VaultError> {
         let failed = |_| VaultError::Token("no randomness".to_owned());
-        randomness.fill(&mut *data_key).map_err(failed)?;
-        randomness.fill(&mut octets).map_err(failed)?;
-        octets.extend_from_slice(record);
-        let commitment = pki::algorithm::sha256(&octets);
-        let wrapped_key = vault.wrap(year, &data_key)?;
-        cipher(&data_key)
-            .seal_in_place_append_tag(nonce(), Aad::from(place.as_bytes()), &mut *octets)
-            .map_err(|_| VaultError::Altered)?;
-        let ciphertext = std::mem::take(&mut *octets);
-        Ok(Self { year, wrapped_key, ciphertext, commitment })
+        let (mut key, mut salt) = (Zeroizing::new([0; 32]), Zeroizing::new([0; SALT_OCTETS]));
+        randomness.fill(&mut *key).map_err(failed)?;
+        randomness.fill(&mut *salt).map_err(failed)?;
+        let wrapped = vault.wrap(year, &key)?;
+        Ok(Self { year, key, salt, wrapped })
     }
 
+    /// The year in which the retention of what it seals ends.
+    pub const fn year(&self) -> RetentionYear {
+        self.year
+    }
+
+    /// Seals a record. `place` says where it belongs (for example `sign/12/issued`); it opens nowhere else.
+    pub fn seal(self, place: &str, record: &[u8]) -> Sealed {
+        let Self { year, key, salt, wrapped } = self;
+        // Room for the tag, too: what is moved to make room would leave a copy behind.
+        let mut octets = Zeroizing::new(Vec::with_capacity(SALT_OCTETS + record.len() + AES_256_GCM.tag_len()));
+        octets.extend_from_slice(&*salt);
+        octets.extend_from_slice(record);
+        let commitment = pki::algorithm::sha256(&octets);
+        cipher(&key)
+            .seal_in_place_append_tag(nonce(), Aad::from(place.as_bytes()), &mut *octets)
+            .expect("a record is far shorter than AES-GCM's limit of 64 GiB");
+        let ciphertext = std::mem::take(&mut *octets);
+        Sealed { year, wrapped_key: wrapped, ciphertext, commitment }
+    }
+}
+
+impl Sealed {
     /// Opens the record, and checks it against the commitment that the log's leaf hash covers.
     pub fn open(&self, vault: &dyn Vault, place: &str) -> Result<Zeroizing<Vec<u8>>, VaultError> {
         let data_key = vault.unwrap(self.year, &self.wrapped_key)?;
@@ -141,10 +163,14 @@ pub(crate) mod tests {
         aws_lc_rs::rand::SystemRandom::new()
     }
 
+    pub(crate) fn seal(vault: &PlainVault, place: &str, record: &[u8]) -> Sealed {
+        DataKey::make(vault, &randomness(), RetentionYear(2041)).unwrap().seal(place, record)
+    }
+
     #[test]
     fn a_sealed_record_opens_only_unaltered_and_in_its_place() {
         let vault = PlainVault { forgotten: None };
-        let sealed = Sealed::seal(&vault, &randomness(), RetentionYear(2041), "sign/12", b"record").unwrap();
+        let sealed = seal(&vault, "sign/12", b"record");
         assert_eq!(sealed.open(&vault, "sign/12").unwrap().as_slice(), b"record");
         assert_eq!(sealed.open(&vault, "sign/13"), Err(VaultError::Altered));
         for at in 0..sealed.ciphertext.len() {
@@ -162,7 +188,7 @@ pub(crate) mod tests {
     #[test]
     fn equal_records_have_unequal_commitments() {
         let vault = PlainVault { forgotten: None };
-        let seal = || Sealed::seal(&vault, &randomness(), RetentionYear(2041), "a", b"1980-02-17").unwrap();
-        assert_ne!(seal().commitment(), seal().commitment());
+        let commitment = || seal(&vault, "a", b"1980-02-17").commitment();
+        assert_ne!(commitment(), commitment());
     }
 }

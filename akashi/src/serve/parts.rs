@@ -99,7 +99,7 @@ impl Parts {
         let party_ca = Arc::new(PartyAuthority::new(Arc::clone(&token), Arc::clone(&clock))?);
         let authority = Arc::new(Authority::new(Outside {
             registry: Arc::clone(&registry),
-            profile: config.profile.clone(),
+            profile: Arc::new(config.profile.clone()),
             signers: issuers.iter().map(|issuer| leaf_signer(&token, issuer)).collect(),
             vault: Arc::new(TokenVault(Arc::clone(&token))),
             keyed_hash: Arc::new(TokenKeyedHash(Arc::clone(&token))),

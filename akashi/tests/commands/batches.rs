@@ -212,7 +212,7 @@ fn a_desks_batch_that_its_server_died_in_goes_on_where_it_was() {
     let (file, out) = (scene.file("requests.jsonl", &rows.concat()), scene.path("issued"));
     let command = ["desk", "batch", &file, "--batch", "b", "--out", &out, "--jobs", "2"];
     scene.server.stop();
-    scene.server.start_with(&[("AKASHI_KILL_AFTER", "issue.6-issued"), ("AKASHI_KILL_AFTER_COUNT", "3")]);
+    scene.server.start_with(&[("AKASHI_KILL_AFTER", "issue.4-issued"), ("AKASHI_KILL_AFTER_COUNT", "3")]);
     let good = |scene: &Scene| scene.server.metric("akashi_certificates{ca=\"auth\",status=\"good\"}");
     let before = good(&scene);
     let told = scene.run(&command).ends_with(1);

@@ -6,14 +6,13 @@ use registry::event::Event;
 use super::events::events;
 use super::support::{Akashi, BOTH, SigningCard, always_open, eventually};
 
-const STEPS: [&str; 8] = [
+const STEPS: [&str; 7] = [
     "phone.1-judged",
     "phone.2-queued",
-    "issue.2-reserved",
-    "issue.3-built",
-    "issue.4-intended",
-    "issue.5-signed",
-    "issue.6-issued",
+    "issue.1-judged",
+    "issue.2-intended",
+    "issue.3-signed",
+    "issue.4-issued",
     "phone.3-dequeued",
 ];
 

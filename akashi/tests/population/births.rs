@@ -11,7 +11,7 @@ use crate::model::{Application, Flaw, Place};
 use crate::world::{Call, MUNICIPALITIES, Party, Reply};
 use crate::{artifacts, law, people};
 
-const STEPS: [&str; 5] = ["issue.2-reserved", "issue.3-built", "issue.4-intended", "issue.5-signed", "issue.6-issued"];
+const STEPS: [&str; 4] = ["issue.1-judged", "issue.2-intended", "issue.3-signed", "issue.4-issued"];
 const FLAWS: [Flaw; 11] = [
     Flaw::NotJson,
     Flaw::PhoneCa,
@@ -214,28 +214,28 @@ impl Life {
             return self.ask_for(&asked);
         }
         let (step, (call, key)) = (self.dice.one_of(STEPS), self.call_for(&asked));
-        let place = (ca, self.model.take_serial(ca));
+        let built = step != "issue.1-judged";
+        let place = (ca, self.model.last_serial[ca as usize] + 1);
         self.tell(&format!("person {person} asks for {ca}/{}, and the process stops at {step}", place.1));
         self.world.issue_stopped_at(step, &call);
-        let built = !matches!(step, "issue.2-reserved" | "issue.3-built");
         if built {
+            assert_eq!(self.model.take_serial(ca), place.1);
             self.model.built(&asked, place.1);
         }
-        if step == "issue.6-issued" {
+        if step == "issue.4-issued" {
             self.model.issued(place);
         }
         let late = self.dice.once_in(3);
         let pause = if late { DAY_SECONDS + 1 } else { self.dice.one_of([0, 60, DAY_SECONDS]) };
         self.set_clock(self.model.now + pause);
         // Recovery comes before what waits in the queue.
-        if built && step != "issue.6-issued" {
+        if built && step != "issue.4-issued" {
             if late { self.model.given_up(place) } else { self.model.issued(place) }
         }
         self.start_again();
         self.touched.extend(&self.model.of_person[person]);
         self.count("crash in an issue");
         if !built {
-            self.count("serial wasted");
             self.ask_again_after_nothing(&asked, call, key);
         } else if self.model.certificates[&place].issued.is_some() {
             let reply = self.world.doors().post(&call);
@@ -246,11 +246,36 @@ impl Life {
         }
     }
 
-    /// The same request once more, of which the crash left nothing but a wasted serial.
+    /// The same request once more, of which the crash left nothing.
     fn ask_again_after_nothing(&mut self, asked: &Application, call: Call, key: KeyPair) {
         match self.model.refusal(asked) {
             Some(refusal) => self.is_refused(&call, refusal),
             None => self.is_issued(asked, call, key),
+        }
+    }
+
+    /// The same when the request is judged and nothing of it is recorded: what the register changed refuses it, a loss is
+    /// about the certificates before.
+    fn report_before_the_intent(&mut self, asked: &Application, call: Call, key: KeyPair) {
+        let (person, ca) = (asked.person, asked.ca);
+        let has_card = self.model.of_person[person].iter().any(|(ca, _)| CARD.contains(ca));
+        let lost = if has_card { "held" } else { "minor_address_correction" };
+        let what = self.dice.one_of(["moved", "died", "minor_address_correction", lost]);
+        self.tell(&format!("{what} is reported of person {person} while a request for {ca} is judged"));
+        let (report, doors) = (self.report_call(person, what), self.world.doors().for_another_thread());
+        let reported = move || assert_eq!(doors.post(&report).status, 200);
+        self.world.meanwhile("issue.1-judged", move || std::thread::spawn(reported).join().unwrap());
+        let reply = self.world.doors().post(&call);
+        self.is_reported(person, what);
+        self.touched.extend(&self.model.of_person[person]);
+        self.count("reported before the intent");
+        if ["moved", "died"].contains(&what) {
+            assert_eq!(reply.problem(), (409, "resident-changed"));
+        } else {
+            let place = (ca, self.model.take_serial(ca));
+            self.model.built(asked, place.1);
+            self.model.issued(place);
+            self.is_handed_over(call, place, &reply, key);
         }
     }
 
@@ -263,6 +288,9 @@ impl Life {
             return self.ask_for(&asked);
         }
         let (step, (call, key)) = (self.dice.one_of(STEPS), self.call_for(&asked));
+        if step == "issue.1-judged" {
+            return self.report_before_the_intent(&asked, call, key);
+        }
         let place = (ca, self.model.take_serial(ca));
         let what = self.dice.one_of(["moved", "died", "minor_address_correction", "held"]);
         self.tell(&format!("{what} is reported of person {person} while {ca}/{} stands at {step}", place.1));
@@ -270,27 +298,22 @@ impl Life {
         let reported = move || assert_eq!(doors.post(&report).status, 200);
         self.world.meanwhile(step, move || std::thread::spawn(reported).join().unwrap());
         let reply = self.world.doors().post(&call);
-        let built = !matches!(step, "issue.2-reserved" | "issue.3-built");
         let goes_on = what == "minor_address_correction" || (what, ca) == ("moved", Ca::Auth);
-        if built || goes_on {
-            self.model.built(&asked, place.1);
-        }
-        if step == "issue.6-issued" {
+        self.model.built(&asked, place.1);
+        if step == "issue.4-issued" {
             self.model.issued(place);
         }
         self.is_reported(person, what);
-        if goes_on && step != "issue.6-issued" {
+        if goes_on && step != "issue.4-issued" {
             self.model.issued(place);
         }
         if goes_on {
             self.is_handed_over(call, place, &reply, key);
-        } else if step == "issue.6-issued" {
+        } else if step == "issue.4-issued" {
             assert_eq!(reply.status, 201, "{:?}", reply.body);
         } else {
-            self.count(if built { "given up before hand-over" } else { "serial wasted" });
-            if built {
-                self.model.given_up(place);
-            }
+            self.count("given up before hand-over");
+            self.model.given_up(place);
             assert_eq!(reply.problem(), (409, "destroyed-before-hand-over"));
             // The key stays ended: a retry must not issue what the person was before.
             self.is_refused(&call, (409, "destroyed-before-hand-over"));

@@ -16,14 +16,13 @@ use crate::{artifacts, law, people};
 const APPLICATION: &str = "移動端末設備用電子証明書発行申請情報";
 const FOUND: &str = "移動端末設備発見届";
 const RETIRED: &str = "移動端末設備用電子証明書失効申請情報";
-const STEPS: [&str; 8] = [
+const STEPS: [&str; 7] = [
     "phone.1-judged",
     "phone.2-queued",
-    "issue.2-reserved",
-    "issue.3-built",
-    "issue.4-intended",
-    "issue.5-signed",
-    "issue.6-issued",
+    "issue.1-judged",
+    "issue.2-intended",
+    "issue.3-signed",
+    "issue.4-issued",
     "phone.3-dequeued",
 ];
 
@@ -350,19 +349,10 @@ impl Life {
     /// How far it came before the process stopped.
     fn stop_at(&mut self, at: usize, step: &str) {
         match step {
-            "phone.2-queued" => {}
-            "issue.2-reserved" | "issue.3-built" => {
-                for asked in [Ca::PhoneAuth, Ca::PhoneSign] {
-                    let wish = self.model.queue[at].wish;
-                    if if asked == Ca::PhoneAuth { wish.auth } else { wish.sign } {
-                        self.model.take_serial(asked);
-                        self.count("serial wasted");
-                    }
-                }
-            }
+            "phone.2-queued" | "issue.1-judged" => {}
             _ => {
                 let places = self.model.begin(at).unwrap();
-                if matches!(step, "issue.6-issued" | "phone.3-dequeued") {
+                if matches!(step, "issue.4-issued" | "phone.3-dequeued") {
                     for place in &places {
                         self.model.issued(*place);
                     }

@@ -311,7 +311,7 @@ impl World {
         let authority = Arc::new(Authority::new(Surroundings {
             signers: issuers.iter().map(leaf_signer).collect(),
             registry: Arc::clone(&registry),
-            profile: self.profile.clone(),
+            profile: Arc::new(self.profile.clone()),
             vault: Arc::new(TokenVault(Arc::clone(&self.token))),
             keyed_hash: Arc::new(TokenKeyedHash(Arc::clone(&self.token))),
             party_ca: Arc::new(PartyNames),

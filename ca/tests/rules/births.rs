@@ -69,12 +69,12 @@ fn the_signature_certificate_of_a_pair_is_cut_by_the_user_certificate_beside_it_
 
 #[test]
 fn a_crash_leaves_both_certificates_or_none() {
-    for (step, finished) in [("issue.2-reserved", 0), ("issue.4-intended", 1), ("issue.5-signed", 1)] {
+    for (step, finished) in [("issue.1-judged", 0), ("issue.2-intended", 1), ("issue.3-signed", 1)] {
         let mut world = World::new();
         let body = application_for_both(PERSON);
         world.issue_stopped_at(step, "both", &body);
         world.restart();
-        let expected = Recovered { finished, released: 1 - finished, ..Recovered::default() };
+        let expected = Recovered { finished, ..Recovered::default() };
         assert_eq!(world.0.recover(), Ok(expected), "{step}");
         let good = usize::try_from(finished).unwrap();
         assert_eq!([world.good(Ca::Auth).len(), world.good(Ca::Sign).len()], [good; 2], "{step}");
@@ -185,9 +185,24 @@ fn the_day_on_which_the_request_is_accepted_decides_whether_it_is_a_renewal() {
     let midnight = jst("2030-11-17", 0, 0, 0);
     world.clock.set(midnight.plus_seconds(-1));
     let clock = std::sync::Arc::clone(&world.clock);
-    world.steps.at("issue.2-reserved", move || clock.advance(1));
+    world.steps.at("issue.2-intended", move || clock.advance(1));
     let accepted_before = world.issue("accepted a second before the window", &application(Ca::Auth, PERSON));
-    assert_eq!(not_after(&accepted_before), jst("2035-02-17", 23, 59, 59), "made within it");
+    assert_eq!(not_after(&accepted_before), jst("2035-02-17", 23, 59, 59), "signed within it");
+}
+
+#[test]
+fn a_data_key_made_for_another_year_of_retention_than_the_transactions_is_refused_and_the_retry_has_the_right_one() {
+    let world = World::new();
+    world.issued("first", &application(Ca::Auth, PERSON));
+    let position = world.position();
+    world.clock.set(jst("2030-11-16", 23, 59, 59));
+    let clock = std::sync::Arc::clone(&world.clock);
+    world.steps.at("issue.1-judged", move || clock.advance(1));
+    let body = application(Ca::Auth, PERSON);
+    assert_eq!(world.issue("at midnight", &body).problem(), (503, "registry-unavailable"));
+    assert_eq!(world.position(), position, "not even a serial");
+    assert_eq!(not_after(&world.issue("at midnight", &body)), jst("2036-02-17", 23, 59, 59));
+    world.verify_log();
 }
 
 #[test]

@@ -66,8 +66,8 @@ fn everything_issued_under_the_key_is_told_as_revoked_at_once_and_the_next_key_i
 fn an_issue_under_way_is_given_up_and_its_request_ends() {
     let mut world = World::new();
     let (built, unbuilt) = (application(Ca::Sign, PERSON), application(Ca::Sign, "00000000002"));
-    world.issue_stopped_at("issue.5-signed", "built", &built);
-    world.issue_stopped_at("issue.2-reserved", "unbuilt", &unbuilt);
+    world.issue_stopped_at("issue.3-signed", "built", &built);
+    world.left_reserved("unbuilt", &unbuilt);
     world.next_key(Ca::Sign);
     assert_eq!(world.store().pending_issues().unwrap().len(), 2);
     assert_eq!(compromise(&world, "compromise", "sign/1", "sign/1").status, 200);

@@ -106,7 +106,7 @@ fn the_receipt_says_what_was_issued_to_whom_where_and_when() {
 #[test]
 fn a_receipt_of_what_is_not_issued_yet_is_refused_and_one_of_a_revoked_certificate_says_so() {
     let world = World::new();
-    world.issue_stopped_at("issue.4-intended", "stopped", &application(Ca::Auth, PERSON));
+    world.issue_stopped_at("issue.2-intended", "stopped", &application(Ca::Auth, PERSON));
     assert_eq!(world.get(Party::Kiyose, "/desk/v1/certificates/auth/2/receipt").problem(), (409, "issue-under-way"));
     world.0.recover().unwrap();
     world.clock.set(jst("2026-11-22", 9, 0, 0));

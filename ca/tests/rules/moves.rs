@@ -1,8 +1,5 @@
 //! What happens to a person while an issue for that person is under way.
-use std::sync::Arc;
-
 use ca::recovery::Recovered;
-use hsm_mock::{Fault, Operation};
 use pki::identity::{Ca, Serial};
 use pki::revocation::{RevocationReason, Withdrawal};
 use registry::state::StateReads;
@@ -27,29 +24,23 @@ fn a_move_at(world: &World, step: &'static str) {
 }
 
 #[test]
-fn a_move_reported_before_the_intent_ends_the_signature_certificates_issue() {
-    for step in ["issue.2-reserved", "issue.3-built"] {
-        let mut world = World::new();
-        let body = application(Ca::Sign, PERSON);
-        a_move_at(&world, step);
-        assert_eq!(world.issue("key-1", &body).problem(), (409, "destroyed-before-hand-over"), "{step}");
-        assert_eq!(world.store().certificate(Ca::Sign, second()), Ok(None), "nothing was built");
-        let retry = world.issue("key-1", &body);
-        assert_eq!(retry.problem(), (409, "destroyed-before-hand-over"), "a retry does not get the old address either");
-        let reply = world.get(Party::Kiyose, "/desk/v1/requests/key-1");
-        assert_eq!(reply.problem(), (409, "destroyed-before-hand-over"));
-        assert_eq!(world.good(Ca::Sign), []);
-        world.restart();
-        assert_eq!(world.0.recover(), Ok(Recovered::default()));
-        assert_eq!(world.issue("key-1", &body).problem(), (409, "destroyed-before-hand-over"));
-        assert_eq!(world.good(Ca::Sign), []);
-        world.verify_log();
+fn what_the_register_reports_before_the_intent_is_told_and_nothing_of_the_issue_is_recorded() {
+    for what in ["moved", "died"] {
+        for ca in Ca::CARD {
+            let world = World::new();
+            meanwhile(&world, "issue.1-judged", move |doors| assert_eq!(doors.report(what, PERSON, what).status, 200));
+            assert_eq!(world.issue("key-1", &application(ca, PERSON)).problem(), (409, "resident-changed"), "{what}");
+            assert_eq!(world.store().certificate(ca, second()), Ok(None), "no serial was taken");
+            let reply = world.get(Party::Kiyose, "/desk/v1/requests/key-1");
+            assert_eq!(reply.problem(), (404, "unknown-request"));
+            world.verify_log();
+        }
     }
 }
 
 #[test]
 fn a_move_reported_after_the_intent_revokes_what_may_have_been_signed() {
-    for step in ["issue.4-intended", "issue.5-signed"] {
+    for step in ["issue.2-intended", "issue.3-signed"] {
         let mut world = World::new();
         let body = application(Ca::Sign, PERSON);
         a_move_at(&world, step);
@@ -67,7 +58,7 @@ fn a_move_reported_after_the_intent_revokes_what_may_have_been_signed() {
 
 #[test]
 fn a_move_that_a_stop_follows_is_not_forgotten_by_recovery() {
-    for step in ["issue.2-reserved", "issue.3-built", "issue.4-intended", "issue.5-signed"] {
+    for step in ["issue.2-intended", "issue.3-signed"] {
         let mut world = World::new();
         let body = application(Ca::Sign, PERSON);
         world.issue_stopped_at(step, "key-1", &body);
@@ -83,7 +74,7 @@ fn a_move_that_a_stop_follows_is_not_forgotten_by_recovery() {
 fn the_new_address_is_issued_with_a_new_request() {
     let world = World::new();
     let mut body = application(Ca::Sign, PERSON);
-    a_move_at(&world, "issue.3-built");
+    a_move_at(&world, "issue.1-judged");
     world.issue("key-1", &body);
     body["person"]["address"] = json!("東京都清瀬市上清戸二丁目１番地");
     body["csr"] = json!(certification_request());
@@ -93,7 +84,7 @@ fn the_new_address_is_issued_with_a_new_request() {
 
 #[test]
 fn a_move_does_not_hinder_a_user_certificate() {
-    for step in ["issue.2-reserved", "issue.3-built", "issue.4-intended", "issue.5-signed", "issue.6-issued"] {
+    for step in ["issue.2-intended", "issue.3-signed", "issue.4-issued"] {
         let world = World::new();
         a_move_at(&world, step);
         let serial = world.issued("key-1", &application(Ca::Auth, PERSON));
@@ -104,7 +95,7 @@ fn a_move_does_not_hinder_a_user_certificate() {
 #[test]
 fn a_death_ends_either_issue_at_every_step() {
     for ca in Ca::CARD {
-        for step in ["issue.2-reserved", "issue.3-built", "issue.4-intended", "issue.5-signed"] {
+        for step in ["issue.2-intended", "issue.3-signed"] {
             let world = World::new();
             let body = application(ca, PERSON);
             meanwhile(&world, step, |doors| assert_eq!(doors.report("death", PERSON, "died").status, 200));
@@ -117,7 +108,7 @@ fn a_death_ends_either_issue_at_every_step() {
 
 #[test]
 fn a_loss_reported_while_an_issue_runs_lets_nothing_good_out() {
-    for step in ["issue.2-reserved", "issue.4-intended", "issue.5-signed"] {
+    for step in ["issue.2-intended", "issue.3-signed"] {
         let world = World::new();
         let body = application(Ca::Auth, PERSON);
         meanwhile(&world, step, |doors| assert_eq!(doors.hold("a loss", PERSON).status, 200));
@@ -125,20 +116,4 @@ fn a_loss_reported_while_an_issue_runs_lets_nothing_good_out() {
         assert_eq!(world.issue("key-1", &body).problem(), (409, "destroyed-before-hand-over"), "{step}");
         assert_eq!(world.good(Ca::Auth), []);
     }
-}
-
-#[test]
-fn a_move_while_the_token_fails_to_seal_leaves_the_retry_ended() {
-    let world = World::new();
-    world.issued("user certificate", &application(Ca::Auth, PERSON));
-    let body = application(Ca::Sign, PERSON);
-    let token = Arc::clone(&world.token);
-    meanwhile(&world, "issue.2-reserved", move |doors| {
-        assert_eq!(doors.report("a move", PERSON, "moved").status, 200);
-        // What the octets to be signed are sealed with.
-        token.fail_next(Operation::Wrap, Fault::NotDone);
-    });
-    assert_eq!(world.issue("key-1", &body).problem(), (503, "token-unavailable"));
-    assert_eq!(world.issue("key-1", &body).problem(), (409, "destroyed-before-hand-over"));
-    assert_eq!(world.good(Ca::Sign), []);
 }

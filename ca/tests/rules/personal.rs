@@ -48,8 +48,8 @@ fn planted(ca: Ca) -> Value {
 
 /// Everything that can happen to the person, refusals and stops included.
 fn live(world: &World) {
-    world.issue_stopped_at("issue.2-reserved", "stopped early", &planted(Ca::Auth));
-    world.issue_stopped_at("issue.5-signed", "stopped late", &planted(Ca::Sign));
+    world.issue_stopped_at("issue.1-judged", "stopped early", &planted(Ca::Auth));
+    world.issue_stopped_at("issue.3-signed", "stopped late", &planted(Ca::Sign));
     world.0.recover().unwrap();
     let auth = world.issued("auth", &planted(Ca::Auth));
     world.issued("sign", &planted(Ca::Sign));

@@ -161,11 +161,10 @@ fn wherever_the_process_stops_an_application_is_done_once_with_both_certificates
     let steps = [
         ("phone.1-judged", false),
         ("phone.2-queued", true),
-        ("issue.2-reserved", true),
-        ("issue.3-built", true),
-        ("issue.4-intended", true),
-        ("issue.5-signed", true),
-        ("issue.6-issued", true),
+        ("issue.1-judged", true),
+        ("issue.2-intended", true),
+        ("issue.3-signed", true),
+        ("issue.4-issued", true),
         ("phone.3-dequeued", true),
     ];
     for (step, taken) in steps {
@@ -176,7 +175,7 @@ fn wherever_the_process_stops_an_application_is_done_once_with_both_certificates
         let caller = world.caller(Party::Portal, Door::Phone);
         world.stopped_at(step, || world.0.apply_for_phone(&caller, &asked));
         for ca in [Ca::PhoneAuth, Ca::PhoneSign] {
-            let reached = ["issue.6-issued", "phone.3-dequeued"].contains(&step);
+            let reached = ["issue.4-issued", "phone.3-dequeued"].contains(&step);
             assert_eq!(world.good(ca).len(), usize::from(reached), "both or none of {ca} after {step}");
         }
         world.restart();
@@ -198,7 +197,7 @@ fn a_crash_for_more_than_24_hours_ends_both_certificates_and_the_application() {
     let body = card.signs(&phone_application("one", &BOTH, "one", world.now())).to_string();
     let asked = Asked { path: "/phone/v1/applications", idempotency_key: "key", body: body.as_bytes() };
     let caller = world.caller(Party::Portal, Door::Phone);
-    world.stopped_at("issue.5-signed", || world.0.apply_for_phone(&caller, &asked));
+    world.stopped_at("issue.3-signed", || world.0.apply_for_phone(&caller, &asked));
     world.restart();
     world.clock.advance(86_401);
     assert_eq!(world.0.recover(), Ok(Recovered { destroyed: 1, ..Recovered::default() }));
@@ -211,7 +210,7 @@ fn a_crash_for_more_than_24_hours_ends_both_certificates_and_the_application() {
 
 #[test]
 fn what_ends_one_of_two_certificates_on_their_way_ends_both() {
-    for step in ["issue.2-reserved", "issue.4-intended"] {
+    for step in ["issue.2-intended", "issue.3-signed"] {
         let world = World::with_portal();
         let card = Card::whole(&world, PERSON);
         let doors = world.0.clone();

@@ -15,7 +15,7 @@ fn a_desk_with_too_many_waiting_is_told_to_come_again_and_keeps_nobody_else_wait
     let (doors, gate) = world.with_issue_limits(IssueLimits { at_work_max: 1, waiting_per_desk_max: 1 });
     let (reached, is_reached) = channel();
     let (go_on, may_go_on) = channel();
-    world.steps.at("issue.2-reserved", move || {
+    world.steps.at("issue.1-judged", move || {
         reached.send(()).unwrap();
         may_go_on.recv().unwrap();
     });

@@ -17,18 +17,31 @@ fn second() -> Serial {
 }
 
 #[test]
-fn a_stop_before_the_intent_wastes_the_serial_and_frees_request_and_key() {
-    for step in ["issue.2-reserved", "issue.3-built"] {
+fn a_stop_before_the_intent_leaves_nothing() {
+    let mut world = World::new();
+    let body = application(Ca::Sign, "12345678901");
+    let position = world.position();
+    world.issue_stopped_at("issue.1-judged", "key-1", &body);
+    world.restart();
+    assert_eq!(world.0.recover(), Ok(Recovered::default()));
+    assert_eq!(world.position(), position);
+    assert_eq!(world.issued("key-1", &body), second());
+}
+
+#[test]
+fn a_reservation_that_an_older_akashi_left_without_an_intent_wastes_the_serial_and_frees_request_and_key() {
+    for restarts in [true, false] {
         let mut world = World::new();
         let body = application(Ca::Sign, "12345678901");
         let position = world.position();
-        world.issue_stopped_at(step, "key-1", &body);
+        world.left_reserved("key-1", &body);
         assert_eq!(world.record(Ca::Sign, second()).intended_row, None);
-
-        world.restart();
-        assert_eq!(world.0.recover(), Ok(Recovered { released: 1, ..Recovered::default() }), "{step}");
-        assert_eq!(world.0.recover(), Ok(Recovered::default()), "nothing is left to recover");
-        assert_eq!(world.look_up((Ca::Sign, second())).problem(), (404, "unknown-certificate"));
+        if restarts {
+            world.restart();
+            assert_eq!(world.0.recover(), Ok(Recovered { released: 1, ..Recovered::default() }));
+            assert_eq!(world.0.recover(), Ok(Recovered::default()), "nothing is left to recover");
+            assert_eq!(world.look_up((Ca::Sign, second())).problem(), (404, "unknown-certificate"));
+        }
         assert_eq!(world.issued("key-1", &body), second().next().unwrap(), "same key, same body, next serial");
         let recorded = world.recorded_since(position);
         assert!(
@@ -43,7 +56,7 @@ fn a_stop_before_the_intent_wastes_the_serial_and_frees_request_and_key() {
 
 #[test]
 fn a_stop_after_the_intent_ends_with_the_very_octets_that_were_recorded() {
-    for (step, ca) in [("issue.4-intended", Ca::Sign), ("issue.5-signed", Ca::Auth)] {
+    for (step, ca) in [("issue.2-intended", Ca::Sign), ("issue.3-signed", Ca::Auth)] {
         let mut world = World::new();
         let body = application(ca, "12345678901");
         world.issue_stopped_at(step, "key-1", &body);
@@ -65,7 +78,7 @@ fn a_stop_after_the_intent_ends_with_the_very_octets_that_were_recorded() {
 fn a_stop_after_the_issue_loses_nothing_but_the_answer() {
     let mut world = World::new();
     let body = application(Ca::Sign, "12345678901");
-    world.issue_stopped_at("issue.6-issued", "key-1", &body);
+    world.issue_stopped_at("issue.4-issued", "key-1", &body);
     world.restart();
     let position = world.position();
     assert_eq!(world.0.recover(), Ok(Recovered::default()));
@@ -75,7 +88,7 @@ fn a_stop_after_the_issue_loses_nothing_but_the_answer() {
 
 #[test]
 fn an_intent_is_finished_at_exactly_24_hours_and_given_up_a_second_later() {
-    for step in ["issue.4-intended", "issue.5-signed"] {
+    for step in ["issue.2-intended", "issue.3-signed"] {
         let mut world = World::new();
         let body = application(Ca::Sign, "12345678901");
         world.issue_stopped_at(step, "key-1", &body);
@@ -110,7 +123,7 @@ fn an_intent_is_finished_at_exactly_24_hours_and_given_up_a_second_later() {
 fn after_an_issue_was_given_up_a_new_request_with_a_new_key_goes_through() {
     let mut world = World::new();
     let mut body = application(Ca::Sign, "12345678901");
-    world.issue_stopped_at("issue.4-intended", "key-1", &body);
+    world.issue_stopped_at("issue.2-intended", "key-1", &body);
     world.restart();
     world.clock.advance(DAY_SECONDS + 1);
     world.0.recover().unwrap();
@@ -123,7 +136,7 @@ fn after_an_issue_was_given_up_a_new_request_with_a_new_key_goes_through() {
 fn a_retry_settles_what_an_earlier_attempt_left_without_a_restart() {
     let world = World::new();
     let body = application(Ca::Auth, "12345678901");
-    world.issue_stopped_at("issue.4-intended", "key-1", &body);
+    world.issue_stopped_at("issue.2-intended", "key-1", &body);
     let intent = world.recorded_intent(Ca::Auth, second());
     let reply = world.issue("key-1", &body);
     assert_eq!(tbs_of(&reply.certificate_der()), Some(&intent[..]));
@@ -133,7 +146,7 @@ fn a_retry_settles_what_an_earlier_attempt_left_without_a_restart() {
 fn an_intent_that_the_token_does_not_sign_at_the_start_waits_for_the_retry() {
     let mut world = World::new();
     let body = application(Ca::Auth, "12345678901");
-    world.issue_stopped_at("issue.4-intended", "key-1", &body);
+    world.issue_stopped_at("issue.2-intended", "key-1", &body);
     world.restart();
     world.token.fail_next(Operation::Sign, Fault::NotDone);
     assert_eq!(world.0.recover(), Ok(Recovered { left: 1, ..Recovered::default() }));
@@ -144,7 +157,7 @@ fn an_intent_that_the_token_does_not_sign_at_the_start_waits_for_the_retry() {
 #[test]
 fn an_abandoned_issue_does_not_take_the_place_of_the_certificate_that_was_handed_over() {
     let mut world = World::new();
-    world.issue_stopped_at("issue.4-intended", "abandoned", &application(Ca::Sign, "12345678901"));
+    world.issue_stopped_at("issue.2-intended", "abandoned", &application(Ca::Sign, "12345678901"));
     let handed_over = world.issued("handed over", &application(Ca::Sign, "12345678901"));
     let record = world.record(Ca::Sign, second());
     assert_eq!(record.cause, Some(Cause::DestroyedBeforeHandOver));
@@ -156,8 +169,8 @@ fn an_abandoned_issue_does_not_take_the_place_of_the_certificate_that_was_handed
 #[test]
 fn an_issue_left_over_while_the_doors_are_open_is_settled_after_more_than_five_minutes() {
     let world = World::new();
-    world.issue_stopped_at("issue.4-intended", "intended", &application(Ca::Sign, "12345678901"));
-    world.issue_stopped_at("issue.2-reserved", "reserved", &application(Ca::Auth, "12345678901"));
+    world.issue_stopped_at("issue.2-intended", "intended", &application(Ca::Sign, "12345678901"));
+    world.left_reserved("reserved", &application(Ca::Auth, "12345678901"));
     world.clock.advance(300);
     let position = world.position();
     world.0.settle_overdue();

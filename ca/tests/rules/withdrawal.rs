@@ -17,7 +17,7 @@ fn a_new_certificate_of_the_same_kind_supersedes_the_one_before_in_the_same_tran
         let first = world.issued("first", &application(ca, PERSON));
         let position = world.position();
         let clock = world.clock.clone();
-        world.steps.at("issue.5-signed", move || clock.advance(7));
+        world.steps.at("issue.3-signed", move || clock.advance(7));
         let second = world.issued("second", &application(ca, PERSON));
 
         let recorded = world.recorded_since(position);
