@@ -6,6 +6,7 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use ca::authority::Authority;
 use ca::doors::{CallObserver, Gate};
 use crl_publisher::store::PublishedCrls;
 use pki::identity::{Ca, IssuerKey, KeyNumber};
@@ -37,7 +38,10 @@ impl Metrics {
         let certificates = Opts::new("akashi_certificates", "Certificates in the status index, by CA and status.");
         let positions =
             Opts::new("akashi_log_position", "Number of log events that each follower has, and the log itself.");
-        let issues = Opts::new("akashi_issues", "Requests for certificates at work, and waiting for their turn.");
+        let issues = Opts::new(
+            "akashi_issues",
+            "Requests for certificates at work, waiting for their turn, or recorded and unsigned.",
+        );
         let failures = "TLS handshakes at the doors that failed: no client certificate of the party CA, mostly.";
         let metrics = Self {
             calls: IntCounterVec::new(calls, &["door", "status"])?,
@@ -80,7 +84,9 @@ impl Metrics {
         for (of, position) in [("log", log), ("index", watched.index.position())] {
             self.positions.with_label_values(&[of]).set(signed(position));
         }
-        for (state, count) in [("at_work", watched.gate.at_work()), ("waiting", watched.gate.waiting())] {
+        let unsigned = watched.authority.issues_unsigned();
+        let gate = &watched.gate;
+        for (state, count) in [("at_work", gate.at_work()), ("waiting", gate.waiting()), ("unsigned", unsigned)] {
             self.issues.with_label_values(&[state]).set(i64::try_from(count).unwrap_or(i64::MAX));
         }
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
@@ -117,6 +123,8 @@ pub struct Watched {
     pub manifest_key_pem: String,
     /// Before issuing.
     pub gate: Arc<Gate>,
+    /// The rules.
+    pub authority: Arc<Authority>,
     /// The metrics.
     pub metrics: Metrics,
 }

@@ -33,6 +33,11 @@ use tasks::Tasks;
 const HOUSEKEEPING: Duration = Duration::from_hours(1);
 /// How often the queue is looked at: who waits for the opening waits no longer than this after it.
 const QUEUE: Duration = Duration::from_secs(2);
+/// How often what waits for the signer is tried: a local token is asked again at little cost, and a desk waits no longer than
+/// this after the signer is back.
+const SIGNING: Duration = Duration::from_secs(1);
+/// How often data keys are wrapped ahead.
+const WRAPPING: Duration = Duration::from_secs(1);
 /// How often it is looked whether a CA key was compromised.
 const FILLING: Duration = Duration::from_secs(1);
 /// Public, doors, metrics.
@@ -116,6 +121,8 @@ async fn run<T>(
     workers.spawn("the publisher", publisher.run);
     workers.spawn("housekeeping", again_and_again(HOUSEKEEPING, parts.housekeeper()));
     workers.spawn("the queue", again_and_again(QUEUE, parts.queue_worker()));
+    workers.spawn("what waits for the signer", again_and_again(SIGNING, parts.signer()));
+    workers.spawn("data keys", again_and_again(WRAPPING, parts.wrapper()));
     workers.spawn("what a compromise is followed by", filling(parts.filler()));
     listeners.spawn("the public listener", listen(public, Security::Plain, public_router, limits, stopped.clone()));
     listeners.spawn("the doors' listener", listen(api, tls, api_router, limits, stopped.clone()));

@@ -1,6 +1,7 @@
 //! What is told after each numbered durable step: nothing, but in crash tests.
 use std::sync::Arc;
 
+use ca::seam::LeafSigner;
 use registry::writer::Durability;
 
 /// Told after each numbered durable step.
@@ -30,6 +31,50 @@ pub fn step_hook() -> StepHook {
             std::process::abort();
         }
     })
+}
+
+/// The signer as it is.
+#[cfg(not(feature = "kill-points"))]
+pub fn leaf_signer(signer: Arc<dyn LeafSigner>) -> Arc<dyn LeafSigner> {
+    signer
+}
+
+/// The signer, which signs nothing while the file that `AKASHI_SIGNER_AWAY_WHILE` names is there; if one is named.
+#[cfg(feature = "kill-points")]
+pub fn leaf_signer(signer: Arc<dyn LeafSigner>) -> Arc<dyn LeafSigner> {
+    match std::env::var_os("AKASHI_SIGNER_AWAY_WHILE") {
+        Some(file) => Arc::new(away::Away { signer, file: file.into() }),
+        None => signer,
+    }
+}
+
+#[cfg(feature = "kill-points")]
+mod away {
+    use std::path::PathBuf;
+    use std::sync::Arc;
+
+    use ca::seam::{LeafSigner, TokenFailure};
+    use pki::certificate::{Certificate, Issuer};
+    use pki::lint::LintedCertificate;
+
+    /// A signer that is away while a file is there.
+    pub(super) struct Away {
+        pub(super) signer: Arc<dyn LeafSigner>,
+        pub(super) file: PathBuf,
+    }
+
+    impl LeafSigner for Away {
+        fn issuer(&self) -> &Issuer {
+            self.signer.issuer()
+        }
+
+        fn sign(&self, linted: LintedCertificate) -> Result<Certificate, (LintedCertificate, TokenFailure)> {
+            if self.file.exists() {
+                return Err((linted, TokenFailure("it is away, as a test wants".to_owned())));
+            }
+            self.signer.sign(linted)
+        }
+    }
 }
 
 /// Commits are synced.

@@ -7,6 +7,7 @@
 //! | `cuts`, `events` | the same for cuts; the log as it lies on disk |
 //! | `power` | a power failure, by the shim that notes what was synced |
 //! | `random` | choices that can be repeated from a printed seed |
+//! | `signer_away` | what is asked for while the signer is away, and a death meanwhile |
 //! | `issue_steps`, `phone_steps`, `revoke_steps`, `publish_steps` | a death right after each numbered durable step |
 #[path = "crash/check.rs"]
 mod check;
@@ -28,6 +29,8 @@ mod publish_steps;
 mod random;
 #[path = "crash/revoke_steps.rs"]
 mod revoke_steps;
+#[path = "crash/signer_away.rs"]
+mod signer_away;
 #[path = "crash/status.rs"]
 mod status;
 mod support;

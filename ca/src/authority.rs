@@ -12,10 +12,12 @@ use registry::state::{RequestOutcome, StateReads};
 use registry::{Clock, Registry, Transaction};
 
 use crate::answer::Answer;
+use crate::data_keys::DataKeys;
 use crate::phone::hours::PhoneHours;
 use crate::problem::{Problem, ProblemKind, token_unavailable};
 use crate::seam::{KeyedHash, LeafSigner, PartyCa, StepHook, Visibility};
 use crate::turns::{Turn, Turns};
+use crate::waiting::Waiting;
 
 /// Everything that the rules are given.
 pub struct Surroundings {
@@ -50,6 +52,8 @@ pub struct Surroundings {
 pub struct Authority {
     pub(crate) outside: Surroundings,
     turns: Turns,
+    pub(crate) waiting: Waiting,
+    pub(crate) data_keys: DataKeys,
     refusals: Mutex<Refusals>,
 }
 
@@ -87,7 +91,13 @@ impl Caller {
 impl Authority {
     /// The CA on these surroundings.
     pub fn new(outside: Surroundings) -> Self {
-        Self { outside, turns: Turns::default(), refusals: Mutex::default() }
+        Self {
+            outside,
+            turns: Turns::default(),
+            waiting: Waiting::default(),
+            data_keys: DataKeys::default(),
+            refusals: Mutex::default(),
+        }
     }
 
     /// The registry.
@@ -137,6 +147,11 @@ impl Authority {
     /// The turn of a request; the same idempotency key of the same party waits here for its first attempt.
     pub(crate) fn turn(&self, request: &RequestId) -> Turn<'_> {
         self.turns.take(request)
+    }
+
+    /// The same, if nobody has it.
+    pub(crate) fn try_turn(&self, request: &RequestId) -> Option<Turn<'_>> {
+        self.turns.try_take(request)
     }
 
     /// What became of this request earlier, if it is the same one.

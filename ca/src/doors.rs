@@ -58,6 +58,10 @@ const CALLS_AT_ONCE_MAX: usize = 256;
 /// Of them, issues: half, so that whoever asks for something else finds a place in renewal season, too.
 pub const ISSUES_AT_ONCE_MAX: usize = CALLS_AT_ONCE_MAX / 2;
 
+/// A signature takes milliseconds, and those before it in the queue less than a second. A desk waits no longer for a token
+/// that neither signs nor fails: what it asked for is recorded, and it is told so.
+const SIGNED_WITHIN: Duration = Duration::from_secs(5);
+
 /// What the routes work on.
 #[derive(Clone)]
 pub struct DoorState {
@@ -67,6 +71,7 @@ pub struct DoorState {
     batches: Arc<Semaphore>,
     gate: Arc<Gate>,
     loss_line: Arc<str>,
+    signed_within: Duration,
 }
 
 /// Where receipts say that a loss is reported, if the CA's staff says nothing else.
@@ -78,7 +83,8 @@ impl DoorState {
         let gate = Arc::new(Gate::new(IssueLimits::default()));
         let places = Arc::new(Semaphore::new(CALLS_AT_ONCE_MAX));
         let batches = Arc::new(Semaphore::new(batches::BATCHES_AT_ONCE_MAX));
-        Self { authority, observer, places, batches, gate, loss_line: LOSS_LINE.into() }
+        let (loss_line, signed_within) = (LOSS_LINE.into(), SIGNED_WITHIN);
+        Self { authority, observer, places, batches, gate, loss_line, signed_within }
     }
 
     /// With other limits to issues.
@@ -91,6 +97,12 @@ impl DoorState {
     #[must_use]
     pub fn with_loss_line(self, loss_line: &str) -> Self {
         Self { loss_line: loss_line.into(), ..self }
+    }
+
+    /// With another patience for signatures.
+    #[must_use]
+    pub fn with_signatures_within(self, signed_within: Duration) -> Self {
+        Self { signed_within, ..self }
     }
 
     /// The gate before issuing.
@@ -150,11 +162,15 @@ async fn ruled(
 ) -> Ruling {
     let observer = Arc::clone(&state.observer);
     let ruling = rule_in_turn(state, door, kind, request, rules).await;
-    match &ruling {
+    observe(&observer, door, &ruling);
+    ruling
+}
+
+fn observe(observer: &CallObserver, door: Door, ruling: &Ruling) {
+    match ruling {
         Ok(answer) => observer(door, answer.status, ""),
         Err(problem) => observer(door, problem.kind().status(), problem.kind().slug()),
     }
-    ruling
 }
 
 async fn rule_in_turn(
@@ -164,7 +180,7 @@ async fn rule_in_turn(
     request: axum::extract::Request,
     rules: impl FnOnce(&Authority, &Caller, &Asked<'_>) -> Ruling + Send + 'static,
 ) -> Ruling {
-    let DoorState { authority, observer: _, places, batches: _, gate, loss_line: _ } = state;
+    let DoorState { authority, observer: _, places, batches: _, gate, loss_line: _, signed_within: _ } = state;
     let (parts, body) = request.into_parts();
     let peer = parts.extensions.get::<PeerCertificate>().cloned();
     let body = read_limited(body).await;

@@ -20,6 +20,7 @@ use crate::lookup::seen_from;
 use crate::problem::{Problem, ProblemKind, token_unavailable};
 use crate::record::{IssueRecord, issue_place};
 use crate::rehearsal::{Rehearsed, WouldBeIssued};
+use crate::waiting::kept_answer;
 use crate::withdraw::{CertificateStatus, Found, apply_occasion, end_issue, status_of};
 pub(crate) use intend::Intended;
 
@@ -45,18 +46,54 @@ pub struct IssuedTogether {
 impl Authority {
     /// `POST /desk/v1/certificates`
     pub fn issue(&self, caller: &Caller, asked: &Asked<'_>) -> Ruling {
+        self.issue_telling(caller, asked, &|_| {})
+    }
+
+    /// The same; `recorded` is told as soon as the request is durable and its signature is waited for. Who waits longer than a
+    /// caller should can be answered by [`Self::answer_meanwhile`].
+    pub(crate) fn issue_telling(&self, caller: &Caller, asked: &Asked<'_>, recorded: &dyn Fn(RequestId)) -> Ruling {
         let request = self.request_id(caller, asked)?;
-        let _turn = self.turn(&request);
-        let mut fresh = Vec::new();
-        if !self.resume(&request)? {
-            // Step 1: judge. A crash here leaves nothing. What the register reports from this row on was not judged.
-            let judged_at = self.registry().store().tree_edge()?.size();
-            let application = Application::judge(self, caller, asked.body)?;
-            self.refuse_outdated(&application)?;
-            fresh = self.issue_together(caller, request, application, judged_at, |_| Ok(()))?;
-        }
+        let _turn = if let Some(turn) = self.try_turn(&request) {
+            turn
+        } else {
+            // Its first attempt is under way, and may wait for a signature itself.
+            if self.earlier(&request)?.is_some() {
+                recorded(request);
+            }
+            self.turn(&request)
+        };
+        let fresh = match self.issue_in_turn(caller, request, asked.body, recorded) {
+            // What is recorded is not lost: it is finished when token and registry are back.
+            Err(problem) if problem.is_temporary() && self.keep_waiting(&request)? => {
+                if problem.kind() != ProblemKind::TokenUnavailable {
+                    return Err(problem);
+                }
+                vec![]
+            }
+            other => other?,
+        };
         // Step 5: answer. If it is lost, the same idempotency key gets it again.
         self.issue_answer(&self.registry().store().certificates_of_request(&request)?, &fresh)
+    }
+
+    /// Gives what was issued just now; nothing if that was before.
+    fn issue_in_turn(
+        &self,
+        caller: &Caller,
+        request: RequestId,
+        body: &[u8],
+        recorded: &dyn Fn(RequestId),
+    ) -> Result<Vec<IssueRecord>, Problem> {
+        if self.resume(&request, recorded)? {
+            return Ok(vec![]);
+        }
+        // Step 1: judge. A crash here leaves nothing. What the register reports from this row on was not judged.
+        let judged_at = self.registry().store().tree_edge()?.size();
+        let application = Application::judge(self, caller, body)?;
+        self.refuse_outdated(&application)?;
+        let intended = self.intend_together(caller, request, application, judged_at, |_| Ok(()))?;
+        recorded(request);
+        self.finish(intended)
     }
 
     /// What issuing would do, at this moment.
@@ -88,17 +125,17 @@ impl Authority {
         Ok(Answer::ok(Rehearsed::of_issue(issued, changed)))
     }
 
-    /// Steps 2 to 4 for every certificate of one request: each step is one batch for all of them, so that a crash leaves
-    /// them alike, and what ends one of them ends all. `judge` judges once more in the transaction of step 2.
+    /// Step 2 for every certificate of one request, as steps 3 and 4 are ([`Self::finish`]): each is one batch for all of them,
+    /// so that a crash leaves them alike, and what ends one of them ends all. `judge` judges once more in the transaction.
     /// The caller has the request's turn, and nothing stands for the request ([`Self::resume`]).
-    pub(crate) fn issue_together(
+    pub(crate) fn intend_together(
         &self,
         caller: &Caller,
         request: RequestId,
         application: Application,
         judged_at: u64,
         judge: impl FnOnce(&mut Transaction<'_>) -> Result<(), Problem> + Send + 'static,
-    ) -> Result<Vec<IssueRecord>, Problem> {
+    ) -> Result<Vec<Intended>, Problem> {
         let plan = self.plan(caller, request, application, judged_at)?;
         (self.outside.step)("issue.1-judged");
         // Step 2. After it a signature may exist, so recovery signs these octets or revokes.
@@ -107,11 +144,12 @@ impl Authority {
             plan.intend(transaction)
         })?;
         (self.outside.step)("issue.2-intended");
-        self.finish(intended)
+        Ok(intended)
     }
 
     /// Settles what an earlier attempt with this idempotency key left. `false`: there was none, or it left nothing behind.
-    pub(crate) fn resume(&self, request: &RequestId) -> Result<bool, Problem> {
+    /// `recorded` is told before a signature may be waited for.
+    pub(crate) fn resume(&self, request: &RequestId, recorded: &dyn Fn(RequestId)) -> Result<bool, Problem> {
         let Some(outcome) = self.earlier(request)? else { return Ok(false) };
         match outcome {
             RequestOutcome::Certificate { .. } | RequestOutcome::Certificates(_) => {}
@@ -119,6 +157,7 @@ impl Authority {
             RequestOutcome::Answer(_) | RequestOutcome::Disclosure { .. } => return Err(other_kind()),
         }
         // Nobody else works on it: this request has its turn, and recovery ended before the doors opened.
+        recorded(*request);
         self.settle(request)?;
         // Free again, unless something ended it at this very moment.
         match self.earlier(request)? {
@@ -153,8 +192,11 @@ impl Authority {
     }
 
     /// The answer about the certificates of a request: the same for a first answer, a retry and a look-up.
-    /// `fresh` is what was issued just now, in the same order; what is not there is read.
+    /// 202 while they are recorded and not signed. `fresh` is what was issued just now, in the same order; what is not there is read.
     pub(crate) fn issue_answer(&self, issue: &[Found], fresh: &[IssueRecord]) -> Ruling {
+        if let Some(kept) = kept_answer(issue) {
+            return Ok(kept);
+        }
         let mut certificates = Vec::new();
         for (at, (ca, serial, record)) in issue.iter().enumerate() {
             certificates.push(match fresh.get(at) {

@@ -43,7 +43,7 @@ impl Authority {
     /// `GET /desk/v1/certificates/{ca}/{serial}`
     pub fn look_up_certificate(&self, caller: &Caller, ca: Ca, serial: Serial) -> Ruling {
         let record = self.may_act_on(caller, ca, serial)?;
-        self.certificate_answer(ca, serial, &record).map(|answer| Answer::ok(answer.body))
+        self.certificate_answer(ca, serial, &record).map(as_looked_up)
     }
 
     /// `GET /desk/v1/requests/{idempotency_key}`: the answer that was lost on the way, for the party that asked.
@@ -58,7 +58,7 @@ impl Authority {
                 for CertificatePlace { ca, serial } in places {
                     issue.push((ca, serial, store.certificate(ca, serial)?.ok_or_else(unknown)?));
                 }
-                self.issue_answer(&issue, &[]).map(|answer| Answer::ok(answer.body))
+                self.issue_answer(&issue, &[]).map(as_looked_up)
             }
             RequestOutcome::Answer(answer) => match read_kept(&answer) {
                 Some(Answer { body, .. }) => Ok(Answer::ok(body)),
@@ -109,6 +109,12 @@ impl Authority {
             Err(Problem::new(ProblemKind::NotYourMunicipality, detail))
         }
     }
+}
+
+/// What was made is there, and what waits for the signer still waits.
+fn as_looked_up(answer: Answer) -> Answer {
+    let status = if answer.status == 202 { 202 } else { 200 };
+    Answer { status, location: None, ..answer }
 }
 
 /// A person's certificates that a municipality's desks see: those issued there, and every one of a person who has since

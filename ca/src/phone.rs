@@ -315,7 +315,7 @@ impl Authority {
 
     /// Issues, judging again who signed and what the certificates stand on.
     fn issue_queued(&self, number: QueueNumber, request: RequestId, record: &QueueRecord) -> Result<(), Problem> {
-        if !self.resume(&request)? {
+        if !self.resume(&request, &|_| {})? {
             let judged_at = self.registry().store().tree_edge()?.size();
             let QueuedWork::PhoneApplication { application_hash } = record.work;
             let signed: ApplicationRecord = self.open_row(Some(record.row), &application_place(&application_hash))?;
@@ -325,10 +325,11 @@ impl Authority {
             let (order, grounds) = self.order(application, &signer)?;
             self.refuse_outdated(&order)?;
             let caller = portal(record.party);
-            self.issue_together(&caller, request, order, judged_at, move |transaction| {
+            let judge = move |transaction: &mut Transaction<'_>| {
                 if is_waiting(transaction, number)? { grounds.judge(transaction) } else { Err(ended()) }
-            })
-            .map(drop)?;
+            };
+            let intended = self.intend_together(&caller, request, order, judged_at, judge)?;
+            self.finish(intended)?;
         }
         let certificates = self.registry().store().certificates_of_request(&request)?;
         let issued = certificates.iter().all(|(_, _, record)| record.issued_row.is_some());

@@ -5,7 +5,7 @@ use minicbor::{Decode, Encode};
 use pki::identity::{Ca, Serial};
 use pki::person::{Address, BesideName, BirthDate, FourInfo, Kana, PersonName, Sex};
 use pki::time::{CivilDate, UnixTime};
-use registry::seal::{DataKey, RetentionYear, Sealed};
+use registry::seal::{RetentionYear, Sealed};
 use registry::state::CertificateRecord;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -184,11 +184,6 @@ impl Authority {
     /// Seals a record into its place, until the end of that year.
     pub(crate) fn seal(&self, year: RetentionYear, place: &str, record: &impl Encode<()>) -> Result<Sealed, Problem> {
         Ok(self.data_key(year)?.seal(place, &sealed_form(record)))
-    }
-
-    /// A data key for one record whose retention ends in that year.
-    pub(crate) fn data_key(&self, year: RetentionYear) -> Result<DataKey, Problem> {
-        Ok(DataKey::make(&*self.outside.vault, &*self.outside.randomness, year)?)
     }
 }
 

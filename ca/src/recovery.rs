@@ -25,7 +25,7 @@ pub struct Recovered {
     pub released: u32,
     /// Serials revoked, because a signature may exist and the request is too old.
     pub destroyed: u32,
-    /// Issues left as they are until the token answers again.
+    /// Issues that wait until the token answers again ([`Authority::sign_waiting`]).
     pub left: u32,
 }
 
@@ -34,21 +34,31 @@ impl Authority {
     pub fn recover(&self) -> Result<Recovered, Problem> {
         let mut recovered = Recovered::default();
         for request in self.pending_requests()? {
-            match self.settle(&request) {
+            match self.settle_or_give_up(&request) {
                 Ok(Settled::Finished) => recovered.finished += 1,
                 Ok(Settled::Released) => recovered.released += 1,
                 Ok(Settled::Destroyed) => recovered.destroyed += 1,
                 Ok(Settled::Nothing) => {}
-                Err(problem) if problem.is_temporary() => recovered.left += 1,
-                // One damaged or forgotten record must not keep everybody else from being served.
-                Err(problem) => {
-                    tracing::error!(problem = problem.kind().slug(), "an unfinished issue cannot be finished");
-                    self.destroy(&request)?;
-                    recovered.destroyed += 1;
+                Err(problem) if problem.is_temporary() => {
+                    self.keep_waiting(&request)?;
+                    recovered.left += 1;
                 }
+                Err(problem) => return Err(problem),
             }
         }
         Ok(recovered)
+    }
+
+    /// Settles, and gives up what can never be finished: one damaged or forgotten record must not keep everybody else from
+    /// being served.
+    pub(crate) fn settle_or_give_up(&self, request: &RequestId) -> Result<Settled, Problem> {
+        self.settle(request).or_else(|problem| {
+            if problem.is_temporary() {
+                return Err(problem);
+            }
+            tracing::error!(problem = problem.kind().slug(), "an unfinished issue cannot be finished");
+            self.destroy(request)
+        })
     }
 
     /// The requests whose issues are neither finished nor given up, each once.
@@ -117,7 +127,7 @@ impl Authority {
     }
 
     /// Gives reservations up on which nothing was built, unless something has ended them meanwhile.
-    pub(crate) fn release(&self, request: &RequestId) -> Result<(), Problem> {
+    fn release(&self, request: &RequestId) -> Result<(), Problem> {
         let request = *request;
         self.transact_inside(move |transaction| {
             for (ca, serial, record) in transaction.certificates_of_request(&request)? {

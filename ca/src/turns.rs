@@ -31,6 +31,14 @@ impl Turns {
         self.freed.wait_while(taken, is_taken).unwrap_or_else(PoisonError::into_inner).insert(key);
         Turn { turns: self, key }
     }
+
+    /// The turn of a request if nobody has it.
+    pub(crate) fn try_take(&self, request: &RequestId) -> Option<Turn<'_>> {
+        let key = (request.party, request.key_hash);
+        let free = self.taken.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
+        // Not made where it is not taken: dropped, it would free another one's.
+        free.then(|| Turn { turns: self, key })
+    }
 }
 
 impl Drop for Turn<'_> {
@@ -65,6 +73,10 @@ mod tests {
             drop(first);
             assert!(again.join().unwrap(), "the second attempt came after the first");
             assert_eq!(others.len(), 256);
+            for _ in 0..2 {
+                assert!(turns.try_take(&request(2, 7)).is_none(), "somebody has it, and keeps it");
+            }
+            assert!(turns.try_take(&request(3, 7)).is_some());
         });
         assert!(turns.taken.lock().unwrap().is_empty());
     }

@@ -1,6 +1,6 @@
 //! A token that fails at the call a test names.
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
 use pki::algorithm::{Algorithm, PublicKey};
 use zeroize::Zeroizing;
@@ -24,7 +24,11 @@ pub enum Fault {
 pub struct FaultyToken<T> {
     inner: T,
     plan: Mutex<Plan>,
+    away: RwLock<Option<Away>>,
 }
+
+/// Says whether a call fails.
+type Away = Box<dyn Fn(Operation) -> bool + Send + Sync>;
 
 #[derive(Default)]
 struct Plan {
@@ -35,7 +39,7 @@ struct Plan {
 impl<T: Token> FaultyToken<T> {
     /// Fails nothing yet.
     pub fn new(inner: T) -> Self {
-        Self { inner, plan: Mutex::default() }
+        Self { inner, plan: Mutex::default(), away: RwLock::default() }
     }
 
     /// Lets one call fail: the `call`th of that operation since this was made, the first being 1.
@@ -47,6 +51,12 @@ impl<T: Token> FaultyToken<T> {
     pub fn fail_next(&self, operation: Operation, fault: Fault) {
         let next = self.calls(operation) + 1;
         self.fail(operation, next, fault);
+    }
+
+    /// Lets every call fail, undone, for which the condition holds. It is asked in the caller's thread, so one that waits makes
+    /// a token that does not answer.
+    pub fn fail_while(&self, condition: impl Fn(Operation) -> bool + Send + Sync + 'static) {
+        *self.away.write().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(condition));
     }
 
     /// How often that operation was called, failures included.
@@ -76,7 +86,11 @@ impl<T: Token> FaultyToken<T> {
         operation: Operation,
         call: impl FnOnce(&T) -> Result<Answer, TokenError>,
     ) -> Result<Answer, TokenError> {
+        let away = self.away.read().unwrap_or_else(PoisonError::into_inner);
+        let is_away = away.as_ref().is_some_and(|is_away| is_away(operation));
+        drop(away);
         match self.next_fault(operation) {
+            _ if is_away => Err(TokenError::Failed { operation }),
             None => call(&self.inner),
             Some(Fault::NotDone) => Err(TokenError::Failed { operation }),
             // What the token itself refuses is refused; only a success turns into a failure.
@@ -160,6 +174,23 @@ mod tests {
             (token.calls(Operation::Sign), token.calls(Operation::Mac), token.calls(Operation::Wrap)),
             (3, 1, 0)
         );
+    }
+
+    #[test]
+    fn while_it_is_away_every_call_fails_that_it_is_away_for() {
+        let (_folder, token) = faulty();
+        let label = KeyLabel::new("a").unwrap();
+        token.generate_signing_key(&label, Algorithm::EcdsaP256Sha256).unwrap();
+        let away = Arc::new(std::sync::atomic::AtomicBool::new(true));
+        let is_away = Arc::clone(&away);
+        token.fail_while(move |operation| {
+            operation == Operation::Sign && is_away.load(std::sync::atomic::Ordering::SeqCst)
+        });
+        assert!(failed(&token.sign(&label, b"x"), Operation::Sign));
+        assert!(failed(&token.sign(&label, b"x"), Operation::Sign));
+        assert!(token.public_key(&label).is_ok());
+        away.store(false, std::sync::atomic::Ordering::SeqCst);
+        assert!(token.sign(&label, b"x").is_ok());
     }
 
     #[test]

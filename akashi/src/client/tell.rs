@@ -92,14 +92,17 @@ impl Output {
             if !self.json {
                 print(&human(telling, reply, certificate.is_some() && file.is_none()))?;
             }
-            if let Some(path) = file {
+            if let Some(path) = file.filter(|_| !is_unsigned(&reply.body)) {
                 write_certificate(path, &reply.body)?;
             }
         } else if !self.json {
             problem(reply);
         }
         if let (Ending::AskAgain, Some(key)) = (ending, idempotency_key) {
-            if done {
+            if is_unsigned(&reply.body) {
+                eprintln!("akashi: it is recorded and will be signed when the signer is back; nothing is lost");
+                eprintln!("  to fetch it then: akashi desk lookup-request '{}'", quoted(key));
+            } else if done {
                 eprintln!("akashi: it is recorded for ever, but OCSP answers may not show it yet");
             }
             ask_again(key);
@@ -128,6 +131,11 @@ pub(super) fn is_under_way(problem: &Value) -> bool {
     [ProblemKind::IssueUnderWay, ProblemKind::CutUnderWay].into_iter().any(|kind| is_of_kind(problem, kind))
 }
 
+/// What was asked for is recorded, and not signed yet.
+pub(super) fn is_unsigned(body: &Value) -> bool {
+    body["signed"] == false
+}
+
 /// The problem is of that kind.
 pub(super) fn is_of_kind(problem: &Value, kind: ProblemKind) -> bool {
     slug(problem) == Some(kind.slug())
@@ -143,6 +151,7 @@ fn human(telling: &Telling, reply: &Reply, with_certificate: bool) -> String {
     let mut lines = match (telling.rows, telling.fields) {
         // A list begins with its columns.
         (Some(_), []) => Vec::new(),
+        (Some(_) | None, _) if is_unsigned(body) => vec!["recorded, not signed yet".to_owned()],
         (Some(_) | None, _) => vec![telling.done.to_owned()],
     };
     lines.extend(telling.fields.iter().filter_map(|field| {
@@ -214,8 +223,11 @@ fn write_certificate(path: &Path, body: &Value) -> Result<(), CannotAsk> {
 
 /// How to ask the same again.
 pub(super) fn ask_again(idempotency_key: &str) {
-    let quoted = idempotency_key.replace('\'', r"'\''");
-    eprintln!("  to ask again: --idempotency-key '{quoted}'");
+    eprintln!("  to ask again: --idempotency-key '{}'", quoted(idempotency_key));
+}
+
+fn quoted(idempotency_key: &str) -> String {
+    idempotency_key.replace('\'', r"'\''")
 }
 
 /// Nobody was asked, or the answer is lost.
@@ -259,6 +271,16 @@ mod tests {
         assert_eq!(ending_of(202, json!({ "durable": true, "visible": false })), Some(Ending::AskAgain));
         assert_eq!(ending_of(201, json!({})), Some(Ending::Done));
         assert_eq!(ending_of(302, json!({})), None, "no door sends its callers elsewhere");
+    }
+
+    #[test]
+    fn what_is_recorded_and_unsigned_is_not_told_as_done() {
+        let body = json!({ "certificates": [{ "ca": "auth", "serial": "3", "status": "pending" }], "durable": true, "signed": false });
+        assert!(is_unsigned(&body) && !is_unsigned(&json!({ "durable": true, "visible": false })));
+        let telling =
+            Telling { done: "issued", fields: &["ca"], rows: Some(("certificates", &["ca", "serial", "status"])) };
+        let reply = Reply { status: 202, location: None, body };
+        assert_eq!(human(&telling, &reply, false), "recorded, not signed yet\nca\tserial\tstatus\nauth\t3\tpending\n");
     }
 
     #[test]

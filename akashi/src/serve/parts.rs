@@ -37,7 +37,7 @@ use crate::keys::{
 use crate::ledger::RegistryLedger;
 use crate::mark::{Mark, MarkKeeper};
 use crate::observe::{Metrics, Watched};
-use crate::steps::{durability, step_hook};
+use crate::steps::{self, durability, step_hook};
 use crate::tls::DoorTls;
 
 /// How many cuts stay readable under their own names.
@@ -146,6 +146,7 @@ impl Parts {
             links,
             manifest_key_pem,
             gate: Arc::clone(door_state.gate()),
+            authority: Arc::clone(door_state.authority()),
             metrics,
         });
         Ok(Self {
@@ -208,6 +209,18 @@ impl Parts {
                 tracing::warn!(problem = problem.kind().slug(), "what waits in the queue waits on");
             }
         })
+    }
+
+    /// Has the token wrap data keys ahead.
+    pub fn wrapper(&self) -> Arc<dyn Fn() + Send + Sync> {
+        let authority = Arc::clone(self.door_state.authority());
+        Arc::new(move || authority.wrap_data_keys_ahead())
+    }
+
+    /// Signs what waits for the signer.
+    pub fn signer(&self) -> Arc<dyn Fn() + Send + Sync> {
+        let authority = Arc::clone(self.door_state.authority());
+        Arc::new(move || authority.sign_waiting())
     }
 
     /// Fills in one chunk of what a compromised CA key's certificates count as; `true` if there was one.
@@ -287,7 +300,7 @@ fn end(why: &str) {
 }
 
 fn leaf_signer(token: &SharedToken, issuer: &Issuer) -> Arc<dyn LeafSigner> {
-    Arc::new(TokenLeafSigner::new(Arc::clone(token), issuer.clone()))
+    steps::leaf_signer(Arc::new(TokenLeafSigner::new(Arc::clone(token), issuer.clone())))
 }
 
 fn open_publisher(

@@ -13,13 +13,14 @@ use utoipa_axum::routes;
 use super::describe::{described, described_question};
 use super::forms::{CaWord, SerialWord};
 use super::routes::{Parameters, Segments, certificate_of};
-use super::{DoorState, Kind, call, expiring, read_body};
+use super::{DoorState, Kind, call, expiring, observe, read_body, respond};
 use crate::application::ApplicationBody;
 use crate::issue::{IssuedCertificate, IssuedTogether};
 use crate::lookup::{SearchAnswer, SearchBody};
 use crate::problem::{Problem, ProblemKind as K};
 use crate::receipt::Receipt;
 use crate::rehearsal::{Mode, Rehearsed};
+use crate::waiting::Kept;
 use crate::withdraw::Changed;
 
 /// The desks' calls.
@@ -132,6 +133,12 @@ enum Issued {
             body = Issued,
             headers(("Location", description = "Path of the certificate, if it is one"))
         ),
+        (
+            status = 202,
+            description = "Recorded, and signed as soon as the signer is back: nothing is lost. The same idempotency key gets the certificates then",
+            body = Kept,
+            headers(("Location", description = "Path of the certificate, if it is one"))
+        ),
         (status = 200, description = "Of a dry run: what would be", body = Rehearsed),
     )
 )]
@@ -141,11 +148,36 @@ async fn request_certificate(
     request: Request,
 ) -> Response {
     let (kind, mode) = parameters.mode(Kind::Issues);
-    call(state, Door::Desk, kind, request, |authority, caller, asked| match mode? {
-        Mode::Records => authority.issue(caller, asked),
+    let (authority, observer, patience) =
+        (Arc::clone(&state.authority), Arc::clone(&state.observer), state.signed_within);
+    let (tell, mut told) = tokio::sync::watch::channel(None);
+    let ruled = call(state, Door::Desk, kind, request, move |authority, caller, asked| match mode? {
+        Mode::Records => authority.issue_telling(caller, asked, &|request| {
+            tell.send_replace(Some(request));
+        }),
         Mode::Rehearses => authority.rehearse_issue(caller, asked),
-    })
-    .await
+    });
+    // The work goes on in its own thread, whatever is answered.
+    let signature_is_late = async {
+        match told.wait_for(Option::is_some).await.ok().and_then(|recorded| *recorded) {
+            Some(recorded) => {
+                tokio::time::sleep(patience).await;
+                recorded
+            }
+            // It was answered without a signature.
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        response = ruled => response,
+        recorded = signature_is_late => {
+            let meanwhile = tokio::task::spawn_blocking(move || authority.answer_meanwhile(&recorded)).await;
+            let ruling = meanwhile.unwrap_or_else(|_| Err(Problem::new(K::Internal, "the request was dropped")));
+            observe(&observer, Door::Desk, &ruling);
+            respond(ruling)
+        }
+    }
 }
 
 /// Get a certificate again (電子証明書の照会), with its status of now.
@@ -155,7 +187,10 @@ async fn request_certificate(
     get,
     path = "/desk/v1/certificates/{ca}/{serial}",
     params(("ca" = CaWord, Path), ("serial" = SerialWord, Path)),
-    responses((status = 200, description = "The certificate", body = IssuedCertificate))
+    responses(
+        (status = 200, description = "The certificate", body = IssuedCertificate),
+        (status = 202, description = "Recorded, and not signed yet", body = Kept),
+    )
 )]
 async fn look_up_certificate(
     State(state): State<DoorState>,
@@ -180,6 +215,15 @@ enum AnswerAgain {
     Notices(crate::expiring::Notified),
 }
 
+/// What is durable, and not done everywhere.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it only tells the document which of two forms the answer has")]
+enum NotYet {
+    Unsigned(Kept),
+    Unseen(Changed),
+}
+
 /// Get a lost answer again (応答の再取得), by the idempotency key of the request.
 #[utoipa::path(
     get,
@@ -187,7 +231,7 @@ enum AnswerAgain {
     params(("idempotency_key" = String, Path, description = "冪等キー of this party's earlier request")),
     responses(
         (status = 200, description = "The answer, with the status of now", body = AnswerAgain),
-        (status = 202, description = "Durable, but not yet visible everywhere", body = Changed),
+        (status = 202, description = "Durable, but not yet signed, or not yet visible everywhere", body = NotYet),
     )
 )]
 async fn look_up_request(

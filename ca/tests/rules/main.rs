@@ -23,6 +23,7 @@ mod refusals;
 mod rehearsals;
 mod residents;
 mod services;
+mod signer_away;
 mod support;
 mod text;
 mod validity;

@@ -184,9 +184,9 @@ fn a_party_that_is_refused_without_end_fills_no_log_and_hinders_nobody_else() {
 }
 
 #[test]
-fn an_issue_that_waits_for_the_token_is_told_as_under_way() {
+fn an_issue_that_waits_for_the_token_is_told_as_pending() {
     let world = World::new();
     world.issue_stopped_at("issue.2-intended", "key-1", &application(Ca::Auth, "12345678901"));
     let reply = world.get(Party::Kiyose, "/desk/v1/requests/key-1");
-    assert_eq!(reply.problem(), (409, "issue-under-way"));
+    assert_eq!((reply.status, reply.statuses()["auth/2"].as_str()), (202, "pending"));
 }

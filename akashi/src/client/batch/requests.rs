@@ -17,7 +17,7 @@ use super::rows::{Row, Table};
 use super::{BatchArguments, Counts, conclude, not_written, private_file};
 use crate::client::http::{Client, ClientError, Reply};
 use crate::client::input::{self, CannotAsk};
-use crate::client::tell::{Ending, Output, is_of_kind, is_under_way};
+use crate::client::tell::{Ending, Output, is_of_kind, is_under_way, is_unsigned};
 use crate::progress::Phase;
 
 /// After too many mistakes the door refuses everything until the minute is over.
@@ -89,6 +89,7 @@ impl RequestBatch {
         while let Some((ask, reply)) = answered.recv().await {
             let row = table.rows[ask.index].number;
             match reply {
+                Ok(reply) if is_unsigned(&reply.body) => counts.not_now += 1,
                 Ok(reply) if (200..300).contains(&reply.status) => {
                     let file = self.keep(row, &reply.body)?;
                     journal.add(&ask.idempotency_key, row, file.as_deref())?;

@@ -28,6 +28,12 @@ impl Doors {
         Self(authority, routes(state, OpenApiRouter::default()))
     }
 
+    /// The doors of which a desk waits that long for a signature.
+    pub(crate) fn with_signatures_within(&self, patience: std::time::Duration) -> Self {
+        let state = DoorState::new(Arc::clone(&self.0), Arc::new(|_, _, _| {})).with_signatures_within(patience);
+        Self(Arc::clone(&self.0), routes(state, OpenApiRouter::default()))
+    }
+
     /// The doors with other limits to issues, and their gate.
     pub(crate) fn with_issue_limits(&self, limits: IssueLimits) -> (Self, Arc<Gate>) {
         let state = DoorState::new(Arc::clone(&self.0), Arc::new(|_, _, _| {})).with_issue_limits(limits);
@@ -56,14 +62,17 @@ impl Doors {
         }
         let request = request.extension(PeerCertificate(party.certificate().into())).body(Body::from(body)).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        runtime.block_on(async {
+        let reply = runtime.block_on(async {
             let response = self.1.clone().oneshot(request).await.unwrap();
             let status = response.status().as_u16();
             let body = response.into_body().collect().await.unwrap().to_bytes();
             let reply = Reply { status, body: serde_json::from_slice(&body).unwrap() };
             assert_documented(method, path, &reply);
             reply
-        })
+        });
+        // Who was answered does not wait for work that goes on.
+        runtime.shutdown_background();
+        reply
     }
 
     /// A call that changes something. Stories name their requests in words; an idempotency key has no spaces.
