@@ -183,7 +183,7 @@ pub struct SandboxArguments {
     /// How many people: 10 to 100000.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = between(10, 100_000))]
     pub people: usize,
-    /// How many of a hundred certificates are revoked: 0 to 40, as far as there are people for it.
+    /// How many of a hundred certificates on cards are revoked: 0 to 40, as far as there are people for it.
     #[arg(long, value_name = "PERCENT", default_value_t = 10, value_parser = between(0, 40))]
     pub revoked: usize,
     /// The certificates' layout: `default`, or `jpki-exact`, that of a JPKI test card.

@@ -6,7 +6,8 @@
 //! | [`place`] | the folder: empty before, complete when `sandbox.json` is there; ports, PIN, configuration |
 //! | [`people`], [`fates`] | who there is, and what happens to whom |
 //! | [`keys`] | thousands of throw-away keys in seconds |
-//! | [`calls`], [`parties`], [`cards`], [`consents`] | many calls at once; who may call; certificates; consents |
+//! | [`calls`], [`parties`], [`cards`], [`signed`] | many calls at once; who may call; certificates; what cards sign |
+//! | [`consents`], [`phones`] | consents; certificates in phones |
 //! | [`past`], [`today`] | three days ago, and now |
 //! | [`description`] | `sandbox.json` |
 pub mod calls;
@@ -18,7 +19,9 @@ pub mod keys;
 pub mod parties;
 pub mod past;
 pub mod people;
+pub mod phones;
 pub mod place;
+pub mod signed;
 pub mod today;
 
 use pki::certificate::Layout;
@@ -35,6 +38,7 @@ use crate::output::print;
 use crate::serve::{serve, serve_while};
 use fates::Fate;
 use people::Person;
+use phones::Phones;
 use place::Place;
 
 /// A country's CRLs take a second or two; whoever waits so long waits for something that will not come.
@@ -46,7 +50,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 pub struct Wanted {
     /// Invented people.
     pub people: usize,
-    /// Of a hundred certificates.
+    /// Of a hundred certificates on cards.
     pub revoked: usize,
     /// The certificates' layout.
     pub layout: Layout,
@@ -75,7 +79,7 @@ fn make(place: &Place, config: &Config, wanted: Wanted) -> Result<(), Failure> {
     let api_url = format!("https://{}", config.api_listen);
     let first: usize = people.iter().map(|(_, fate)| past::first_certificates(*fate).len()).sum();
     let later = people.iter().filter(|(_, fate)| *fate == Fate::Moves).count();
-    let mut cards = cards::make_cards(first + later)?;
+    let mut cards = cards::make_cards(first + later + Phones::of(&people).certificates())?;
     // Stands at the beginning only now: what was made before takes no time in the sandbox.
     let clock = SystemClock::starting_at(begins);
     init(config, Kind::Sandbox(clock))?;

@@ -47,8 +47,11 @@ EXTENSIONS = {
 """Facts 1.2, 1.3, 1.4: which extensions, in which order, critical or not. None but these."""
 KEY_USAGES = {"root": "03020106", "sign": "030206c0", "auth": "03020780"}
 """Facts 1.2, 1.3, 1.4: keyCertSign and cRLSign; digitalSignature and nonRepudiation; digitalSignature. In DER."""
-POLICIES = {"sign": "1.2.392.200149.8.5.1.0.20", "auth": "1.2.392.200149.8.5.1.0.30"}
-"""Facts 1.6, of test cards."""
+POLICIES = {
+    "sign": "1.2.392.200149.8.5.1.0.20", "auth": "1.2.392.200149.8.5.1.0.30",
+    "phone-sign": "1.2.392.200149.8.5.1.0.40", "phone-auth": "1.2.392.200149.8.5.1.0.50",
+}  # fmt: skip
+"""Facts 1.6, of test cards; the phones' are Akashi's own."""
 PRACTICE_STATEMENT = "http://www.jpki.go.jp/cps.html"
 """Facts 1.3: the policy's only qualifier, an IA5String."""
 SUBJECTS = {
@@ -56,8 +59,11 @@ SUBJECTS = {
     "auth": ["country_name", "common_name"],
 }
 """Facts 1.3 and 1.4."""
-COMMON_NAMES = {"sign": r"(\d{14})\d{5}(\d{5})[0-9A-Z]{4}", "auth": r"([0-9A-Z]{14})(\d{5})[0-9A-Z]{4}"}
-"""Facts 1.3 and 1.4: time of request and a sequence, or random characters; then the desk's sign with its municipality."""
+COMMON_NAMES = {
+    "sign": r"(\d{14})\d{5}(\d{5})[0-9A-Z]{4}", "auth": r"([0-9A-Z]{14})(\d{5})[0-9A-Z]{4}",
+    "phone-sign": r"(\d{14})\d{5}(\d{5})0TEL", "phone-auth": r"([0-9A-Z]{14})(\d{5})0TEL",
+}  # fmt: skip
+"""Facts 1.3 and 1.4: time of request and a sequence, or random characters; then the desk's sign with its municipality. The phones' sign is Akashi's own."""
 ROMAJI_SEEN = {"13221": ("Tokyo-to", "Kiyose-shi")}
 """Facts 1.3: the only spelling seen. The others have its form."""
 ROMAJI = (r"Hokkaido|[A-Z][a-z]+-(to|fu|ken)", r"[A-Z][A-Za-z'-]+-(shi|ku|cho|machi|son|mura)")
@@ -163,7 +169,7 @@ def judge_root(layout: Layout) -> None:
 
 
 def judge_leaf(item: Certificate, issuer: Layout) -> None:
-    layout = Layout(item.path, item.ca, item.ca)
+    layout = Layout(item.path, item.ca, item.kind)
     layout.common(issuer)
     serial = layout.tbs["serial_number"].native
     layout.is_("1.3", str(serial), item.serial)
@@ -181,20 +187,20 @@ def judge_leaf(item: Certificate, issuer: Layout) -> None:
     layout.is_("1.3", authority["key_identifier"].native, issuer.value("key_identifier").native)
     layout.is_("1.3", layout.directory_name(authority["authority_cert_issuer"]), typed(ROOT_NAME, KINDS[item.ca]))
     layout.is_("1.3", authority["authority_cert_serial_number"].native, issuer.tbs["serial_number"].native)
-    if item.ca == "sign":
+    if item.kind == "sign":
         judge_other_names(layout, item)
     else:
         layout.is_("1.4", layout.value("extended_key_usage").native, ["client_auth"])
         access = [(one["access_method"].native, one["access_location"].name, one["access_location"].native)
                   for one in layout.value("authority_information_access")]  # fmt: skip
-        layout.is_("1.4", access, [("ocsp", "uniform_resource_identifier", judge.content["ocsp"]["auth"])])
+        layout.is_("1.4", access, [("ocsp", "uniform_resource_identifier", judge.content["ocsp"][item.ca])])
     judge.judged(item)
 
 
 def judge_subject(layout: Layout, item: Certificate) -> None:
     """Facts 1.3 and 1.4, and the distribution point, which names the municipality in both kinds."""
-    subject, fact = layout.name(layout.tbs["subject"]), {"sign": "1.3", "auth": "1.4"}[item.ca]
-    layout.is_(fact, [attribute for attribute, _, _ in subject], SUBJECTS[item.ca])
+    subject, fact = layout.name(layout.tbs["subject"]), {"sign": "1.3", "auth": "1.4"}[item.kind]
+    layout.is_(fact, [attribute for attribute, _, _ in subject], SUBJECTS[item.kind])
     layout.is_(fact, [kind for _, kind, _ in subject], ["PrintableString"] + ["UTF8String"] * (len(subject) - 1))
     layout.is_(fact, subject[0][2], "JP")
     common_name = subject[-1][2]
@@ -211,7 +217,7 @@ def judge_subject(layout: Layout, item: Certificate) -> None:
     if item.municipality in ROMAJI_SEEN:
         layout.is_(fact, (prefecture, municipality), ROMAJI_SEEN[item.municipality])
         judge.judged("spelling that was seen")
-    if item.ca == "sign":
+    if item.kind == "sign":
         layout.is_("1.3", [text for _, _, text in subject[1:3]], [prefecture, municipality])
         requested = datetime.datetime.strptime(common_name[:14], "%Y%m%d%H%M%S").replace(tzinfo=JAPAN)
         judge.expect(requested <= layout.start(), item.path, f"facts 1.3: requested at {requested}, issued {layout.start()}")

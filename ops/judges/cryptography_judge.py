@@ -65,7 +65,7 @@ def judge_certificate(item: Certificate) -> None:
     judge.expect(over == (item.status == "expired"), path, f"{item.status}, and ends {certificate.not_valid_after_utc}")
     usage = extension(certificate, x509.KeyUsage)
     judge.expect(usage.critical and usage.value.digital_signature, path, "key usage is not as facts 1.3 and 1.4 say")
-    judge.expect(usage.value.content_commitment == (item.ca == "sign"), path, "nonRepudiation is for signatures alone")
+    judge.expect(usage.value.content_commitment == (item.kind == "sign"), path, "nonRepudiation is for signatures alone")
     authority = extension(certificate, x509.AuthorityKeyIdentifier).value
     key_identifier = extension(issuer, x509.SubjectKeyIdentifier).value.digest
     judge.expect(authority.key_identifier == key_identifier, path, "authority key identifier is not the CA's")
@@ -76,7 +76,7 @@ def judge_certificate(item: Certificate) -> None:
     judge.expect(extension(certificate, x509.SubjectKeyIdentifier).value.digest == own, path, "subject key identifier")
     key = serialization.load_pem_private_key(item.key_path.read_bytes(), None)
     judge.expect(key.public_key() == certificate.public_key(), path, "its key is not the one that the request was made with")
-    if item.ca == "sign":
+    if item.kind == "sign":
         names = list(extension(certificate, x509.SubjectAlternativeName).value)
         oids = [name.type_id.dotted_string for name in names if isinstance(name, x509.OtherName)]
         judge.expect(oids == OTHER_NAME_OIDS and len(names) == len(oids), path, f"otherNames are {oids}")
@@ -88,7 +88,7 @@ def judge_default_layout(item: Certificate, certificate: x509.Certificate) -> No
     """It tells whoever has a certificate where to ask about it."""
     order = [found.oid for found in certificate.extensions]
     expected = [
-        ExtensionOID.KEY_USAGE, SECOND[item.ca], ExtensionOID.CERTIFICATE_POLICIES, ExtensionOID.ISSUER_ALTERNATIVE_NAME,
+        ExtensionOID.KEY_USAGE, SECOND[item.kind], ExtensionOID.CERTIFICATE_POLICIES, ExtensionOID.ISSUER_ALTERNATIVE_NAME,
         ExtensionOID.CRL_DISTRIBUTION_POINTS, ExtensionOID.AUTHORITY_INFORMATION_ACCESS,
         ExtensionOID.AUTHORITY_KEY_IDENTIFIER, ExtensionOID.SUBJECT_KEY_IDENTIFIER,
     ]  # fmt: skip

@@ -43,7 +43,7 @@ def expect_verdict(certificate: Certificate, asked: str, verdict: str, method: s
             asks = "" if expired else method
             judge.expect(methods == asks, certificate.path, f"the JDK asked by {methods or 'no method'}, not {asks}")
             judge.judged(f"OCSP by {methods}")
-        case "ocsp-named-in-it" if exact and certificate.ca == "sign" and not expired:
+        case "ocsp-named-in-it" if exact and certificate.kind == "sign" and not expired:
             expected = "UNSPECIFIED Certificate does not specify OCSP responder"
         case "crl-of-another" if exact and not expired:
             expected = "UNDETERMINED_REVOCATION_STATUS "

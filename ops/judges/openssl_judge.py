@@ -23,7 +23,7 @@ def judge_chain(certificate: Certificate) -> None:
     accepted, why = verify(certificate.path, certificate.issuer, "-x509_strict")
     expired = certificate.status == "expired"
     judge.expect(accepted != expired and (accepted or "expired" in why), certificate.path, f"{certificate.status}, and {why}")
-    for purpose in ("any", PURPOSES[certificate.ca]):
+    for purpose in ("any", PURPOSES[certificate.kind]):
         accepted, why = verify(certificate.path, certificate.issuer, "-x509_strict", "-no_check_time", "-purpose", purpose)
         judge.expect(accepted, certificate.path, f"not good for the purpose {purpose}: {why}")
     for (ca, _), issuer in judge.issuers.items():

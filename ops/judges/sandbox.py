@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-CAS = ("sign", "auth")
+CAS = ("sign", "auth", "phone-sign", "phone-auth")
 STATUSES = ("good", "held", "revoked", "expired")
 EVERY_STATUS = [f"{status} certificates of {ca}" for ca in CAS for status in STATUSES]
 EVERY_CRL = [f"{kind} CRLs of {ca}" for ca in CAS for kind in ("full", "municipal", "empty")]
@@ -63,6 +63,11 @@ class Certificate:
     person: int
     reason: str | None
     since: datetime.datetime | None
+
+    @property
+    def kind(self) -> str:
+        """`sign` or `auth`: what it is for, on a card or in a phone."""
+        return self.ca.removeprefix("phone-")
 
     @property
     def withdrawn(self) -> bool:

@@ -18,6 +18,7 @@ DOORS = {
     "desk": "/desk/v1/certificates",
     "hotline": "/hotline/v1/holds",
     "operator": "/operators/v1/latest-info",
+    "portal": "/phone/v1/applications",
     "residents": "/residents/v1/changes",
 }
 # What each item brings, of people who have it.
@@ -107,6 +108,16 @@ class Stranger:
         expected_reason = certificate.get("reason") if certificate.get("reason") != "unspecified" else None
         self.expect(f": {expected}\n" in output, name, f"OCSP does not say {expected}: {output}")
         self.expect((reason and reason[1]) == expected_reason, name, f"the reason is not {expected_reason}: {output}")
+
+    def phones(self) -> None:
+        """Who has certificates in a phone has a phone with a name, and none of them outlives the card's of its kind."""
+        for person in self.sandbox["people"]:
+            ours = [one for one in self.certificates if one["person"] == person["person"]]
+            in_phone = [one for one in ours if one["ca"].startswith("phone-")]
+            self.expect(bool(in_phone) == ("phone" in person), f"person {person['person']}", "`phone` is there, or missing")
+            for one in in_phone:
+                ends = [other["not_after"] for other in ours if f"phone-{other['ca']}" == one["ca"]]
+                self.expect(one["not_after"] in ends, one["path"], "ends when no card of its holder does")
 
     def never_issued(self) -> None:
         for ca, serials in self.sandbox["unissued_serials"].items():
@@ -202,8 +213,10 @@ class Stranger:
         self.paths()
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(self.chain_and_status, self.certificates))
-        statuses = {certificate["status"] for certificate in self.certificates}
-        self.expect(statuses == {"good", "held", "revoked", "expired"}, "certificates", f"only {statuses}")
+        for ca in self.sandbox["issuers"]:
+            statuses = {certificate["status"] for certificate in self.certificates if certificate["ca"] == ca}
+            self.expect(statuses == {"good", "held", "revoked", "expired"}, f"certificates of {ca}", f"only {statuses}")
+        self.phones()
         self.never_issued()
         self.crls()
         self.doors()

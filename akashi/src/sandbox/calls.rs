@@ -9,8 +9,10 @@ use crate::client::http::{Client, Reply};
 use crate::failure::Failure;
 use crate::progress::Phase;
 
-/// Connections of one party at once. A municipality has several counters.
-const CONNECTIONS: usize = 3;
+/// Connections of one party at once, at least: a municipality has several counters.
+const CONNECTIONS_OF_PARTY_MIN: usize = 3;
+/// Connections at once that are shared out among the parties.
+const CONNECTIONS: usize = 32;
 
 /// One call.
 pub struct Call {
@@ -84,8 +86,9 @@ pub async fn make_all(name: &'static str, chains: Vec<Chain>) -> Result<Vec<Vec<
         queues[at].2.lock().unwrap_or_else(PoisonError::into_inner).push_back((number, calls));
     }
     let mut connections = JoinSet::new();
+    let each = (CONNECTIONS / queues.len().max(1)).max(CONNECTIONS_OF_PARTY_MIN);
     for (_, client, queue) in queues {
-        for _ in 0..CONNECTIONS {
+        for _ in 0..each {
             connections.spawn(work_off(client.clone(), Arc::clone(&queue), Arc::clone(&phase)));
         }
     }

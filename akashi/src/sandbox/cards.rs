@@ -1,4 +1,4 @@
-//! The cards: throw-away key pairs with their requests, and the certificates issued for them.
+//! Throw-away key pairs of cards and phones with their requests, and the certificates that desks issue for cards.
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
@@ -16,12 +16,13 @@ use crate::progress::Phase;
 use pki::identity::Ca;
 use pki::time::CivilDate;
 
-/// A key pair on a card.
+/// A key pair on a card, or in a phone.
 pub struct Card {
     /// PKCS #8, DER.
     pub key: Vec<u8>,
     key_pem: String,
-    csr: String,
+    /// PKCS #10, PEM.
+    pub csr: String,
 }
 
 impl Card {
@@ -35,7 +36,7 @@ impl Card {
 
 /// As many new cards, made on all cores.
 pub fn make_cards(count: usize) -> Result<VecDeque<Card>, Failure> {
-    let phase = Phase::begin("sandbox: keys for cards", count);
+    let phase = Phase::begin("sandbox: keys for cards and phones", count);
     let primes = Primes::for_keys(count)?;
     let (left, made) = (Mutex::new(0..count), Mutex::new(VecDeque::with_capacity(count)));
     let work = || {
@@ -66,11 +67,11 @@ pub struct Applicant {
     pub card: Card,
 }
 
-/// A certificate of a sandbox, with the key on its card.
+/// A certificate of a sandbox, with its key.
 pub struct Held {
     /// Whose.
     pub person: usize,
-    /// Whose desk issued it: the place in [`TOWNS`].
+    /// Of which municipality: the place in [`TOWNS`].
     pub town: usize,
     /// Which CA.
     pub ca: Ca,
@@ -84,7 +85,7 @@ pub struct Held {
     pub path: String,
     /// The key's file.
     pub key_path: String,
-    /// As the desk's door answered.
+    /// As the door answered.
     pub answered: Value,
 }
 
@@ -102,7 +103,8 @@ pub async fn issue(
     let answers = super::calls::make_all(name, applicants.iter().map(chain).collect()).await?;
     let mut held = Vec::new();
     for (applicant, answer) in applicants.into_iter().flatten().zip(answers.into_iter().flatten()) {
-        held.push(keep(place, applicant, answer)?);
+        let Applicant { person, ca, card, .. } = applicant;
+        held.push(keep(place, &person, ca, card, answer)?);
     }
     Ok(held)
 }
@@ -128,13 +130,23 @@ fn application(name: &str, Applicant { person, ca, card_expires_on, card }: &App
     Call::post("/desk/v1/certificates", key, body)
 }
 
-fn keep(place: &Place, Applicant { person, ca, card, .. }: Applicant, mut answered: Value) -> Result<Held, Failure> {
+/// Writes a certificate that a door answered with, and its key.
+pub fn keep(place: &Place, person: &Person, ca: Ca, card: Card, mut answered: Value) -> Result<Held, Failure> {
     let (serial, certificate) = (text(&answered, "serial")?.to_owned(), text(&answered, "certificate")?.to_owned());
     let path = format!("certificates/{ca}-{serial}.pem");
     let key_path = format!("certificates/{ca}-{serial}.key");
     place.write(&path, certificate.as_bytes())?;
     place.write(&key_path, card.key_pem.as_bytes())?;
     answered["certificate"].take();
-    let Person { number, town, .. } = person;
-    Ok(Held { person: number, town, ca, serial, certificate, key: card.key, path, key_path, answered })
+    Ok(Held {
+        person: person.number,
+        town: person.town,
+        ca,
+        serial,
+        certificate,
+        key: card.key,
+        path,
+        key_path,
+        answered,
+    })
 }

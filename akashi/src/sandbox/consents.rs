@@ -1,7 +1,4 @@
 //! Services of platform operators, and people's consents to them: applications signed with signature certificates.
-use aws_lc_rs::signature::{self, RsaKeyPair};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use pki::identity::Ca;
 use pki::time::UnixTime;
 use registry::Clock;
@@ -13,7 +10,8 @@ use super::fates::Fate;
 use super::parties::{Parties, administrator};
 use super::people::Person;
 use super::place::Place;
-use crate::clock::{SystemClock, randomness};
+use super::signed::{latest, signed};
+use crate::clock::SystemClock;
 use crate::failure::Failure;
 
 /// Providers with the services of each.
@@ -95,13 +93,13 @@ impl Consents {
             let number = format!("{person:08}-{service:07}");
             let text = application(&wish, &services.services[*service], &number, clock.now())?;
             let key = format!("consent-{person}-{service}");
-            chains.push(signed(parties, "/operators/v1/consents", key, &text, latest(held, *person))?);
+            chains.push(sent(parties, "/operators/v1/consents", key, signed(&text, latest(held, *person, Ca::Sign))?));
         }
         let answers = make_all("sandbox: consents", chains).await?;
         let kept = given.into_iter().zip(answers.into_iter().flatten()).map(|((person, service), answered)| Consent {
             person,
             service,
-            serial: latest(held, person).serial.clone(),
+            serial: latest(held, person, Ca::Sign).serial.clone(),
             answered,
         });
         Ok(Self(kept.collect()))
@@ -121,7 +119,8 @@ impl Consents {
             let number = format!("{person:08}-{service:07}-withdrawal");
             let text = application(&Wish::TakeBack, &services.services[*service], &number, SystemClock::REAL.now())?;
             let key = format!("withdrawal-{person}-{service}");
-            chains.push(signed(parties, "/operators/v1/consent-withdrawals", key, &text, latest(held, *person))?);
+            let body = signed(&text, latest(held, *person, Ca::Sign))?;
+            chains.push(sent(parties, "/operators/v1/consent-withdrawals", key, body));
         }
         make_all("sandbox: withdrawals of consents", chains).await?;
         Ok(())
@@ -153,11 +152,6 @@ impl Consents {
     }
 }
 
-fn latest(held: &[Held], person: usize) -> &Held {
-    let mut of_person = held.iter().rev().filter(|held| held.person == person && held.ca == Ca::Sign);
-    of_person.next().expect("who consents has a signature certificate")
-}
-
 /// An application in the form of docs/api.md.
 fn application(wish: &Wish, service: &Value, number: &str, now: UnixTime) -> Result<String, Failure> {
     let (root, items) = match wish {
@@ -174,19 +168,7 @@ fn application(wish: &Wish, service: &Value, number: &str, now: UnixTime) -> Res
     ))
 }
 
-/// The operator sends it with the person's signature over its octets.
-fn signed(parties: &Parties, path: &str, key: String, application: &str, by: &Held) -> Result<Chain, Failure> {
-    let failed = || Failure::Sandbox("a card's key does not sign".to_owned());
-    let pair = RsaKeyPair::from_pkcs8(&by.key).map_err(|_| failed())?;
-    let mut octets = vec![0; pair.public_modulus_len()];
-    let signing = pair.sign(&signature::RSA_PKCS1_SHA256, &*randomness(), application.as_bytes(), &mut octets);
-    signing.map_err(|_| failed())?;
-    let body = json!({
-        "application": BASE64.encode(application),
-        "signature": BASE64.encode(octets),
-        "signature_form": "raw",
-        "certificate": by.certificate,
-    });
+fn sent(parties: &Parties, path: &str, key: String, body: Value) -> Chain {
     let (client, party) = parties.only("operator");
-    Ok(Chain { client, party, calls: vec![Call::post(path, key, body)] })
+    Chain { client, party, calls: vec![Call::post(path, key, body)] }
 }

@@ -1,5 +1,7 @@
 //! `sandbox.json`: what a sandbox holds, for those who integrate. Names are stable; more may be added.
-use pki::identity::{Ca, IssuerKey, KeyNumber};
+use std::collections::BTreeSet;
+
+use pki::identity::{Ca, Device, IssuerKey, KeyNumber};
 use pki::time::UnixTime;
 use serde_json::{Map, Value, json};
 
@@ -10,6 +12,7 @@ use super::keys::NOTICE;
 use super::parties::CA_BUNDLE;
 use super::past::Past;
 use super::people::{Person, TOWNS};
+use super::phones::name_of_phone;
 use crate::config::Config;
 use crate::failure::Failure;
 
@@ -26,6 +29,8 @@ pub fn describe(
 ) -> Result<Value, Failure> {
     let public = &config.profile.settings().public_base_url;
     let certificates: Vec<_> = past.held.iter().map(|held| certificate(held, now)).collect::<Result<_, _>>()?;
+    let in_phones = past.held.iter().filter(|held| held.ca.device() == Device::Phone);
+    let with_phones: BTreeSet<_> = in_phones.map(|held| held.person).collect();
     Ok(json!({
         "notice": "A sandbox of Akashi: invented people, throw-away keys. Nothing of it may be relied on.",
         "keys": NOTICE,
@@ -42,7 +47,7 @@ pub fn describe(
         "cut_number": cut_number,
         "certificates": certificates,
         "unissued_serials": by_ca(|ca| unissued(&past.held, ca)),
-        "people": people.iter().map(|(one, fate)| person(one, *fate)).collect::<Vec<_>>(),
+        "people": people.iter().map(|(one, fate)| person(one, *fate, with_phones.contains(&one.number))).collect::<Vec<_>>(),
         "parties": past.parties.described(),
         "providers": past.services.providers,
         "services": past.services.services,
@@ -99,7 +104,7 @@ fn unissued(held: &[Held], ca: Ca) -> Value {
     json!([beyond.to_string(), (beyond + 1).to_string(), u32::MAX.to_string()])
 }
 
-fn person(first: &Person, fate: Fate) -> Value {
+fn person(first: &Person, fate: Fate, has_phone: bool) -> Value {
     let now = if fate == Fate::Moves { first.moved() } else { first.clone() };
     let mut described = json!({
         "person": now.number,
@@ -116,6 +121,9 @@ fn person(first: &Person, fate: Fate) -> Value {
     if let Some((name, kana)) = now.former_name {
         described["former_name"] = json!(name);
         described["former_name_kana"] = json!(kana);
+    }
+    if has_phone {
+        described["phone"] = json!(name_of_phone(now.number));
     }
     if fate == Fate::Moves {
         described["moved_from"] = json!({ "address": first.address, "municipality": TOWNS[first.town].code });

@@ -1,4 +1,4 @@
-//! Three days ago: parties, services, everybody's first certificates, and consents, which are in force by now.
+//! Three days ago: parties, services, everybody's first certificates, consents, which are in force by now, and phones.
 use std::collections::VecDeque;
 
 use pki::identity::Ca;
@@ -10,6 +10,7 @@ use super::consents::{Consents, Services};
 use super::fates::Fate;
 use super::parties::Parties;
 use super::people::Person;
+use super::phones::Phones;
 use super::place::Place;
 use crate::clock::SystemClock;
 use crate::failure::Failure;
@@ -96,8 +97,9 @@ pub async fn live(
         };
         first_certificates(*fate).iter().map(applicant).collect()
     });
-    let held = issue("sandbox: first certificates", place, &parties, applicants.collect()).await?;
+    let mut held = issue("sandbox: first certificates", place, &parties, applicants.collect()).await?;
     let services = Services::register(place, api_url, &parties).await?;
     let consents = Consents::give(&parties, &services, people, &held, clock).await?;
+    Phones::of(people).live_past(place, &parties, cards, &mut held, clock).await?;
     Ok(Past { parties, held, services, consents })
 }

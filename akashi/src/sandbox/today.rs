@@ -1,4 +1,4 @@
-//! Now: people move, lose cards, take consents back; then a cut in which all of it stands.
+//! Now: people move, lose cards and phones, take consents back; then a cut in which all of it stands.
 use std::collections::VecDeque;
 
 use pki::identity::Ca;
@@ -12,6 +12,7 @@ use super::fates::Fate;
 use super::parties::{Parties, administrator};
 use super::past::{Past, card_expires_on, day_before};
 use super::people::Person;
+use super::phones::Phones;
 use super::place::Place;
 use crate::clock::SystemClock;
 use crate::failure::Failure;
@@ -27,6 +28,7 @@ pub async fn live(
     let today = SystemClock::REAL.now().jst_date();
     let parties = &past.parties;
     let chains = people.iter().filter_map(|(person, fate)| befalls(person, *fate, &past.held, parties, today));
+    Phones::of(people).live_today(parties, &past.held).await?;
     make_all("sandbox: moves, holds and revocations", chains.collect()).await?;
     let moved = people.iter().filter(|(_, fate)| *fate == Fate::Moves);
     let applicants = moved.map(|(person, fate)| {
