@@ -12,7 +12,7 @@ use crate::world::{Call, MUNICIPALITIES, Party, Reply};
 use crate::{artifacts, law, people};
 
 const STEPS: [&str; 4] = ["issue.1-judged", "issue.2-intended", "issue.3-signed", "issue.4-issued"];
-const FLAWS: [Flaw; 11] = [
+const FLAWS: [Flaw; 12] = [
     Flaw::NotJson,
     Flaw::PhoneCa,
     Flaw::NoSuchMunicipality,
@@ -23,6 +23,8 @@ const FLAWS: [Flaw; 11] = [
     Flaw::WrongSignature,
     Flaw::OtherAlgorithm,
     Flaw::BadResidentCode,
+    Flaw::KeySeenBefore,
+    // Twice, since it is none while no earlier request is remembered.
     Flaw::KeySeenBefore,
 ];
 const CARD: [Ca; 2] = [Ca::Sign, Ca::Auth];
@@ -155,11 +157,14 @@ impl Life {
         let place = (asked.ca, self.model.last_serial[asked.ca as usize] + 1);
         self.count_kind(asked);
         self.tell(&format!("person {} asks for {} and gets {}/{}", asked.person, asked.ca, place.0, place.1));
+        let (before, seen) = (self.model.standing(asked.person), self.seen_from(asked.desk, asked.person));
+        let tried = self.tried(&call);
         let reply = self.world.doors().post(&call);
         assert_eq!(reply.status, 201, "{:?}", reply.body);
         assert_eq!(self.model.take_serial(asked.ca), place.1);
         self.model.built(asked, place.1);
         self.model.issued(place);
+        self.is_issued_as_tried(tried, place, &before, &seen);
         self.is_handed_over(call, place, &reply, key);
     }
 

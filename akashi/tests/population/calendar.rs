@@ -56,9 +56,10 @@ pub(crate) fn in_year((_, month, day): Civil, year: i64) -> i64 {
     day_of((year, month, day.min(month_days(year, month))))
 }
 
-pub(crate) fn three_months_before(day: i64) -> i64 {
+/// So many months before, at most twelve.
+pub(crate) fn months_before(day: i64, months: i64) -> i64 {
     let (year, month, of_month) = civil(day);
-    let (year, month) = if month > 3 { (year, month - 3) } else { (year - 1, month + 9) };
+    let (year, month) = if month > months { (year, month - months) } else { (year - 1, month + 12 - months) };
     day_of((year, month, of_month.min(month_days(year, month))))
 }
 
@@ -84,7 +85,7 @@ pub(crate) fn text_at(seconds: i64) -> String {
 fn the_calendar_is_the_calendar() {
     assert_eq!(civil(0), (1970, 1, 1));
     assert_eq!(text_at(1_795_300_000), "2026-11-22T07:26:40");
-    assert_eq!(text(three_months_before(day_of((2030, 5, 31)))), "2030-02-28");
+    assert_eq!(text(months_before(day_of((2030, 5, 31)), 3)), "2030-02-28");
     assert_eq!(text(in_year((2000, 2, 29), 2027)), "2027-02-28");
     assert_eq!(text(end_of_quarter(day_of((2030, 2, 17)))), "2030-03-31");
 }

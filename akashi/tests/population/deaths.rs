@@ -8,7 +8,7 @@ use crate::model::{Info, Place};
 use crate::people;
 use crate::world::{Call, MUNICIPALITIES, Party};
 
-const REPORTS: [&str; 8] = [
+pub(crate) const REPORTS: [&str; 8] = [
     "moved",
     "name_changed",
     "sex_corrected",
@@ -140,10 +140,12 @@ impl Life {
         if word == "phone_lost" {
             self.ends_what_waits(self.model.certificates[&place].person);
         }
+        let tried = self.tried(&call);
         let reply = self.world.doors().post(&call);
         let told = self.model.happens(what, &places);
         self.count(what);
         self.assert_told(&reply, &told);
+        self.is_revoked_as_tried(tried, &call, &reply);
         self.remember(call, Outcome::Changed(reply.body["certificates"].clone()));
     }
 

@@ -4,7 +4,7 @@ use pki::identity::Ca;
 use pki::revocation::{CertificateStatus, RevocationReason as Reason, Withdrawal};
 use pki::time::UnixTime;
 
-use crate::calendar::{Civil, civil, day_at, day_of, end_of_quarter, in_year, last_second, three_months_before};
+use crate::calendar::{Civil, civil, day_at, day_of, end_of_quarter, in_year, last_second, months_before};
 
 /// What happened → what it does to `sign`, `auth`, `phone-sign`, `phone-auth` (docs/effects.md).
 const EFFECTS: [(&str, [&str; 4]); 27] = [
@@ -121,7 +121,13 @@ pub(crate) fn phone_hours(day: i64) -> std::ops::RangeInclusive<i64> {
 
 /// From this day to its last a certificate can be renewed (facts 1.7).
 pub(crate) fn renewable_from(not_after: i64) -> i64 {
-    three_months_before(day_at(not_after))
+    *last_months(not_after, 3).start()
+}
+
+/// The days of its last months, that many.
+pub(crate) fn last_months(not_after: i64, months: i64) -> std::ops::RangeInclusive<i64> {
+    let last = day_at(not_after);
+    months_before(last, months)..=last
 }
 
 /// The last day on which a CRL must carry it.

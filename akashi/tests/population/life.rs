@@ -8,6 +8,7 @@ use rcgen::KeyPair;
 use registry::event::Event;
 use serde_json::{Value, json};
 
+use crate::batches::Batch;
 use crate::calendar::{DAY_SECONDS, day_at, first_second, text_at};
 use crate::compare::{self, issuer_key};
 use crate::dice::Dice;
@@ -48,6 +49,10 @@ pub(crate) struct Life {
     pub(crate) keys: BTreeMap<Place, (KeyPair, String)>,
     /// Keys in phones whose certificates nobody has seen yet, by places in the queue.
     pub(crate) keys_of_queued: BTreeMap<usize, NewKeys>,
+    /// Batches of the register that it may send again.
+    pub(crate) batches: VecDeque<Batch>,
+    /// When desks marked whose certificate's holder as notified.
+    pub(crate) notified: BTreeMap<Place, i64>,
     counts: BTreeMap<&'static str, u64>,
     told: VecDeque<String>,
     responder: Responder,
@@ -69,8 +74,23 @@ impl Life {
         }
         let responder = compare::responder(world.process());
         let (touched, remembered, keys, keys_of_queued) = Default::default();
-        let (counts, told, calls, turn) = Default::default();
-        Self { world, model, dice, touched, remembered, keys, keys_of_queued, counts, told, responder, calls, turn }
+        let (batches, notified, counts, told, calls, turn) = Default::default();
+        Self {
+            world,
+            model,
+            dice,
+            touched,
+            remembered,
+            keys,
+            keys_of_queued,
+            batches,
+            notified,
+            counts,
+            told,
+            responder,
+            calls,
+            turn,
+        }
     }
 
     /// So many turns, and everything compared at the end. Gives how often each kind of event was there.
@@ -102,7 +122,7 @@ impl Life {
         if !due.is_empty() {
             return self.new_keys(&due);
         }
-        match self.dice.below(1_000) {
+        match self.dice.below(1_090) {
             0..120 => self.ask_for_any(),
             120..240 => self.ask_with_something_wrong(),
             240..310 => self.renew(),
@@ -120,7 +140,12 @@ impl Life {
             970..979 => self.compromise_a_key(),
             979..986 => self.crash_in_an_issue(),
             986..993 => self.crash_after_a_report(),
-            _ => self.restart(),
+            993..1_000 => self.restart(),
+            1_000..1_020 => self.send_a_batch(),
+            1_020..1_027 => self.crash_in_a_batch(),
+            1_027..1_041 => self.search(),
+            1_041..1_058 => self.print_a_receipt(),
+            _ => self.list_what_expires(),
         }
     }
 
@@ -164,6 +189,8 @@ impl Life {
 
     /// The call is refused so, and nothing is recorded but that it was.
     pub(crate) fn is_refused(&mut self, call: &Call, refusal: Refusal) {
+        let tried = self.tried(call);
+        self.is_refused_as_tried(tried, refusal);
         let before = self.world.position();
         let reply = self.world.doors().post(call);
         assert_eq!(reply.problem(), refusal, "{:?}", reply.body);
@@ -177,13 +204,7 @@ impl Life {
     pub(crate) fn assert_told(&mut self, reply: &Reply, told: &BTreeMap<Place, CertificateStatus>) {
         assert_eq!(reply.status, 200, "{:?}", reply.body);
         assert_eq!((&reply.body["durable"], &reply.body["visible"]), (&Value::Bool(true), &Value::Bool(true)));
-        let certificates = reply.body["certificates"].as_array().unwrap();
-        let places: Vec<_> = certificates.iter().map(place_in).collect();
-        assert_eq!(places, told.keys().copied().collect::<Vec<_>>(), "the certificates that are told of");
-        for (place, certificate) in places.iter().zip(certificates) {
-            assert_says(certificate, told[place], &self.model.tell(*place));
-        }
-        self.touched.extend(places);
+        self.assert_certificates(&reply.body["certificates"], told);
     }
 
     /// Somebody, seldom dead or gone, often new.

@@ -4,9 +4,11 @@
 //! `AKASHI_LIVES_SEED` repeats a country that failed (its number is printed), `AKASHI_LIVES_TURNS` and
 //! `AKASHI_LIVES_COUNTRIES` make them longer or more.
 mod artifacts;
+mod batches;
 mod births;
 mod calendar;
 mod compare;
+mod counters;
 mod deaths;
 mod dice;
 mod law;
@@ -25,18 +27,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use life::Life;
 
 const COUNTRIES: u64 = 20;
-const TURNS: u32 = 1_000;
+const TURNS: u32 = 1_100;
 const SEED: u64 = 20_261_122;
 const STEPS_MIN: u64 = 20_000;
 const EACH_KIND_MIN: u64 = 100;
 
 /// Kinds of events. A refusal's is the end of its problem's type.
-const KINDS: [&str; 79] = [
+const KINDS: [&str; 95] = [
     "CA key compromise",
     "CA key generation",
     "application-stale",
     "application-used",
     "auth issued",
+    "batch",
+    "batch again",
+    "batch row again",
+    "batch row done",
+    "batch row refused",
     "birth_date_corrected",
     "card card_found",
     "card card_lost",
@@ -47,12 +54,14 @@ const KINDS: [&str; 79] = [
     "character-not-allowed",
     "compromise filled in",
     "crash after a report",
+    "crash in a batch",
     "crash in a phone application",
     "crash in an issue",
     "csr-malformed",
     "csr-signature",
     "cut published",
     "died",
+    "empty list of what expires",
     "expired",
     "first issue",
     "given up before hand-over",
@@ -68,8 +77,11 @@ const KINDS: [&str; 79] = [
     "key-seen-before",
     "left_japan",
     "left_japan_keeping_card",
+    "list of what expires",
     "look-up",
     "malformed-body",
+    "marked as notified",
+    "marking refused",
     "minor_address_correction",
     "moved",
     "name_changed",
@@ -94,6 +106,8 @@ const KINDS: [&str; 79] = [
     "phone-sign issued",
     "queue worked",
     "re-issue after a change",
+    "receipt",
+    "receipt refused",
     "renewal",
     "replacement",
     "report in an issue",
@@ -103,9 +117,14 @@ const KINDS: [&str; 79] = [
     "restart",
     "retry",
     "revocation by a wrong desk",
+    "search",
+    "search that finds nothing",
     "sex_corrected",
     "sign issued",
     "time passes",
+    "trial of a revocation",
+    "trial of an issue",
+    "trial refused",
     "under-fifteen",
     "unknown-certificate",
     "unknown-municipality",

@@ -11,6 +11,9 @@ use crate::queue::Queued;
 /// A certificate: its CA and its serial.
 pub(crate) type Place = (Ca, u64);
 
+/// What a CRL carries, by rising serials.
+pub(crate) type Entries = Vec<(u64, Withdrawal)>;
+
 /// HTTP status and the end of the problem's type.
 pub(crate) type Refusal = (u16, &'static str);
 
@@ -311,6 +314,12 @@ impl Model {
         self.happens(what, &places)
     }
 
+    /// The register has reported a change of the person since that was issued.
+    pub(crate) fn changed_since(&self, place: Place) -> bool {
+        let certificate = &self.certificates[&place];
+        self.people[certificate.person].reported.iter().any(|at| Some(*at) > certificate.issued)
+    }
+
     /// A desk acts on certificates from its municipality, and on those of a person whose newest is.
     pub(crate) fn may_act(&self, desk: u32, place: Place) -> bool {
         let certificate = &self.certificates[&place];
@@ -320,20 +329,19 @@ impl Model {
         certificate.municipality == desk || newest.is_some_and(|newest| newest.municipality == desk)
     }
 
-    /// What a CRL of the CA carries, of that municipality or of all: serial → withdrawal.
-    pub(crate) fn crl(&self, ca: Ca, municipality: Option<u32>) -> BTreeMap<u64, Withdrawal> {
-        let of_ca = self.certificates.range((ca, 0)..=(ca, u64::MAX));
-        let kept = |certificate: &Certificate| {
-            let leave_day = law::leave_day(certificate.not_after);
-            self.carried_at.is_none_or(|carried_at| leave_day >= day_at(carried_at))
-        };
-        of_ca
-            .filter(|(_, certificate)| municipality.is_none_or(|code| certificate.municipality == code))
-            .filter_map(|((_, serial), certificate)| match certificate.status {
-                CertificateStatus::Withdrawn(withdrawal) if kept(certificate) => Some((*serial, withdrawal)),
-                CertificateStatus::Withdrawn(_) | CertificateStatus::NotIssued | CertificateStatus::Good => None,
-            })
-            .collect()
+    /// What the CRLs carry, by CA and municipality, or of all: serials in their order, with what happened to them.
+    pub(crate) fn crls(&self) -> BTreeMap<(Ca, Option<u32>), Entries> {
+        let carried_on = self.carried_at.map(day_at);
+        let mut crls: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for ((ca, serial), certificate) in &self.certificates {
+            let CertificateStatus::Withdrawn(withdrawal) = certificate.status else { continue };
+            if carried_on.is_none_or(|carried_on| law::leave_day(certificate.not_after) >= carried_on) {
+                for municipality in [None, Some(certificate.municipality)] {
+                    crls.entry((*ca, municipality)).or_default().push((*serial, withdrawal));
+                }
+            }
+        }
+        crls
     }
 
     /// For a person who reads a failure; everybody is invented.

@@ -108,7 +108,7 @@ impl Life {
     fn wish(&mut self, signer: Place) -> Wish {
         self.calls += 1;
         let phone = match self.phone_of(signer) {
-            Some(phone) if !self.dice.once_in(2) => phone,
+            Some(phone) if self.dice.once_in(3) => phone,
             Some(_) | None => self.calls,
         };
         let (auth, sign) = self.dice.one_of([(true, true), (true, true), (true, false), (false, true)]);

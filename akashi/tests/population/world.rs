@@ -19,6 +19,7 @@ use ca::doors::{DoorState, PeerCertificate, calls};
 use ca::own::{Sign, activate_ca_key, activate_next_ca_key, issuer_of};
 use ca::parties::register_first_administrator;
 use ca::phone::hours::PhoneHours;
+use ca::residents::batch::{BatchName, Line};
 use ca::seam::{LeafSigner, PartyCa, PartyCaError};
 use crl_publisher::publish::{Publisher, PublisherParts};
 use crl_publisher::signing::CrlSigner;
@@ -159,13 +160,25 @@ impl Doors {
         self.send(Request::builder().method("GET").uri(path), party, String::new())
     }
 
+    /// JSON Lines, with what each line is answered.
+    pub(crate) fn post_lines(&self, party: Party, path: &str, body: String) -> Vec<Value> {
+        let (status, octets) = self.octets(Request::builder().method("POST").uri(path), party, body);
+        let text = String::from_utf8(octets).unwrap();
+        assert_eq!(status, 200, "{text}");
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
     fn send(&self, request: axum::http::request::Builder, party: Party, body: String) -> Reply {
+        let (status, octets) = self.octets(request, party, body);
+        Reply { status, body: serde_json::from_slice(&octets).unwrap() }
+    }
+
+    fn octets(&self, request: axum::http::request::Builder, party: Party, body: String) -> (u16, Vec<u8>) {
         let request = request.extension(PeerCertificate(party.certificate().into())).body(Body::from(body)).unwrap();
         self.1.block_on(async {
             let response = self.0.clone().oneshot(request).await.unwrap();
             let status = response.status().as_u16();
-            let body = response.into_body().collect().await.unwrap().to_bytes();
-            Reply { status, body: serde_json::from_slice(&body).unwrap() }
+            (status, response.into_body().collect().await.unwrap().to_bytes().to_vec())
         })
     }
 }
@@ -398,6 +411,13 @@ impl World {
         self.stopped_at("revoke.2-recorded", call, Door::Residents, Authority::report_change);
     }
 
+    /// The register sends lines of a batch, and the process stops when they are recorded.
+    pub(crate) fn batch_stopped(&self, batch: &BatchName, lines: &[Line]) {
+        self.stopped("batch.2-recorded", Party::Register, Door::Residents, |authority, caller| {
+            authority.report_batch_rows(caller, batch, lines);
+        });
+    }
+
     /// A person applies for certificates in a phone, and the process stops at that step.
     pub(crate) fn application_stopped_at(&self, step: &'static str, call: &Call) {
         self.stopped_at(step, call, Door::Phone, Authority::apply_for_phone);
@@ -411,11 +431,15 @@ impl World {
         door: Door,
         rule: impl FnOnce(&Authority, &Caller, &Asked<'_>) -> Ruling,
     ) {
+        let asked = Asked { path: &call.path, idempotency_key: &call.key, body: call.body.as_bytes() };
+        self.stopped(step, call.party, door, |authority, caller| drop(rule(authority, caller, &asked)));
+    }
+
+    fn stopped(&self, step: &'static str, party: Party, door: Door, rule: impl FnOnce(&Authority, &Caller)) {
         *self.steps.0.lock().unwrap() = Some((step, Box::new(|| resume_unwind(Box::new(Stopped)))));
         let authority = &self.process().authority;
-        let caller = authority.recognise(&call.party.certificate(), door).unwrap();
-        let asked = Asked { path: &call.path, idempotency_key: &call.key, body: call.body.as_bytes() };
-        let stopped = catch_unwind(AssertUnwindSafe(|| rule(authority, &caller, &asked)));
+        let caller = authority.recognise(&party.certificate(), door).unwrap();
+        let stopped = catch_unwind(AssertUnwindSafe(|| rule(authority, &caller)));
         assert!(stopped.is_err_and(|payload| payload.is::<Stopped>()), "the process stops at {step}");
     }
 
