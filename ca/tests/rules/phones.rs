@@ -71,7 +71,7 @@ fn a_phones_signature_certificate_ends_with_the_first_of_what_it_stands_on_and_w
     let card = Card::of(&world, "sign first", PERSON);
     let mut body = application(Ca::Auth, PERSON);
     body["card_expires_on"] = json!("2028-05-31");
-    Card::issued(&world, "auth", body);
+    Card::issued(&world, "auth", body.clone());
     let reply = world.apply(&card, "one", &BOTH, "key");
     for certificate in reply.body["certificates"].as_array().unwrap() {
         assert_eq!(not_after(certificate), "2028-05-31T23:59:59+09:00");
@@ -81,6 +81,15 @@ fn a_phones_signature_certificate_ends_with_the_first_of_what_it_stands_on_and_w
     assert_eq!(world.apply(&card, "two", &BOTH, "last day in another").status, 201);
     world.clock.set(jst("2028-06-01", 9, 0, 0));
     assert_eq!(world.apply(&card, "two", &BOTH, "too late").problem(), (422, "no-time-left"));
+
+    // The other way round: the user certificate was issued anew, and ends later.
+    let world = World::with_portal();
+    Card::issued(&world, "auth", body);
+    let card = Card::of(&world, "sign until then", PERSON);
+    Card::issued(&world, "auth anew", application(Ca::Auth, PERSON));
+    let reply = world.apply(&card, "one", &BOTH, "key");
+    let ends: Vec<_> = reply.body["certificates"].as_array().unwrap().iter().map(not_after).collect();
+    assert!(ends[0] > ends[1] && ends[1] == "2028-05-31T23:59:59+09:00", "{ends:?}");
 }
 
 #[test]
