@@ -77,6 +77,9 @@ pub enum Refusal {
     /// A range over serials that were issued already, under the key before.
     #[error("the key range would take serials that are issued already")]
     RangeTaken,
+    /// More ranges or keys than a CA can come to have: 65,536 ranges, 64 keys.
+    #[error("there are too many key ranges or keys")]
+    TooManyRanges,
     /// A second certificate with one serial (I12).
     #[error("the serial is issued already")]
     IssuedTwice,

@@ -1,19 +1,25 @@
 //! The status of every certificate, in memory. Many read it at once; one follower of the log writes it.
 //!
-//! 1. Serials are a counter's values, so status is an array: two bits a certificate, in [`pages`]; only held and revoked
+//! 1. Serials are a counter's values, so status is an array: two bits a certificate, in [`page`]s; only held and revoked
 //!    ones have a row besides, with the time and the reason. *Never issued is never good* needs no database (I22).
-//! 2. A serial belongs to one key of its CA, by a table of ranges in [`ca_index`]. Asked about under another key, it
+//! 2. A serial belongs to one key of its CA, by a table of ranges in [`keys`]. Asked about under another key, it
 //!    counts as not issued (I18).
 //! 3. [`StatusIndex::apply`] takes the [`Change`]s of the log in order, each batch whole or not at all. [`change`] says
 //!    which status may follow which; what no right log can say is refused, because an index that went on would lie.
+//! 4. Readers take no lock: [`turn`] tells them whether a change came in between. Nothing that is read ever moves
+//!    ([`words`]).
 //!
+//! 250 M certificates take 62.5 MB of bits, 30 M withdrawn ones 240 MB of rows; with what is idle 322 MB in all.
 //! No personal data, no keys, no I/O.
 mod ca_index;
 mod change;
+mod keys;
+mod page;
 mod pages;
+mod turn;
+mod words;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, RwLock, RwLockReadGuard};
 
 use pki::identity::{Ca, IssuerKey, Serial};
 use pki::revocation::CertificateStatus;
@@ -21,17 +27,17 @@ use pki::revocation::CertificateStatus;
 use ca_index::CaIndex;
 pub use change::{ApplyError, Change, Refusal};
 pub use pages::{SERIAL_MAX, StatusCounts};
+use turn::Turn;
 
 /// The index over all CAs.
 ///
-/// A panic while changes are applied (our bug) poisons the CA's lock: from then on every look-up panics too, so a
-/// half-applied batch is never answered from.
+/// After a panic while changes are applied (our bug) every look-up panics too, so a half-applied batch is never answered
+/// from.
 #[derive(Default)]
 pub struct StatusIndex {
-    cas: [RwLock<CaIndex>; Ca::ALL.len()],
+    turn: Turn,
     position: AtomicU64,
-    /// Held while changes are applied, so that positions are compared and moved by one writer at a time.
-    writer: Mutex<()>,
+    cas: [CaIndex; Ca::ALL.len()],
 }
 
 impl StatusIndex {
@@ -46,42 +52,39 @@ impl StatusIndex {
         self.position.load(Ordering::Acquire)
     }
 
-    /// The status of that serial as a certificate issued by that very key. Does not allocate.
+    /// The status of that serial as a certificate issued by that very key. Neither allocates nor writes.
     pub fn status(&self, issuer: IssuerKey, serial: Serial) -> CertificateStatus {
-        self.read(issuer.ca).status(issuer.key, serial)
+        let ca = &self.cas[issuer.ca.index()];
+        self.turn.read(|| ca.look(issuer.key, serial)).status()
     }
 
     /// How many certificates of that CA have each status, over all its keys.
     pub fn counts(&self, ca: Ca) -> StatusCounts {
-        self.read(ca).counts()
+        self.turn.read(|| self.cas[ca.index()].counts())
     }
 
-    /// Applies the changes that the log holds up to `position`, in their order. Readers of a CA see all of its changes
-    /// or none. On an error nothing was applied and the position stands where it was.
+    /// Applies the changes that the log holds up to `position`, in their order. Readers see all of them or none. On an
+    /// error nothing was applied and the position stands where it was.
     pub fn apply(&self, position: u64, changes: &[Change]) -> Result<(), ApplyError> {
-        let _writer = self.writer.lock().expect("no writer has panicked");
+        let writer = self.turn.writer();
         let current = self.position();
         if position <= current {
             return Err(ApplyError::PositionNotAhead { current, offered: position });
         }
-        let mut cas = self.cas.each_ref().map(|ca| ca.write().expect("no writer has panicked"));
+        let _writing = writer.begin();
         let mut applied = Vec::with_capacity(changes.len());
         for &change in changes {
-            let at = change.ca().index();
-            match cas[at].apply(change) {
-                Ok(undo) => applied.push((at, undo)),
+            let ca = &self.cas[change.ca().index()];
+            match ca.apply(change) {
+                Ok(undo) => applied.push((ca, undo)),
                 Err(refusal) => {
-                    applied.into_iter().rev().for_each(|(at, undo)| cas[at].undo(undo));
+                    applied.into_iter().rev().for_each(|(ca, undo)| ca.undo(undo));
                     return Err(ApplyError::Refused { position, change, refusal });
                 }
             }
         }
-        // Before the locks are let go: a reader that sees the changes may ask for the position next.
+        // Before readers are let in: one that sees the changes may ask for the position next.
         self.position.store(position, Ordering::Release);
         Ok(())
-    }
-
-    fn read(&self, ca: Ca) -> RwLockReadGuard<'_, CaIndex> {
-        self.cas[ca.index()].read().expect("no writer has panicked")
     }
 }

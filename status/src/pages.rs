@@ -1,33 +1,22 @@
-//! Two bits a certificate, and a row for each that is held or revoked.
-//!
-//! ```text
-//! page     65,536 serials: 16 KiB of bits, 32 serials in a word, the lowest serial in the lowest bits
-//! bits     00 not issued   01 good   10 held   11 revoked
-//! row      one word: serial within its page (16 bits) | since, seconds from 1970 (40 bits) | CRLReason (8 bits)
-//! ```
-//! A page's rows are sorted by serial because the serial is in their highest bits. Pages keep growth and the insertion
-//! of a row cheap: neither ever moves more than a page's worth. 250 M certificates take 62.5 MB of bits; 30 M withdrawn
-//! ones take 240 MB of rows.
-use pki::identity::Serial;
-use pki::revocation::{CERTIFICATE_HOLD, CertificateStatus, RevocationReason, Withdrawal};
-use pki::time::UnixTime;
+//! The pages of one CA, made as serials are issued, and how many certificates have which status.
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
-/// Serials on a page; its rows name them with 16 bits.
-const PAGE_SERIALS: u64 = 1 << 16;
-const SERIALS_PER_WORD: usize = 32;
-const PAGE_WORDS: usize = (1 << 16) / SERIALS_PER_WORD;
-const _: () = assert!(UnixTime::MAX.as_seconds() < 1 << 40, "a row has 40 bits for the time");
+use pki::identity::Serial;
+use pki::revocation::CertificateStatus;
+
+use crate::page::{Entry, GOOD, HELD, PAGE_SERIALS, PAGE_WORDS, Page, REVOKED, WORD_SERIALS};
 
 /// The highest serial that the index takes: 4 billion, thirty for every inhabitant of Japan. It bounds what a wrong
-/// serial can cost to two megabytes of empty pages.
+/// serial can cost to a directory and a page.
 pub const SERIAL_MAX: u64 = u32::MAX as u64;
 
-const NOT_ISSUED: u64 = 0b00;
-const GOOD: u64 = 0b01;
-const HELD: u64 = 0b10;
-const REVOKED: u64 = 0b11;
+/// Pages are found in two steps, so that a small index is small.
+const DIRECTORY: usize = 256;
+const _: () = assert!((DIRECTORY * DIRECTORY * PAGE_SERIALS) as u64 == SERIAL_MAX + 1, "every serial has its place");
 
-/// How many certificates of a CA have each status.
+/// How many certificates have each status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StatusCounts {
     /// Issued, neither held nor revoked.
@@ -38,167 +27,111 @@ pub struct StatusCounts {
     pub revoked: u64,
 }
 
-/// The statuses of one CA.
+/// The same, while they are counted.
 #[derive(Default)]
-pub(crate) struct StatusPages {
-    pages: Vec<Page>,
+pub(crate) struct Counting {
+    good: AtomicU64,
+    held: AtomicU64,
+    revoked: AtomicU64,
 }
 
-#[derive(Default)]
-struct Page {
-    /// Absent while none of its serials is issued.
-    bits: Option<Box<[u64; PAGE_WORDS]>>,
-    rows: Vec<Row>,
-}
-
-/// Where a serial's status stands.
-#[derive(Clone, Copy)]
-struct Place {
-    page: usize,
-    word: usize,
-    shift: usize,
-    in_page: u16,
-}
-
-impl Place {
-    fn of(serial: Serial) -> Self {
-        let in_page = u16::try_from(serial.get() % PAGE_SERIALS).expect("a page has 2^16 serials");
-        let (word, in_word) = (usize::from(in_page) / SERIALS_PER_WORD, usize::from(in_page) % SERIALS_PER_WORD);
-        let page = usize::try_from(serial.get() / PAGE_SERIALS).expect("usize has 64 bits here");
-        Self { page, word, shift: in_word * 2, in_page }
+impl Counting {
+    pub(crate) fn counts(&self) -> StatusCounts {
+        let [good, held, revoked] = [&self.good, &self.held, &self.revoked].map(|count| count.load(Relaxed));
+        StatusCounts { good, held, revoked }
     }
-}
 
-impl StatusPages {
-    pub(crate) fn status(&self, serial: Serial) -> CertificateStatus {
-        let place = Place::of(serial);
-        let Some(page) = self.pages.get(place.page) else { return CertificateStatus::NotIssued };
-        match page.bits(place) {
-            NOT_ISSUED => CertificateStatus::NotIssued,
-            GOOD => CertificateStatus::Good,
-            _ => CertificateStatus::Withdrawn(page.row(place).withdrawal()),
+    /// So many more with these two bits.
+    pub(crate) fn add(&self, bits: u64, more: u64) {
+        if let Some(count) = self.of(bits) {
+            count.store(count.load(Relaxed) + more, Relaxed);
         }
     }
 
-    /// No serial from this one on is issued.
-    pub(crate) fn is_empty_from(&self, serial: Serial) -> bool {
-        let place = Place::of(serial);
-        let empty =
-            |page: &Page, from: usize| page.bits.as_ref().is_none_or(|bits| bits[from..].iter().all(|&word| word == 0));
-        match self.pages.get(place.page..) {
-            None | Some([]) => true,
-            Some([first, later @ ..]) => {
-                let same_word = first.bits.as_ref().map_or(0, |bits| bits[place.word]) >> place.shift;
-                same_word == 0 && empty(first, place.word + 1) && later.iter().all(|page| empty(page, 0))
-            }
+    fn take_one(&self, bits: u64) {
+        if let Some(count) = self.of(bits) {
+            count.store(count.load(Relaxed) - 1, Relaxed);
         }
     }
 
-    /// Sets a status, whatever it was, and moves it from one count to another. The caller keeps the serial at or below
-    /// [`SERIAL_MAX`].
-    pub(crate) fn set(&mut self, serial: Serial, status: CertificateStatus, counts: &mut StatusCounts) {
-        let place = Place::of(serial);
-        if self.pages.len() <= place.page {
-            self.pages.resize_with(place.page + 1, Page::default);
-        }
-        let page = &mut self.pages[place.page];
-        let before = page.bits(place);
-        let after = match status {
-            CertificateStatus::NotIssued => NOT_ISSUED,
-            CertificateStatus::Good => GOOD,
-            CertificateStatus::Withdrawn(Withdrawal::Held { .. }) => HELD,
-            CertificateStatus::Withdrawn(Withdrawal::Revoked { .. }) => REVOKED,
-        };
-        page.set_bits(place, after);
-        match status {
-            CertificateStatus::NotIssued | CertificateStatus::Good => page.remove_row(place),
-            CertificateStatus::Withdrawn(withdrawal) => page.put_row(Row::new(place.in_page, withdrawal)),
-        }
-        if let Some(count) = counts.of(before) {
-            *count -= 1;
-        }
-        if let Some(count) = counts.of(after) {
-            *count += 1;
-        }
-    }
-}
-
-impl StatusCounts {
-    const fn of(&mut self, bits: u64) -> Option<&mut u64> {
+    const fn of(&self, bits: u64) -> Option<&AtomicU64> {
         match bits {
-            GOOD => Some(&mut self.good),
-            HELD => Some(&mut self.held),
-            REVOKED => Some(&mut self.revoked),
+            GOOD => Some(&self.good),
+            HELD => Some(&self.held),
+            REVOKED => Some(&self.revoked),
             _ => None,
         }
     }
 }
 
-impl Page {
-    fn bits(&self, place: Place) -> u64 {
-        self.bits.as_ref().map_or(NOT_ISSUED, |bits| bits[place.word] >> place.shift & 0b11)
-    }
+type Directory = Box<[OnceLock<Box<Page>>; DIRECTORY]>;
 
-    fn set_bits(&mut self, place: Place, value: u64) {
-        let words = self.bits.get_or_insert_with(|| Box::new([0; PAGE_WORDS]));
-        let word = &mut words[place.word];
-        *word = *word & !(0b11 << place.shift) | value << place.shift;
-    }
+/// The statuses of one CA.
+pub(crate) struct StatusPages {
+    directories: [OnceLock<Directory>; DIRECTORY],
+}
 
-    fn find_row(&self, in_page: u16) -> Result<usize, usize> {
-        self.rows.binary_search_by_key(&in_page, |row| row.in_page())
-    }
-
-    fn row(&self, place: Place) -> Row {
-        self.rows[self.find_row(place.in_page).expect("each held or revoked serial has its row")]
-    }
-
-    fn put_row(&mut self, row: Row) {
-        match self.find_row(row.in_page()) {
-            Ok(at) => self.rows[at] = row,
-            Err(at) => {
-                if self.rows.len() == self.rows.capacity() {
-                    // An eighth, not double: rows are most of the memory.
-                    self.rows.reserve_exact((self.rows.len() / 8).max(16));
-                }
-                self.rows.insert(at, row);
-            }
-        }
-    }
-
-    fn remove_row(&mut self, place: Place) {
-        if let Ok(at) = self.find_row(place.in_page) {
-            self.rows.remove(at);
-        }
+impl Default for StatusPages {
+    fn default() -> Self {
+        Self { directories: [const { OnceLock::new() }; DIRECTORY] }
     }
 }
 
-/// One held or revoked certificate, packed as the module says.
-#[derive(Clone, Copy)]
-struct Row(u64);
+/// The page of a serial at or below [`SERIAL_MAX`], and the serial within it.
+pub(crate) const fn place_of(serial: u64) -> (usize, u16) {
+    #[expect(clippy::cast_possible_truncation, reason = "the lower 16 bits are meant, and usize has 64")]
+    {
+        (serial as usize / PAGE_SERIALS, serial as u16)
+    }
+}
 
-impl Row {
-    fn new(in_page: u16, withdrawal: Withdrawal) -> Self {
-        let since = u64::try_from(withdrawal.since().as_seconds()).expect("UnixTime begins with 1970");
-        Self(u64::from(in_page) << 48 | since << 8 | u64::from(withdrawal.reason_code()))
+impl StatusPages {
+    pub(crate) fn entry(&self, serial: Serial) -> Entry {
+        let (page, in_page) = place_of(serial.get());
+        self.page(page).map_or(Entry::NONE, |page| page.entry(in_page))
     }
 
-    const fn in_page(self) -> u16 {
-        {
-            let [high, low, ..] = self.0.to_be_bytes();
-            u16::from_be_bytes([high, low])
-        }
+    /// `None` while none of its serials was issued.
+    pub(crate) fn page(&self, number: usize) -> Option<&Page> {
+        let directory = self.directories.get(number / DIRECTORY)?.get()?;
+        directory[number % DIRECTORY].get().map(|page| &**page)
     }
 
-    fn withdrawal(self) -> Withdrawal {
-        let seconds = i64::try_from(self.0 >> 8 & 0xff_ffff_ffff).expect("40 bits");
-        let since = UnixTime::from_seconds(seconds);
-        let [.., code] = self.0.to_be_bytes();
-        if code == CERTIFICATE_HOLD {
-            Withdrawal::Held { since }
-        } else {
-            let reason = RevocationReason::from_code(code).expect("rows are made from withdrawals only");
-            Withdrawal::Revoked { since, reason }
-        }
+    /// The numbers of the pages that there are, rising.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = usize> {
+        let directories =
+            self.directories.iter().enumerate().filter_map(|(at, directory)| Some((at, directory.get()?)));
+        directories.flat_map(|(at, directory)| {
+            let there = |within: &usize| directory[*within].get().is_some();
+            (0..DIRECTORY).filter(there).map(move |within| at * DIRECTORY + within)
+        })
+    }
+
+    /// No serial from this one on is issued.
+    pub(crate) fn is_empty_from(&self, serial: Serial) -> bool {
+        let (first, in_page) = place_of(serial.get());
+        let (first_word, shift) = (usize::from(in_page) / WORD_SERIALS, usize::from(in_page) % WORD_SERIALS * 2);
+        self.numbers().filter(|number| *number >= first).filter_map(|number| Some((number, self.page(number)?))).all(
+            |(number, page)| {
+                let from = if number == first { first_word } else { 0 };
+                let in_first_word = if number == first { page.word(from) >> shift } else { page.word(from) };
+                in_first_word == 0 && (from + 1..PAGE_WORDS).all(|word| page.word(word) == 0)
+            },
+        )
+    }
+
+    /// Sets a status, whatever it was, and moves it from one count to another. The caller keeps the serial at or below
+    /// [`SERIAL_MAX`].
+    pub(crate) fn set(&self, serial: Serial, status: CertificateStatus, counting: &Counting) {
+        let (number, in_page) = place_of(serial.get());
+        let (before, after) = self.page_or_new(number).set(in_page, status);
+        counting.take_one(before);
+        counting.add(after, 1);
+    }
+
+    pub(crate) fn page_or_new(&self, number: usize) -> &Page {
+        let new = || Box::new([const { OnceLock::new() }; DIRECTORY]);
+        let directory = self.directories[number / DIRECTORY].get_or_init(new);
+        directory[number % DIRECTORY].get_or_init(Page::new)
     }
 }

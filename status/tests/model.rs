@@ -31,9 +31,9 @@ fn key_ranges() -> Vec<Change> {
         .collect()
 }
 
-/// Serials around the places where words, pages and keys end, few enough that changes meet.
+/// Serials around the places where words, lines, pages and keys end, few enough that changes meet.
 fn any_serial() -> impl Strategy<Value = Serial> {
-    let edges = [1_u64, 31, 32, 65_535, 65_536, SECOND_KEY_FIRST_SERIAL - 1, SECOND_KEY_FIRST_SERIAL, 200_000];
+    let edges = [1_u64, 31, 255, 65_535, 65_536, SECOND_KEY_FIRST_SERIAL - 1, SECOND_KEY_FIRST_SERIAL, 200_000];
     (prop::sample::select(edges.to_vec()), 0..3_u64).prop_map(|(edge, step)| serial(edge + step))
 }
 
