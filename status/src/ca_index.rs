@@ -4,9 +4,11 @@ use pki::revocation::CertificateStatus;
 use pki::time::UnixTime;
 
 use crate::change::{self, Change, Refusal};
+use crate::image::PageImage;
 use crate::keys::{KeyState, Keys};
-use crate::page::Entry;
+use crate::page::{Entry, GOOD, HELD, NOT_ISSUED, PAGE_SERIALS, Page, REVOKED, WORD_SERIALS, with_bits};
 use crate::pages::{SERIAL_MAX, StatusCounts, StatusPages};
+use crate::snapshot::CaKeys;
 
 /// The index of one CA. Every part is atomic words, read while they may be changed: see [`crate::turn`].
 #[derive(Default)]
@@ -85,6 +87,41 @@ impl CaIndex {
             Undo::KeyRange => self.keys.take_last_range(),
             Undo::Compromise { key } => self.keys.take_compromise(key),
         }
+    }
+
+    /// Takes keys into an empty index; `false` if they cannot be true.
+    pub(crate) fn set_keys(&self, keys: &CaKeys) -> bool {
+        let mut ranges = keys.ranges.iter();
+        let mut compromises = keys.compromises.iter();
+        ranges.all(|(first_serial, key)| self.keys.add_range(*first_serial, *key, || true).is_ok())
+            && compromises.all(|(key, since)| self.keys.compromise(*key, *since).is_ok())
+    }
+
+    /// Takes a consistent page into an index that has its keys; `false` if a status belongs to no key.
+    pub(crate) fn set_page(&self, number: usize, image: &PageImage) -> bool {
+        let words = (0..).map(|word| (number * PAGE_SERIALS + word * WORD_SERIALS) as u64).zip(image.bits.iter());
+        let mut issued = words.filter(|(_, word)| **word != 0);
+        issued.all(|(first, word)| self.count(first, *word)) && self.pages.put(number, Page::from_image(image))
+    }
+
+    /// Counts the statuses of the 32 serials from `first` on.
+    fn count(&self, first: u64, word: u64) -> bool {
+        let key_at = |serial: u64| Serial::new(serial).and_then(|serial| self.keys.key_of(serial));
+        let state_at = |serial: u64| key_at(serial).and_then(|key| self.keys.state(key));
+        if key_at(first) == key_at(first + WORD_SERIALS as u64 - 1) {
+            let Some(state) = state_at(first) else { return false };
+            for bits in [GOOD, HELD, REVOKED] {
+                state.counting.add(bits, with_bits(word, bits));
+            }
+            return true;
+        }
+        (first..).zip((0..WORD_SERIALS).map(|at| word >> (at * 2) & 0b11)).all(|(serial, bits)| {
+            let state = state_at(serial);
+            if let Some(state) = state {
+                state.counting.add(bits, 1);
+            }
+            bits == NOT_ISSUED || state.is_some()
+        })
     }
 
     fn change_status(

@@ -62,6 +62,18 @@ impl Change {
     }
 }
 
+impl Change {
+    /// The one certificate that it concerns.
+    pub(crate) const fn serial(&self) -> Option<Serial> {
+        match *self {
+            Self::Issued { serial, .. } | Self::Withdrawn { serial, .. } | Self::Released { serial, .. } => {
+                Some(serial)
+            }
+            Self::KeyRange { .. } | Self::KeyCompromised { .. } => None,
+        }
+    }
+}
+
 /// Why a change is one that no right log holds: our bug, wherever it comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {

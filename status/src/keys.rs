@@ -8,14 +8,16 @@ use pki::time::UnixTime;
 
 use crate::change::Refusal;
 use crate::pages::{Counting, SERIAL_MAX};
+use crate::snapshot::CaKeys;
 use crate::words::Words;
 
 /// Keys of one CA: it has a new one every four years.
-const KEYS_MAX: usize = 64;
+pub(crate) const KEYS_MAX: usize = 64;
+/// Ranges of serials of one CA: each OCSP delegate of an older key makes two, a handful a year.
+pub(crate) const RANGES_MAX: usize = Ranges::MAX;
 /// Since when a key is compromised that is not.
 const NEVER: u64 = u64::MAX;
 
-/// Ranges of serials, at most 65,536: each OCSP delegate of an older key makes two, a handful a year.
 type Ranges = Words<256, 256>;
 
 /// The keys of one CA.
@@ -72,9 +74,15 @@ impl Keys {
     }
 
     /// Each range's first serial and key, rising.
-    pub(crate) fn ranges(&self) -> impl Iterator<Item = (Serial, KeyNumber)> {
+    fn ranges(&self) -> impl Iterator<Item = (Serial, KeyNumber)> {
         let words = (0..self.range_count.load(Relaxed)).map(|at| self.ranges.get(at));
         words.filter_map(|word| Some((Serial::new(word >> 16)?, key_in(word)?)))
+    }
+
+    /// All of it, as a snapshot has it.
+    pub(crate) fn all(&self) -> CaKeys {
+        let compromises = self.states().filter_map(|state| Some((state.key, state.compromised_since()?)));
+        CaKeys { ranges: self.ranges().collect(), compromises: compromises.collect() }
     }
 
     /// Adds a range, if its serials are free.
@@ -94,7 +102,7 @@ impl Keys {
         if !are_free() {
             return Err(Refusal::RangeTaken);
         }
-        if count == Ranges::MAX || !self.knows(key) {
+        if count == RANGES_MAX || !self.knows(key) {
             return Err(Refusal::TooManyRanges);
         }
         self.ranges.set(count, first_serial.get() << 16 | u64::from(key.get()));

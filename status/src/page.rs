@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU16, AtomicU64};
 use pki::revocation::{CERTIFICATE_HOLD, CertificateStatus, RevocationReason, Withdrawal};
 use pki::time::UnixTime;
 
+use crate::image::{PageImage, bits_and_row};
 use crate::words::Words;
 
 /// Serials on a page; its rows name them with 16 bits.
@@ -30,7 +31,7 @@ const ROWS_AT_ONCE: usize = 2_048;
 const _: () = assert!(UnixTime::MAX.as_seconds() < 1 << 40, "a row has 40 bits for the time");
 
 /// The higher bit of each serial: held or revoked.
-const WITHDRAWN: u64 = 0xaaaa_aaaa_aaaa_aaaa;
+pub(crate) const WITHDRAWN: u64 = 0xaaaa_aaaa_aaaa_aaaa;
 
 /// Two bits.
 pub(crate) const NOT_ISSUED: u64 = 0b00;
@@ -86,14 +87,7 @@ impl Page {
         let (number, shift) = (usize::from(in_page) / WORD_SERIALS, shift(in_page));
         let word = self.word(number);
         let before = word >> shift & 0b11;
-        let (after, row) = match status {
-            CertificateStatus::NotIssued => (NOT_ISSUED, None),
-            CertificateStatus::Good => (GOOD, None),
-            CertificateStatus::Withdrawn(withdrawal) => {
-                let bits = if matches!(withdrawal, Withdrawal::Held { .. }) { HELD } else { REVOKED };
-                (bits, Some(Row::new(in_page, withdrawal)))
-            }
-        };
+        let (after, row) = bits_and_row(in_page, status);
         let place = self.place(in_page);
         match (before & 0b10 != 0, row) {
             (false, None) => {}
@@ -109,6 +103,31 @@ impl Page {
         }
         self.bits[number].store(word & !(0b11 << shift) | after << shift, Relaxed);
         (before, after)
+    }
+
+    pub(crate) fn image(&self) -> PageImage {
+        let mut image = PageImage::default();
+        for (to, from) in image.bits.iter_mut().zip(&self.bits) {
+            *to = from.load(Relaxed);
+        }
+        image.rows.extend((0..self.row_count()).map(|at| self.rows.get(at)));
+        image
+    }
+
+    /// A page as in the image, which is consistent.
+    pub(crate) fn from_image(image: &PageImage) -> Box<Self> {
+        let page = Self::new();
+        let mut rank = 0_usize;
+        for (line, words) in image.bits.chunks_exact(LINE_WORDS).enumerate() {
+            page.ranks[line]
+                .store(u16::try_from(rank).expect("fewer rows come before a line than a page has"), Relaxed);
+            for (at, word) in words.iter().enumerate() {
+                page.bits[line * LINE_WORDS + at].store(*word, Relaxed);
+                rank += withdrawn_in(*word);
+            }
+        }
+        page.rows.fill(&image.rows);
+        page
     }
 
     pub(crate) fn row_count(&self) -> usize {
@@ -140,6 +159,14 @@ const fn withdrawn_in(word: u64) -> usize {
     (word & WITHDRAWN).count_ones() as usize
 }
 
+/// How many of a word's serials have these two bits.
+pub(crate) const fn with_bits(word: u64, bits: u64) -> u64 {
+    const LOWER: u64 = !WITHDRAWN;
+    // Zero where a serial's two bits are these.
+    let differ = word ^ (LOWER * bits);
+    (!(differ | differ >> 1) & LOWER).count_ones() as u64
+}
+
 /// One held or revoked certificate, packed as the module says.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Row(pub(crate) u64);
@@ -148,6 +175,10 @@ impl Row {
     pub(crate) fn new(in_page: u16, withdrawal: Withdrawal) -> Self {
         let since = u64::try_from(withdrawal.since().as_seconds()).expect("UnixTime begins with 1970");
         Self(u64::from(in_page) << 48 | since << 8 | u64::from(withdrawal.reason_code()))
+    }
+
+    pub(crate) const fn in_page(self) -> u32 {
+        (self.0 >> 48) as u32
     }
 
     /// `None` of a word that is none of ours.

@@ -14,7 +14,9 @@ pub const SERIAL_MAX: u64 = u32::MAX as u64;
 
 /// Pages are found in two steps, so that a small index is small.
 const DIRECTORY: usize = 256;
-const _: () = assert!((DIRECTORY * DIRECTORY * PAGE_SERIALS) as u64 == SERIAL_MAX + 1, "every serial has its place");
+/// Pages of one CA.
+pub(crate) const PAGES_MAX: usize = DIRECTORY * DIRECTORY;
+const _: () = assert!((PAGES_MAX * PAGE_SERIALS) as u64 == SERIAL_MAX + 1, "every serial has its place");
 
 /// How many certificates have each status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -129,9 +131,17 @@ impl StatusPages {
         counting.add(after, 1);
     }
 
-    pub(crate) fn page_or_new(&self, number: usize) -> &Page {
+    fn page_or_new(&self, number: usize) -> &Page {
+        self.slot(number).get_or_init(Page::new)
+    }
+
+    /// Puts a whole page where none is yet.
+    pub(crate) fn put(&self, number: usize, page: Box<Page>) -> bool {
+        self.slot(number).set(page).is_ok()
+    }
+
+    fn slot(&self, number: usize) -> &OnceLock<Box<Page>> {
         let new = || Box::new([const { OnceLock::new() }; DIRECTORY]);
-        let directory = self.directories[number / DIRECTORY].get_or_init(new);
-        directory[number % DIRECTORY].get_or_init(Page::new)
+        &self.directories[number / DIRECTORY].get_or_init(new)[number % DIRECTORY]
     }
 }

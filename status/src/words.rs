@@ -28,6 +28,15 @@ impl<const CHUNKS: usize, const LENGTH: usize> Words<CHUNKS, LENGTH> {
         self.chunk(at / LENGTH)[at % LENGTH].store(word, Relaxed);
     }
 
+    /// Writes the first words.
+    pub(crate) fn fill(&self, words: &[u64]) {
+        for (number, words) in words.chunks(LENGTH).enumerate() {
+            for (place, word) in self.chunk(number).iter().zip(words) {
+                place.store(*word, Relaxed);
+            }
+        }
+    }
+
     /// Puts a word at `at`; those from there to `length` move up by one.
     pub(crate) fn insert(&self, at: usize, length: usize, word: u64) {
         let mut carried = word;
