@@ -1,4 +1,6 @@
-//! From the log to the status index: at the start from the state, then event by event.
+//! From the log to the status index: at the start from its snapshot and the rows since then, or else from the state; then
+//! event by event.
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +16,8 @@ use registry::transaction::Committed;
 use registry::{Follower, RegistryError, Store};
 use status::{ApplyError, Change, StatusIndex};
 
+use crate::snapshot::{self, SnapshotFailure};
+
 /// Applies events to an index, in order. Knows the key ranges, so that it can tell what the index has.
 #[derive(Default)]
 pub struct Applier {
@@ -21,6 +25,15 @@ pub struct Applier {
 }
 
 impl Applier {
+    /// One for an index that is at some position already.
+    pub fn of(index: &StatusIndex) -> Self {
+        let mut key_ranges: [Vec<_>; Ca::ALL.len()] = Default::default();
+        for ca in Ca::ALL {
+            key_ranges[ca.index()] = index.keys(ca).ranges;
+        }
+        Self { key_ranges }
+    }
+
     /// Applies one event.
     pub fn apply(&mut self, index: &StatusIndex, number: u64, open: &Open) -> Result<(), ApplyError> {
         let changes = self.changes(index, open.time, &open.event);
@@ -99,14 +112,9 @@ pub struct IndexFollower {
 }
 
 impl IndexFollower {
-    /// A follower whose index holds the state of the store as it is. To be made while nothing can be committed.
-    pub fn catch_up(
-        store: &Store,
-        index: Arc<StatusIndex>,
-        on_fatal: Box<dyn Fn(&ApplyError) + Send>,
-    ) -> Result<Self, CatchUpError> {
-        let applier = load(store, &index)?;
-        Ok(Self { applier, index, on_fatal })
+    /// A follower of an index that is at the log's end. To be made while nothing can be committed.
+    pub fn of(index: Arc<StatusIndex>, on_fatal: Box<dyn Fn(&ApplyError) + Send>) -> Self {
+        Self { applier: Applier::of(&index), index, on_fatal }
     }
 }
 
@@ -126,43 +134,87 @@ pub enum CatchUpError {
     /// The store could not be read.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// The index's snapshot shows that the log is not what it was.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotFailure),
     /// The state is one that no right log gives.
     #[error("the stored state cannot be true: {0}")]
     Index(#[from] ApplyError),
 }
 
-/// Fills an empty index with the store's state.
-pub fn load(store: &Store, index: &StatusIndex) -> Result<Applier, CatchUpError> {
-    let mut applier = Applier::default();
-    let mut changes = Vec::new();
+/// The index at the log's end: from its snapshot and the rows since then or, if there is none that can be used, from the
+/// state. With the position of the snapshot that was used. To be made while nothing can be committed.
+pub fn at_start(store: &Store, snapshot: &Path) -> Result<(StatusIndex, Option<u64>), CatchUpError> {
+    if let Some(index) = snapshot::read(snapshot, store)? {
+        let shown = index.position();
+        match follow_up(store, &index) {
+            Ok(()) => return Ok((index, Some(shown))),
+            Err(CatchUpError::Index(error)) => {
+                let path = snapshot.display();
+                tracing::warn!(%path, %error, "the rows since the snapshot do not fit it; the index is made from the state");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((load(store)?, None))
+}
+
+/// Brings an index to the log's end.
+fn follow_up(store: &Store, index: &StatusIndex) -> Result<(), CatchUpError> {
+    let (from, mut applier) = (index.position(), Applier::of(index));
+    for row in store.rows(from) {
+        let (number, row) = row?;
+        let open = row
+            .decode()
+            .map_err(|error| RegistryError::Damaged { place: format!("log/{number}"), reason: error.to_string() })?;
+        applier.apply(index, number, &open)?;
+    }
+    tracing::info!(from, to = index.position(), "the status index was read from its snapshot, and the rows since then");
+    Ok(())
+}
+
+/// An index of the store's state.
+pub fn load(store: &Store) -> Result<StatusIndex, CatchUpError> {
+    let mut wrong = None;
+    let index = StatusIndex::filled(
+        store.tree_edge()?.size(),
+        changes(store)?.map_while(|change| change.map_err(|error| wrong = Some(error)).ok()),
+    )?;
+    match wrong {
+        None => Ok(index),
+        Some(error) => Err(error.into()),
+    }
+}
+
+/// The state as changes that bring an index to it.
+fn changes(store: &Store) -> Result<impl Iterator<Item = Result<Change, RegistryError>>, RegistryError> {
+    let mut ranges = Vec::new();
     for ca in Ca::ALL {
-        let ranges = store.key_ranges(ca)?;
-        changes.extend(ranges.iter().map(|(first_serial, key)| Change::KeyRange {
-            ca,
-            first_serial: *first_serial,
-            key: *key,
-        }));
-        applier.key_ranges[ca.index()] = ranges;
+        let of_ca = store.key_ranges(ca)?.into_iter();
+        ranges.extend(of_ca.map(|(first_serial, key)| Change::KeyRange { ca, first_serial, key }));
     }
-    for pair in store.iterate(Family::Certificates, &[]) {
-        let (key, value) = pair?;
-        let record: CertificateRecord = decode(Family::Certificates, &key, &value)?;
-        let Some((ca, serial)) = place_of(&key) else { continue };
-        if record.issued_row.is_some() || record.withdrawal.is_some() {
-            changes.push(Change::Issued { ca, serial });
-        }
-        if let Some(withdrawal) = record.withdrawal() {
-            changes.push(Change::Withdrawn { ca, serial, withdrawal });
-        }
-    }
-    for (IssuerKey { ca, key }, compromise) in store.compromises()? {
-        changes.push(Change::KeyCompromised { ca, key, since: compromise.since });
-    }
-    let position = store.tree_edge()?.size();
-    if position > 0 {
-        index.apply(position, &changes)?;
-    }
-    Ok(applier)
+    let compromise = |(IssuerKey { ca, key }, since)| Change::KeyCompromised { ca, key, since };
+    let compromises: Vec<_> =
+        store.compromises()?.into_iter().map(|(issuer, told)| compromise((issuer, told.since))).collect();
+    let certificates =
+        store.iterate(Family::Certificates, &[]).flat_map(|pair| match pair.and_then(|pair| of_record(&pair)) {
+            Ok(changes) => changes.map(|change| change.map(Ok)),
+            Err(error) => [Some(Err(error)), None],
+        });
+    let certificates = certificates.flatten();
+    Ok(ranges.into_iter().map(Ok).chain(certificates).chain(compromises.into_iter().map(Ok)))
+}
+
+/// What a certificate's record means for the index.
+fn of_record((key, value): &(Vec<u8>, Vec<u8>)) -> Result<[Option<Change>; 2], RegistryError> {
+    let record: CertificateRecord = decode(Family::Certificates, key, value)?;
+    let Some((ca, serial)) = place_of(key) else { return Ok([None, None]) };
+    let withdrawal = record.withdrawal();
+    let issued = record.issued_row.is_some() || withdrawal.is_some();
+    Ok([
+        issued.then_some(Change::Issued { ca, serial }),
+        withdrawal.map(|withdrawal| Change::Withdrawn { ca, serial, withdrawal }),
+    ])
 }
 
 /// The OCSP nodes in service: here the one in this process.

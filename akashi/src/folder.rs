@@ -67,6 +67,11 @@ impl Folder {
         self.0.join("mark")
     }
 
+    /// The snapshot of the status index. Outside the registry's folder as well, and no part of a backup.
+    pub fn status_index(&self) -> PathBuf {
+        self.0.join("status-index")
+    }
+
     /// The party CA's certificate (PEM).
     pub fn party_ca(&self) -> PathBuf {
         self.0.join("tls/party-ca.pem")

@@ -6,7 +6,7 @@
 //! | [`init`], [`ca_key`], [`serve`], [`audit`], [`openapi`], [`sandbox`] | the commands |
 //! | [`clock`], [`keys`], [`delegation`] | the real time and randomness; keys as handles; OCSP keys renewed |
 //! | [`feed`], [`ledger`] | the log's followers: the status index, the publisher's view |
-//! | [`mark`] | outside the registry, where the log's end was: an older copy is noticed |
+//! | [`mark`], [`snapshot`] | outside the registry: where the log's end was, so that an older copy is noticed; the index as a file |
 //! | [`listen`], [`tls`], [`observe`] | listeners, the doors' TLS, metrics and health |
 //! | [`client`] | the other side of the doors |
 //! | [`steps`] | where crash tests stop the process |
@@ -31,6 +31,7 @@ pub mod output;
 pub mod progress;
 pub mod sandbox;
 pub mod serve;
+pub mod snapshot;
 pub mod steps;
 pub mod tls;
 

@@ -8,7 +8,7 @@
 //! | `power` | a power failure, by the shim that notes what was synced |
 //! | `random` | choices that can be repeated from a printed seed |
 //! | `signer_away` | what is asked for while the signer is away, and a death meanwhile |
-//! | `issue_steps`, `phone_steps`, `revoke_steps`, `publish_steps` | a death right after each numbered durable step |
+//! | `issue_steps`, `phone_steps`, `revoke_steps`, `publish_steps`, `snapshot_steps` | a death right after each numbered durable step |
 #[path = "crash/check.rs"]
 mod check;
 #[path = "crash/client.rs"]
@@ -31,6 +31,8 @@ mod random;
 mod revoke_steps;
 #[path = "crash/signer_away.rs"]
 mod signer_away;
+#[path = "crash/snapshot_steps.rs"]
+mod snapshot_steps;
 #[path = "crash/status.rs"]
 mod status;
 mod support;

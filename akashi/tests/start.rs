@@ -45,8 +45,11 @@ fn a_registry_older_than_what_was_published_from_it_is_refused() {
     copy(&backup, &registry);
     let said = refusal(&["serve"], &server);
     assert!(said.contains("older copy of the registry") && said.contains("Restore the newest one"), "{said}");
-    // With its mark brought back as well, the published cut still tells.
+    // With its mark brought back as well, the index's snapshot still tells; and without that the published cut.
     std::fs::copy(server.path("mark-then"), server.path("data/mark")).unwrap();
+    let said = refusal(&["serve"], &server);
+    assert!(said.contains("data/status-index shows") && said.contains("older copy of the registry"), "{said}");
+    std::fs::remove_file(server.path("data/status-index")).unwrap();
     let said = refusal(&["serve"], &server);
     assert!(said.contains("was published from log position") && said.contains("Restore the newest one"), "{said}");
 }
@@ -84,16 +87,71 @@ fn a_log_that_grew_out_of_an_older_copy_is_refused_however_long_it_is() {
     server.desk("13221", "003A");
     server.stop();
     let newest = std::fs::read(&mark).unwrap();
+    let snapshot = server.path("data/status-index");
+    let newest_snapshot = std::fs::read(&snapshot).unwrap();
     // Another branch from the same place, longer than the first.
     copy(&backup, &registry);
     std::fs::write(&mark, then).unwrap();
+    std::fs::remove_file(&snapshot).unwrap();
     server.start();
     server.desk("14100", "003A");
     server.desk("01100", "003A");
     server.stop();
+    let of_the_branch = std::fs::read(&mark).unwrap();
     std::fs::write(&mark, newest).unwrap();
     let said = refusal(&["serve"], &server);
     assert!(said.contains("rows of the log are not those") && said.contains("Restore the newest one"), "{said}");
+    // The branch's own mark does not hide it from the snapshot of the other.
+    std::fs::write(&mark, of_the_branch).unwrap();
+    std::fs::write(&snapshot, newest_snapshot).unwrap();
+    let said = refusal(&["serve"], &server);
+    assert!(said.contains("data/status-index shows: this registry grew out of an older copy"), "{said}");
+}
+
+#[test]
+fn a_snapshot_of_the_index_that_cannot_be_used_is_told_of_and_made_anew() {
+    let mut server = Akashi::started();
+    let desk = server.desk("13221", "003A");
+    let application = Resident::MIKIYA.application("auth", &CardKey::generate());
+    let answer = desk.request_certificate("request-1", &application).expect(201);
+    let serial = answer["serial"].as_str().expect("a serial").to_owned();
+    server.stop();
+    let path = server.path("data/status-index");
+    let right = std::fs::read(&path).unwrap();
+    let foreign = {
+        let mut other = Akashi::started();
+        other.settle();
+        other.stop();
+        std::fs::read(other.path("data/status-index")).unwrap()
+    };
+    let changed = |at: usize, octet: u8| {
+        let mut changed = right.clone();
+        changed[at] ^= octet;
+        changed
+    };
+    let damaged = right.len() / 2;
+    for (octets, sentence) in [
+        (foreign, "is of another log"),
+        (changed(9, 3), "of format 2, and this Akashi reads format 1"),
+        (changed(9, 1), "of format 0, and this Akashi reads format 1"),
+        (changed(damaged, 1), "does not have its checksum"),
+        (right[..damaged].to_vec(), "ends in the middle"),
+        (b"not one at all".to_vec(), "no snapshot of a status index"),
+    ] {
+        std::fs::write(&path, octets).unwrap();
+        let before = server.log().len();
+        server.start();
+        let said = server.log().split_off(before);
+        assert!(said.contains(sentence) && said.contains("is made from the state"), "{sentence}: {said}");
+        assert_eq!(server.ocsp("auth", &serial).status, "good", "{sentence}");
+        server.stop();
+        let before = server.log().len();
+        server.start();
+        let said = server.log().split_off(before);
+        assert!(said.contains("was read from its snapshot"), "{sentence}: it was made anew: {said}");
+        assert_eq!(server.ocsp("auth", &serial).status, "good", "{sentence}");
+        server.stop();
+    }
 }
 
 #[test]

@@ -19,7 +19,7 @@ use hsm_mock::{Pin as TokenPin, SoftToken};
 use ocsp_responder::{Clocks, Issuers, OcspMetrics, OcspService, Responder, SigningLimits, ocsp_routes};
 use pki::certificate::{Issuer, Layout};
 use registry::state::StateReads;
-use registry::writer::{Durability, Surroundings};
+use registry::writer::{Durability, Followers, Surroundings};
 use registry::{Clock, Registry};
 use status::StatusIndex;
 
@@ -27,7 +27,7 @@ use crate::clock::{LoopClock, SystemClock, monotonic, randomness};
 use crate::config::Config;
 use crate::delegation::Delegation;
 use crate::failure::Failure;
-use crate::feed::{InProcessVisibility, IndexFollower};
+use crate::feed::{self, CatchUpError, InProcessVisibility, IndexFollower};
 use crate::folder::Folder;
 use crate::init::{differences, fix_phone_policies, fixed_settings};
 use crate::keys::{
@@ -37,6 +37,7 @@ use crate::keys::{
 use crate::ledger::RegistryLedger;
 use crate::mark::{Mark, MarkKeeper};
 use crate::observe::{Metrics, Watched};
+use crate::snapshot::{SnapshotKeeper, Snapshots};
 use crate::steps::{self, durability, step_hook};
 use crate::tls::DoorTls;
 
@@ -63,8 +64,9 @@ pub struct Parts {
     publisher: Arc<Publisher>,
     schedule: Arc<Schedule>,
     clock: Arc<dyn PublisherClock>,
-    // Kept for its end: a last mark, written when the parts are dropped.
+    // Kept for their ends: a last mark and a last snapshot, written when the parts are dropped.
     _mark_keeper: Option<MarkKeeper>,
+    _snapshot_keeper: Option<SnapshotKeeper>,
 }
 
 /// The publisher's loop, and the way to ask it.
@@ -86,8 +88,9 @@ impl Parts {
         folder.require_initialised()?;
         let pin = TokenPin::from_file(&config.pin_file)?;
         let token: SharedToken = Arc::new(SoftToken::open(&folder.token(), &pin, randomness())?);
-        let (registry, index) = open_registry(config, &folder, &clock)?;
+        let (registry, followers) = open_registry(config, &folder, &clock)?;
         let mark_keeper = check_mark(&folder, &registry)?;
+        let (index, snapshot_keeper) = start_index(&folder, &registry, &followers)?;
         fix_phone_policies(&registry, config)?;
         let ca_certificates = registry.store().issuers()?;
         let links = registry.store().links()?;
@@ -161,6 +164,7 @@ impl Parts {
             schedule: Arc::new(config.schedule.clone()),
             clock: Arc::new(LoopClock::new(system_clock)),
             _mark_keeper: mark_keeper,
+            _snapshot_keeper: snapshot_keeper,
         })
     }
 
@@ -259,7 +263,7 @@ fn open_registry(
     config: &Config,
     folder: &Folder,
     clock: &Arc<dyn Clock>,
-) -> Result<(Arc<Registry>, Arc<StatusIndex>), Failure> {
+) -> Result<(Arc<Registry>, Arc<Followers>), Failure> {
     let surroundings = Surroundings {
         clock: Arc::clone(clock),
         randomness: randomness(),
@@ -272,11 +276,36 @@ fn open_registry(
     if !different.is_empty() {
         return Err(Failure::Fixed(different));
     }
-    let index = Arc::new(StatusIndex::new());
-    let on_fatal =
-        Box::new(|error: &status::ApplyError| end(&format!("the log does not fit the status index: {error}")));
-    followers.add(|| IndexFollower::catch_up(registry.store(), Arc::clone(&index), on_fatal))?;
-    Ok((Arc::new(registry), index))
+    Ok((Arc::new(registry), followers))
+}
+
+/// The status index at the log's end, following it, and whoever writes its snapshots.
+fn start_index(
+    folder: &Folder,
+    registry: &Registry,
+    followers: &Followers,
+) -> Result<(Arc<StatusIndex>, Option<SnapshotKeeper>), Failure> {
+    let (path, store) = (folder.status_index(), registry.store());
+    let mut started = None;
+    followers.add(|| {
+        let (index, shown) = feed::at_start(store, &path)?;
+        let index = Arc::new(index);
+        started = Some((Arc::clone(&index), shown, store.tree_edge()?));
+        let on_fatal =
+            Box::new(|error: &status::ApplyError| end(&format!("the log does not fit the status index: {error}")));
+        Ok::<_, CatchUpError>(IndexFollower::of(index, on_fatal))
+    })?;
+    let (index, shown, edge) = started.expect("the follower was made");
+    let keeper = match durability() {
+        Durability::Synced => {
+            let snapshots =
+                Snapshots { path, store: Arc::clone(store), index: Arc::clone(&index), edge, step: step_hook() };
+            Some(SnapshotKeeper::start(snapshots, shown)?)
+        }
+        // A snapshot must not be ahead of what the disk has, which unsynced commits do not tell.
+        Durability::Unsynced => None,
+    };
+    Ok((index, keeper))
 }
 
 /// Refuses a registry that is not the marked one, and keeps the mark from then on.
@@ -334,7 +363,8 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-fn ocsp_service(responder: Responder, clock: &Arc<dyn Clock>, metrics: OcspMetrics) -> OcspService {
+/// The responder within the limits of this machine.
+pub fn ocsp_service(responder: Responder, clock: &Arc<dyn Clock>, metrics: OcspMetrics) -> OcspService {
     let clock = Arc::clone(clock);
     let clocks = Clocks { now: Arc::new(move || clock.now()), elapsed: Arc::new(monotonic()) };
     let limits = SigningLimits { concurrent: cores(), waiting: OCSP_WAITING, patience: OCSP_PATIENCE };

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use akashi::clock::randomness;
-use akashi::feed::{InProcessVisibility, IndexFollower};
+use akashi::feed::{InProcessVisibility, IndexFollower, load};
 use akashi::keys::{
     Labels, SharedToken, TokenCrlSigner, TokenKeyedHash, TokenLeafSigner, TokenManifestSigner, TokenVault,
     sign_certificate,
@@ -310,9 +310,10 @@ impl World {
     pub(crate) fn start(&mut self) {
         let (registry, followers) = self.open_registry();
         let registry = Arc::new(registry);
-        let index = Arc::new(StatusIndex::new());
+        let index = Arc::new(load(registry.store()).unwrap());
         let on_fatal = Box::new(|error: &status::ApplyError| panic!("the log does not fit the index: {error}"));
-        followers.add(|| IndexFollower::catch_up(registry.store(), Arc::clone(&index), on_fatal)).unwrap();
+        let follower = IndexFollower::of(Arc::clone(&index), on_fatal);
+        followers.add(|| Ok::<_, RegistryError>(follower)).unwrap();
         let issuers = registry.store().issuers().unwrap();
         let issuers: Vec<_> =
             issuers.iter().map(|(issuer, der)| issuer_of(*issuer, der, &self.profile).unwrap()).collect();
