@@ -1,8 +1,10 @@
 //! The command line. Exit codes: 0 done, 1 failed (the reason is on standard error), 2 wrong usage; those of the client
 //! commands are in [`crate::client::tell`].
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use pki::algorithm::Algorithm;
 use pki::certificate::Layout;
 use pki::identity::Ca;
 use pki::time::UnixTime;
@@ -58,6 +60,12 @@ pub enum Command {
         #[command(subcommand)]
         command: AuditCommand,
     },
+    /// Load tests of the OCSP responder: nothing here touches an authority.
+    Load {
+        /// What to do.
+        #[command(subcommand)]
+        command: LoadCommand,
+    },
     /// Ask as a municipal issuance desk.
     #[command(after_help = EXIT_CODES)]
     Desk(Door<DeskCommand>),
@@ -88,7 +96,8 @@ impl Command {
             | Self::Serve(_)
             | Self::Openapi { .. }
             | Self::Sandbox(_)
-            | Self::Audit { .. } => None,
+            | Self::Audit { .. }
+            | Self::Load { .. } => None,
             Self::Desk(door) => Some(door.command.deed()),
             Self::Hotline(door) => Some(door.command.deed()),
             Self::Residents(door) => Some(door.command.deed()),
@@ -124,6 +133,61 @@ pub enum AuditCommand {
     /// Recompute every row's hash and the tree, and compare the state with what the log says. Needs no key; works on a
     /// running registry, too.
     Verify(ConfigArgument),
+}
+
+/// What to make ready for a load test, or to run in one.
+#[derive(Debug, Subcommand)]
+pub enum LoadCommand {
+    /// Make a snapshot of a status index of invented certificates: half of the signature CA, half of the user CA, serials
+    /// from 1 on, those revoked scattered among them; always the same for the same numbers. No log belongs to it, so that
+    /// `akashi serve` refuses it.
+    #[command(
+        after_help = "Example, a whole nation:\n  akashi load synth --certificates 250000000 --revoked 12 --out nation"
+    )]
+    Synth(SynthArguments),
+    /// Serve OCSP over a snapshot alone, until Ctrl-C, by issuers and delegates whose keys are made now and thrown away. The
+    /// issuers' certificates are written as `sign-1.pem`, `auth-1.pem` and so on, so that requests can be made and answers
+    /// verified. Nothing of it may be relied on.
+    #[command(
+        after_help = "Example:\n  akashi load ocsp --snapshot nation --listen 127.0.0.1:8088 --out load-issuers\n  openssl ocsp -issuer load-issuers/sign-1.pem -CAfile load-issuers/sign-1.pem -serial 77 -url http://127.0.0.1:8088/ocsp/sign"
+    )]
+    Ocsp(LoadOcspArguments),
+}
+
+/// What to serve, and where.
+#[derive(Args, Debug)]
+pub struct LoadOcspArguments {
+    /// A snapshot: of `akashi load synth`, or a copy of an authority's `status-index`.
+    #[arg(long, value_name = "FILE")]
+    pub snapshot: PathBuf,
+    /// Where to listen.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8088")]
+    pub listen: SocketAddr,
+    /// The folder for the issuers' certificates.
+    #[arg(long, value_name = "DIR", default_value = "load-issuers")]
+    pub out: PathBuf,
+    /// Of issuers and delegates: `rsa-2048-sha256`, `rsa-3072-sha256`, `ecdsa-p256-sha256` or `ecdsa-p384-sha384`.
+    #[arg(long, default_value = "rsa-2048-sha256", value_parser = algorithm)]
+    pub algorithm: Algorithm,
+}
+
+fn algorithm(word: &str) -> Result<Algorithm, String> {
+    let words = || Algorithm::ALL.map(Algorithm::word).join(", ");
+    Algorithm::from_word(word).ok_or_else(words)
+}
+
+/// What to put into a synthetic snapshot.
+#[derive(Args, Debug)]
+pub struct SynthArguments {
+    /// How many certificates: 2 to 4000000000. 250 million are a nation's.
+    #[arg(long, value_name = "N", value_parser = between(2, 4_000_000_000))]
+    pub certificates: usize,
+    /// How many of a hundred are held or revoked: 0 to 100. One in fifty of them is held.
+    #[arg(long, value_name = "PERCENT", value_parser = between(0, 100))]
+    pub revoked: usize,
+    /// The file to write. It must not exist.
+    #[arg(long, value_name = "FILE", default_value = "synthetic-index")]
+    pub out: PathBuf,
 }
 
 /// What to do with the CAs' keys.

@@ -18,6 +18,9 @@ pub enum Failure {
     /// A sandbox could not be made.
     #[error("{0}")]
     Sandbox(String),
+    /// A load test could not be made ready.
+    #[error("{0}")]
+    Load(String),
     /// The PIN.
     #[error(transparent)]
     Pin(#[from] hsm_mock::PinError),

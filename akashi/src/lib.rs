@@ -8,7 +8,7 @@
 //! | [`feed`], [`ledger`] | the log's followers: the status index, the publisher's view |
 //! | [`mark`], [`snapshot`] | outside the registry: where the log's end was, so that an older copy is noticed; the index as a file |
 //! | [`listen`], [`tls`], [`observe`] | listeners, the doors' TLS, metrics and health |
-//! | [`client`] | the other side of the doors |
+//! | [`client`], [`load`] | the other side of the doors; load tests of OCSP |
 //! | [`steps`] | where crash tests stop the process |
 pub mod audit;
 pub mod ca_key;
@@ -24,6 +24,7 @@ pub mod init;
 pub mod keys;
 pub mod ledger;
 pub mod listen;
+pub mod load;
 pub mod mark;
 pub mod observe;
 pub mod openapi;
@@ -37,7 +38,7 @@ pub mod tls;
 
 use std::process::ExitCode;
 
-use cli::{AuditCommand, CaKeyCommand, Command, SandboxArguments};
+use cli::{AuditCommand, CaKeyCommand, Command, LoadCommand, LoadOcspArguments, SandboxArguments, SynthArguments};
 use clock::SystemClock;
 use config::Config;
 use failure::Failure;
@@ -65,6 +66,14 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
             sandbox::sandbox(&out, Wanted { people, revoked, layout, port_base }, serve)?;
         }
         Command::Audit { command: AuditCommand::Verify(argument) } => audit::audit(&Config::load(&argument.config)?)?,
+        Command::Load { command: LoadCommand::Synth(arguments) } => {
+            let SynthArguments { certificates, revoked, out } = arguments;
+            load::synth::synth(&out, certificates, revoked)?;
+        }
+        Command::Load { command: LoadCommand::Ocsp(arguments) } => {
+            let LoadOcspArguments { snapshot, listen, out, algorithm } = arguments;
+            load::ocsp::ocsp(&snapshot, listen, &out, algorithm)?;
+        }
         Command::Desk(door) => return Ok(client::run(door, &clock::randomness())),
         Command::Hotline(door) => return Ok(client::run(door, &clock::randomness())),
         Command::Residents(door) => return Ok(client::run(door, &clock::randomness())),

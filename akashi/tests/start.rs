@@ -124,6 +124,13 @@ fn a_snapshot_of_the_index_that_cannot_be_used_is_told_of_and_made_anew() {
         other.stop();
         std::fs::read(other.path("data/status-index")).unwrap()
     };
+    let synthetic = {
+        let out = server.path("synthetic");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_akashi"));
+        command.args(["load", "synth", "--certificates", "100", "--revoked", "12", "--out"]).arg(&out);
+        assert!(command.output().unwrap().status.success());
+        std::fs::read(out).unwrap()
+    };
     let changed = |at: usize, octet: u8| {
         let mut changed = right.clone();
         changed[at] ^= octet;
@@ -132,6 +139,7 @@ fn a_snapshot_of_the_index_that_cannot_be_used_is_told_of_and_made_anew() {
     let damaged = right.len() / 2;
     for (octets, sentence) in [
         (foreign, "is of another log"),
+        (synthetic, "is of another log"),
         (changed(9, 3), "of format 2, and this Akashi reads format 1"),
         (changed(9, 1), "of format 0, and this Akashi reads format 1"),
         (changed(damaged, 1), "does not have its checksum"),

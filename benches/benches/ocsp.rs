@@ -2,7 +2,7 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use benches::{BenchSigner, ISSUER, NOW, index, is_revoked, request, responder, scattered, serial};
+use benches::{BenchSigner, NOW, index, request, responder, scattered};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use der07::Decode;
 use ocsp_responder::{Answer, OcspSigner};
@@ -10,7 +10,6 @@ use pki::algorithm::{Algorithm, Digest};
 use pki::identity::Ca;
 use pki::ocsp::{BasicResponse, OcspRequest, ResponseContents, ResponseData, SingleResponse};
 use pki::revocation::CertificateStatus;
-use status::StatusIndex;
 
 const CERTIFICATES: u64 = 1_000_000;
 const ALGORITHMS: [Algorithm; 2] = [Algorithm::EcdsaP256Sha256, Algorithm::Rsa2048Sha256];
@@ -44,27 +43,6 @@ fn decode(criterion: &mut Criterion) {
         }
         group.finish();
     }
-}
-
-/// Random serials in an index of 1 million certificates, 12 % of them revoked.
-fn look_up(criterion: &mut Criterion) {
-    let index = index(CERTIFICATES);
-    let good: Vec<u64> = scattered(CERTIFICATES).filter(|&number| !is_revoked(number)).take(100_000).collect();
-    let revoked: Vec<u64> = scattered(CERTIFICATES).filter(|&number| is_revoked(number)).take(100_000).collect();
-    let unissued: Vec<u64> = scattered(CERTIFICATES).map(|number| number + CERTIFICATES).take(100_000).collect();
-    let mut group = criterion.benchmark_group("look up a random serial among 1 million");
-    group.throughput(Throughput::Elements(1));
-    for (what, numbers) in [("good", good), ("revoked", revoked), ("not issued", unissued)] {
-        let mut numbers = numbers.into_iter().cycle();
-        group.bench_function(what, |bencher| {
-            bencher.iter(|| look_up_one(&index, numbers.next().expect("the list goes round")));
-        });
-    }
-    group.finish();
-}
-
-fn look_up_one(index: &StatusIndex, number: u64) -> CertificateStatus {
-    index.status(black_box(ISSUER), serial(number))
 }
 
 /// tbsResponseData from its contents, and the whole response from stored parts.
@@ -132,5 +110,5 @@ fn response_data(request: &[u8], signer: &BenchSigner) -> ResponseData {
     ResponseData::encode(&contents).expect("times in order")
 }
 
-criterion_group!(ocsp_benches, decode, look_up, encode, whole_path);
+criterion_group!(ocsp_benches, decode, encode, whole_path);
 criterion_main!(ocsp_benches);
