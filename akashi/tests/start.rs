@@ -115,6 +115,10 @@ fn a_snapshot_of_the_index_that_cannot_be_used_is_told_of_and_made_anew() {
     let application = Resident::MIKIYA.application("auth", &CardKey::generate());
     let answer = desk.request_certificate("request-1", &application).expect(201);
     let serial = answer["serial"].as_str().expect("a serial").to_owned();
+    let answer = desk.request_certificate("request-2", &Resident::HANAKO.application("auth", &CardKey::generate()));
+    let revoked = answer.expect(201)["serial"].as_str().expect("a serial").to_owned();
+    let path = format!("/desk/v1/certificates/auth/{revoked}/revocation");
+    desk.post(&path, "revoke-1", &serde_json::json!({ "cause": "card_lost" })).expect(200);
     server.stop();
     let path = server.path("data/status-index");
     let right = std::fs::read(&path).unwrap();
@@ -152,12 +156,14 @@ fn a_snapshot_of_the_index_that_cannot_be_used_is_told_of_and_made_anew() {
         let said = server.log().split_off(before);
         assert!(said.contains(sentence) && said.contains("is made from the state"), "{sentence}: {said}");
         assert_eq!(server.ocsp("auth", &serial).status, "good", "{sentence}");
+        assert_eq!(server.ocsp("auth", &revoked).status, "revoked", "{sentence}");
         server.stop();
         let before = server.log().len();
         server.start();
         let said = server.log().split_off(before);
         assert!(said.contains("was read from its snapshot"), "{sentence}: it was made anew: {said}");
         assert_eq!(server.ocsp("auth", &serial).status, "good", "{sentence}");
+        assert_eq!(server.ocsp("auth", &revoked).status, "revoked", "{sentence}");
         server.stop();
     }
 }
