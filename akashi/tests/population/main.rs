@@ -33,7 +33,7 @@ const STEPS_MIN: u64 = 20_000;
 const EACH_KIND_MIN: u64 = 100;
 
 /// Kinds of events. A refusal's is the end of its problem's type.
-const KINDS: [&str; 95] = [
+const KINDS: [&str; 96] = [
     "CA key compromise",
     "CA key generation",
     "application-stale",
