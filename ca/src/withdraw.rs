@@ -57,14 +57,36 @@ pub(crate) fn apply_occasion(
     (ca, serial, record): &Found,
     occasion: Occasion,
 ) -> Result<(), Problem> {
-    apply_to_one(transaction, (*ca, *serial, record), occasion, None)?;
-    if ca.device() == Device::Card {
-        let card = CertificatePlace { ca: *ca, serial: *serial };
-        for (ca, serial, standing) in transaction.certificates_of(&record.resident)? {
-            if standing.card == Some(card) {
-                apply_to_one(transaction, (ca, serial, &standing), occasion, Some(card))?;
-            }
+    let standing = standing_on(transaction, (*ca, *serial), record)?;
+    apply_with(transaction, (*ca, *serial, record), &standing, occasion)
+}
+
+/// The phone's certificates that stand on one of the card.
+fn standing_on(
+    transaction: &Transaction<'_>,
+    (ca, serial): (Ca, Serial),
+    record: &CertificateRecord,
+) -> Result<Vec<Found>, Problem> {
+    match ca.device() {
+        Device::Phone => Ok(vec![]),
+        Device::Card => {
+            let card = CertificatePlace { ca, serial };
+            let of_person = transaction.certificates_of(&record.resident)?.into_iter();
+            Ok(of_person.filter(|(_, _, record)| record.card == Some(card)).collect())
         }
+    }
+}
+
+fn apply_with(
+    transaction: &mut Transaction<'_>,
+    (ca, serial, record): (Ca, Serial, &CertificateRecord),
+    standing: &[Found],
+    occasion: Occasion,
+) -> Result<(), Problem> {
+    apply_to_one(transaction, (ca, serial, record), occasion, None)?;
+    let card = CertificatePlace { ca, serial };
+    for (ca, serial, standing) in standing {
+        apply_to_one(transaction, (*ca, *serial, standing), occasion, Some(card))?;
     }
     Ok(())
 }
@@ -358,12 +380,10 @@ pub(crate) fn withdraw_and_tell(
     for (ca, serial, _) in found {
         // Read again: what went before may have reached it already.
         let Some(record) = transaction.certificate(ca, serial)? else { continue };
+        let standing = standing_on(transaction, (ca, serial), &record)?;
         concerned.insert((ca, serial));
-        let place = CertificatePlace { ca, serial };
-        let of_person = transaction.certificates_of(&record.resident)?;
-        let standing = of_person.iter().filter(|(_, _, record)| record.card == Some(place));
-        concerned.extend(standing.map(|(ca, serial, _)| (*ca, *serial)));
-        apply_occasion(transaction, &(ca, serial, record), occasion)?;
+        concerned.extend(standing.iter().map(|(ca, serial, _)| (*ca, *serial)));
+        apply_with(transaction, (ca, serial, &record), &standing, occasion)?;
     }
     let mut certificates = Vec::new();
     for (ca, serial) in concerned {

@@ -343,8 +343,12 @@ fn withdraw(
     }
     let withdrawn = WithdrawnRecord { withdrawal, municipality: record.municipality, leave_day };
     transaction.put(Family::Withdrawn, place.clone(), &withdrawn);
-    transaction.delete(Family::Released, place.clone());
-    transaction.delete(Family::Pending, place.clone());
+    if is_releasable(ca) {
+        transaction.delete(Family::Released, place.clone());
+    }
+    if record.issued_row.is_none() {
+        transaction.delete(Family::Pending, place.clone());
+    }
     transaction.put(Family::Certificates, place, &record);
     Ok(())
 }
@@ -362,10 +366,15 @@ fn note_notices(transaction: &mut Transaction<'_>, certificates: &[CertificatePl
     Ok(())
 }
 
-/// Only what is held can be released, and only a phone's user certificate: a card's hold ends in revocation (facts 2.1, 5).
+/// Only a phone's user certificate is ever released: a card's hold ends in revocation (facts 2.1, 5).
+fn is_releasable(ca: Ca) -> bool {
+    ca == Ca::PhoneAuth
+}
+
+/// Only what is held can be released.
 fn release_hold(transaction: &mut Transaction<'_>, ca: Ca, serial: Serial) -> Result<(), RegistryError> {
     let record = transaction.certificate(ca, serial)?.ok_or(illegal("no such certificate"))?;
-    if ca != Ca::PhoneAuth || !matches!(record.withdrawal, Some(StoredWithdrawal::Held { .. })) {
+    if !is_releasable(ca) || !matches!(record.withdrawal, Some(StoredWithdrawal::Held { .. })) {
         return Err(illegal("only a phone's held user certificate is ever released"));
     }
     let place = certificate_key(ca, serial);

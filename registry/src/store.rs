@@ -154,6 +154,11 @@ impl Family {
         Self::Expiring,
     ];
 
+    /// Its place in [`Family::ALL`].
+    pub(crate) const fn index(self) -> usize {
+        self as usize
+    }
+
     const fn name(self) -> &'static str {
         match self {
             Self::Log => "log",
@@ -187,6 +192,14 @@ impl Family {
         }
     }
 }
+
+const _: () = {
+    let mut at = 0;
+    while at < Family::ALL.len() {
+        assert!(Family::ALL[at].index() == at, "families are listed in their order");
+        at += 1;
+    }
+};
 
 /// A stored key and its value.
 pub type Pair = (Vec<u8>, Vec<u8>);

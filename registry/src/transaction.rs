@@ -7,14 +7,13 @@ use minicbor::Encode;
 use pki::time::UnixTime;
 
 use crate::event::{Actor, Door, Event};
+use crate::known::Known;
 use crate::merkle::TreeEdge;
 use crate::row::{Open, Row};
 use crate::seal::Sealed;
+use crate::staged::Staged;
 use crate::state;
 use crate::store::{Family, Reads, RegistryError, Store};
-
-/// Values by family and key; `None` is a deletion.
-pub(crate) type Staged = BTreeMap<(Family, Vec<u8>), Option<Vec<u8>>>;
 
 /// An event that has become durable, as followers see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +27,7 @@ pub struct Committed {
 /// What the writer has collected for the next commit.
 pub(crate) struct Batch {
     pub(crate) staged: Staged,
+    pub(crate) known: Known,
     pub(crate) edge: TreeEdge,
     pub(crate) events: Vec<Committed>,
 }
@@ -56,7 +56,7 @@ impl<'a> Transaction<'a> {
         Self {
             store,
             batch,
-            staged: Staged::new(),
+            staged: Staged::default(),
             edge: batch.edge.clone(),
             events: Vec::new(),
             now,
@@ -94,11 +94,11 @@ impl<'a> Transaction<'a> {
 
     pub(crate) fn put(&mut self, family: Family, key: Vec<u8>, record: &impl Encode<()>) {
         let octets = minicbor::to_vec(record).expect("writing to memory does not fail");
-        self.staged.insert((family, key), Some(octets));
+        self.staged.insert(family, key, Some(octets));
     }
 
     pub(crate) fn delete(&mut self, family: Family, key: Vec<u8>) {
-        self.staged.insert((family, key), None);
+        self.staged.insert(family, key, None);
     }
 
     /// The changes, to be merged into the batch.
@@ -109,15 +109,14 @@ impl<'a> Transaction<'a> {
 
 impl Reads for Transaction<'_> {
     fn get(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>, RegistryError> {
-        let place = (family, key.to_vec());
-        match self.staged.get(&place).or_else(|| self.batch.staged.get(&place)) {
+        match self.staged.get(family, key).or_else(|| self.batch.staged.get(family, key)) {
             Some(staged) => Ok(staged.clone()),
-            None => self.store.get(family, key),
+            None => self.batch.known.get(self.store, family, key),
         }
     }
 
     fn scan(&self, family: Family, prefix: &[u8]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, RegistryError> {
-        Ok(self.over(self.store.scan(family, prefix)?, family, prefix, |key| key.starts_with(prefix)))
+        Ok(self.over(self.batch.known.scan(self.store, family, prefix)?, family, prefix, |key| key.starts_with(prefix)))
     }
 
     fn range(&self, family: Family, from: &[u8], to: &[u8]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, RegistryError> {
@@ -135,8 +134,7 @@ impl Transaction<'_> {
         belongs: impl Fn(&[u8]) -> bool,
     ) -> BTreeMap<Vec<u8>, Vec<u8>> {
         for layer in [&self.batch.staged, &self.staged] {
-            let staged = layer.range((family, from.to_vec())..);
-            for ((_, key), value) in staged.take_while(|((f, key), _)| *f == family && belongs(key)) {
+            for (key, value) in layer.from(family, from).take_while(|(key, _)| belongs(key)) {
                 match value {
                     Some(value) => found.insert(key.clone(), value.clone()),
                     None => found.remove(key),

@@ -11,9 +11,11 @@ use pki::time::UnixTime;
 use rocksdb::{WriteBatch, WriteOptions};
 
 use crate::event::{Actor, Door};
+use crate::known::Known;
+use crate::staged::Staged;
 use crate::state;
 use crate::store::{Family, RegistryError, Store, TREE_EDGE, storage};
-use crate::transaction::{Batch, Committed, Staged, Transaction};
+use crate::transaction::{Batch, Committed, Transaction};
 
 /// The time now. Only the binary owns the real one.
 pub trait Clock: Send + Sync {
@@ -83,7 +85,7 @@ impl Registry {
         let followers = Arc::new(Followers::default());
         let writer = Writer {
             store: Arc::clone(&store),
-            batch: Batch { staged: Staged::new(), edge, events: Vec::new() },
+            batch: Batch { staged: Staged::default(), known: Known::default(), edge, events: Vec::new() },
             last_time,
             followers: Arc::clone(&followers),
             surroundings,
@@ -223,9 +225,7 @@ impl Writer {
         while let Ok(first) = jobs.recv() {
             let mut replies = Vec::new();
             for job in std::iter::once(first).chain(jobs.try_iter().take(TRANSACTIONS_PER_COMMIT_MAX - 1)) {
-                if let Some(reply) = self.take(job) {
-                    replies.push(reply);
-                }
+                replies.extend(self.take(job));
             }
             let committed = self.commit();
             for reply in replies {
@@ -255,16 +255,15 @@ impl Writer {
     }
 
     /// What was staged, and the tree's edge after it.
-    fn writes(&mut self) -> WriteBatch {
+    fn writes(&self, staged: &Staged) -> WriteBatch {
         /// Of RocksDB's record in a batch: its kind, its family, two lengths.
         const RECORD_OVERHEAD_OCTETS: usize = 12;
         let edge = minicbor::to_vec(&self.batch.edge).expect("writing to memory does not fail");
-        let staged = std::mem::take(&mut self.batch.staged);
         let octets = |key: &[u8], value: &[u8]| key.len() + value.len() + RECORD_OVERHEAD_OCTETS;
-        let of_all = staged.iter().map(|((_, key), value)| octets(key, value.as_deref().unwrap_or_default()));
+        let of_all = staged.iter().map(|(_, key, value)| octets(key, value.as_deref().unwrap_or_default()));
         // Made large enough at once: a batch that grows is copied again and again.
         let mut writes = WriteBatch::with_capacity_bytes(of_all.sum::<usize>() + octets(TREE_EDGE, &edge));
-        for ((family, key), value) in staged {
+        for (family, key, value) in staged.iter() {
             match value {
                 Some(value) => writes.put_cf(self.store.family(family), key, value),
                 None => writes.delete_cf(self.store.family(family), key),
@@ -281,7 +280,8 @@ impl Writer {
         if self.batch.events.is_empty() {
             return Ok(());
         }
-        let writes = self.writes();
+        let staged = std::mem::take(&mut self.batch.staged);
+        let writes = self.writes(&staged);
         let mut options = WriteOptions::default();
         options.set_sync(match self.surroundings.durability {
             Durability::Synced => true,
@@ -293,6 +293,9 @@ impl Writer {
             self.poisoned = true;
             (self.surroundings.on_fatal)(&error);
             return Err(error);
+        }
+        for (family, key, value) in staged {
+            self.batch.known.learn(family, key, value);
         }
         let committed = std::mem::take(&mut self.batch.events);
         for follower in followers.iter_mut() {

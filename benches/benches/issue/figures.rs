@@ -113,6 +113,13 @@ pub(crate) fn issue_some(scene: &mut Scene, scale: Scale) {
     scene.kept.issued.extend(issued);
 }
 
+/// Issues what is revoked, where nothing else is measured.
+pub(crate) fn issue_to_revoke(scene: &mut Scene, scale: Scale) {
+    let people = scene.requests(scale.rounds * scale.certificates_to_revoke() / 2);
+    let issued = issue(&scene.authority(), &scene.kept.desks, &people);
+    scene.kept.issued.extend(issued);
+}
+
 /// Has everything issued, [`AT_ONCE`] people at a time, and gives what was issued with its desk.
 fn issue(authority: &Authority, desks: &[Desk], people: &[Vec<Application>]) -> Vec<(usize, Ca, Serial)> {
     let one = |person: &Vec<Application>| {

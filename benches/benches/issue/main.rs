@@ -53,7 +53,14 @@ fn main() -> ExitCode {
         figures::issue_some(&mut scene, scale);
         figures.extend(national::compromise(&scene.stop(), scale).map(told));
     }
-    for algorithm in ALGORITHMS.into_iter().filter(|_| !is("--compromise")) {
+    if is("--revocation") {
+        cores.pin_to_servers();
+        let mut scene = Scene::make(ALGORITHMS[0], scale);
+        figures::issue_to_revoke(&mut scene, scale);
+        figures.push(told(figures::revocation(&mut scene, scale)));
+    }
+    let alone = is("--compromise") || is("--revocation");
+    for algorithm in ALGORITHMS.into_iter().filter(|_| !alone) {
         cores.pin_to_servers();
         let mut scene = Scene::make(algorithm, scale);
         figures.push(told(figures::issuance(&mut scene, scale)));
@@ -73,7 +80,10 @@ fn main() -> ExitCode {
         }
     }
     let held = figures.iter().all(Figure::holds);
-    if scale == Scale::FULL && !is("--compromise") {
+    if scale == Scale::FULL && is("--revocation") {
+        println!("{}", results::page(&figures, &cores));
+    }
+    if scale == Scale::FULL && !alone {
         let page = results::page(&figures, &cores);
         println!("{page}");
         if is("--record") {
