@@ -5,6 +5,7 @@ use pki::time::UnixTime;
 use status::{Change, StatusIndex};
 
 const CA: Ca = Ca::Sign;
+const OTHER: Ca = Ca::Auth;
 const CERTIFICATES: u64 = 2_000_000;
 /// 12 %, as of a whole nation's.
 const REVOKED_EVERY: u64 = 8;
@@ -46,6 +47,10 @@ fn a_certificate_costs_three_tenths_of_an_octet_and_a_revoked_one_ten_more() {
         Change::Withdrawn { ca: CA, serial, withdrawal }
     };
     let mut batch = Vec::with_capacity(BATCH);
+    // Another CA's, as many as there are counters of changes: those are made once, whatever follows.
+    let others = (1..=1 << 20).map(|number| Change::Issued { ca: OTHER, serial: Serial::new(number).unwrap() });
+    let first_other = Change::KeyRange { ca: OTHER, first_serial: Serial::FIRST, key: KeyNumber::FIRST };
+    cost_of(&index, &mut batch, std::iter::once(first_other).chain(others));
     let issuing = cost_of(&index, &mut batch, std::iter::once(first).chain(serials(1).map(issued)));
     let revoking = cost_of(&index, &mut batch, serials(usize::try_from(REVOKED_EVERY).unwrap()).map(revoked));
     let revoked_count = CERTIFICATES / REVOKED_EVERY;
