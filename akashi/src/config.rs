@@ -134,11 +134,12 @@ impl Default for RawCrl {
 struct RawOcsp {
     max_age_seconds: u32,
     validity_seconds: u32,
+    kept_answers_max: u32,
 }
 
 impl Default for RawOcsp {
     fn default() -> Self {
-        Self { max_age_seconds: 300, validity_seconds: 28_800 }
+        Self { max_age_seconds: 300, validity_seconds: 28_800, kept_answers_max: 131_072 }
     }
 }
 
@@ -264,6 +265,7 @@ impl Config {
             return Err(("crl.lead_seconds", "0 to 3600".to_owned()));
         }
         let ocsp = OcspSettings::new(raw.ocsp.max_age_seconds, raw.ocsp.validity_seconds)
+            .and_then(|settings| settings.with_kept_answers_max(raw.ocsp.kept_answers_max))
             .map_err(|error| ("ocsp", error.to_string()))?;
         let phone_hours = PhoneHours::parse(&raw.phone.opens_at, &raw.phone.closes_at).ok_or_else(|| {
             ("phone", "opens_at and closes_at are times HH:MM, the first before the second".to_owned())

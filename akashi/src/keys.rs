@@ -146,7 +146,8 @@ pub struct TokenOcspSigner {
     token: SharedToken,
     label: KeyLabel,
     issuer: IssuerKey,
-    public_key: PublicKey,
+    algorithm: Algorithm,
+    key_hash: [u8; 20],
     certificate_der: Vec<u8>,
     not_after: UnixTime,
 }
@@ -161,7 +162,8 @@ impl TokenOcspSigner {
         not_after: UnixTime,
     ) -> Result<Self, TokenError> {
         let public_key = token.public_key(&label)?;
-        Ok(Self { token, label, issuer, public_key, certificate_der, not_after })
+        let (algorithm, key_hash) = (public_key.algorithm(), public_key.key_identifier());
+        Ok(Self { token, label, issuer, algorithm, key_hash, certificate_der, not_after })
     }
 }
 
@@ -171,7 +173,7 @@ impl OcspSigner for TokenOcspSigner {
     }
 
     fn algorithm(&self) -> Algorithm {
-        self.public_key.algorithm()
+        self.algorithm
     }
 
     fn certificate_der(&self) -> &[u8] {
@@ -179,7 +181,7 @@ impl OcspSigner for TokenOcspSigner {
     }
 
     fn key_hash(&self) -> [u8; 20] {
-        self.public_key.key_identifier()
+        self.key_hash
     }
 
     fn not_after(&self) -> UnixTime {

@@ -3,7 +3,8 @@
 //! Anybody may connect, so nothing that a client can leave undone lasts for ever: the handshake, each request's head and
 //! the time between requests by [`Limits::head_within`], a request's body by its route, an answer that is not taken by
 //! [`stalled`]; what it sent and nobody read ends its connection, by [`unread`]. HTTP/1.1 alone is spoken, for which all of these hold from the first octet on. [`descriptors`] says how
-//! many connections there may be.
+//! many connections there may be. The public listener's connections are dealt out to [`cores`].
+pub mod cores;
 pub mod descriptors;
 mod rare;
 mod stalled;
@@ -17,23 +18,27 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
+use axum::response::Response;
 use ca::doors::PeerCertificate;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use ocsp_responder::OcspDoor;
 use prometheus::IntCounter;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 use crate::clock::monotonic;
+use cores::Cores;
 use rare::Rare;
 use stalled::Stalled;
-use unread::Unread;
+use unread::{Unread, Watched};
 
 /// The largest head: a GET with a base64 OCSP request in its path fits many times.
 const HEAD_OCTETS_MAX: usize = 32 * 1_024;
@@ -82,14 +87,32 @@ pub enum Security {
     },
 }
 
-/// Serves until told to stop, then lets requests under way finish.
+/// What a listener answers with.
+#[derive(Clone)]
+pub struct Served {
+    /// OCSP, which is looked at before the routes: most of what comes, and the cheapest to answer.
+    pub ocsp: Option<Arc<OcspDoor>>,
+    /// Everything else.
+    pub routes: Router,
+}
+
+impl From<Router> for Served {
+    fn from(routes: Router) -> Self {
+        Self { ocsp: None, routes }
+    }
+}
+
+/// Serves until told to stop, then lets requests under way finish. Connections are served on those cores; without any on
+/// the runtime that this runs on.
 pub async fn serve(
     listener: TcpListener,
     security: Security,
-    routes: Router,
+    served: impl Into<Served>,
     limits: Limits,
+    cores: Option<Arc<Cores>>,
     mut stop: watch::Receiver<bool>,
 ) {
+    let served = served.into();
     let places = Arc::new(Semaphore::new(limits.connections_max));
     let graceful = GracefulShutdown::new();
     let (elapsed, mut warnings) = (monotonic(), Rare::new(WARNING_INTERVAL));
@@ -109,11 +132,15 @@ pub async fn serve(
                 continue;
             }
         };
-        let client = Client { security: security.clone(), routes: routes.clone(), limits, stop: stop.clone() };
+        let client = Client { security: security.clone(), served: served.clone(), limits, stop: stop.clone() };
         let watcher = graceful.watcher();
-        tokio::spawn(async move {
+        let core = cores.as_ref().map_or_else(Handle::current, |cores| cores.next().clone());
+        core.spawn(async move {
             let _place = place;
-            client.connection(stream, watcher).await;
+            // Registered with the runtime that it is served on.
+            if let Ok(stream) = TcpStream::from_std(stream) {
+                client.connection(stream, watcher).await;
+            }
         });
     }
     drop(listener);
@@ -122,16 +149,19 @@ pub async fn serve(
 }
 
 /// The next connection, once there is a place for it.
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> io::Result<(std::net::TcpStream, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.expect("the semaphore is never closed");
     let (stream, _) = listener.accept().await?;
-    Ok((stream, place))
+    Ok((stream.into_std()?, place))
 }
 
 /// What one connection is served with.
 struct Client {
     security: Security,
-    routes: Router,
+    served: Served,
     limits: Limits,
     stop: watch::Receiver<bool>,
 }
@@ -166,17 +196,18 @@ impl Client {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Self { routes, limits, security: _, stop: _ } = self;
+        let Self { served, limits, security: _, stop: _ } = self;
         let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
-            let (head, body) = request.into_parts();
-            let (unread, body) = Unread::watch(body);
-            let mut request = hyper::Request::from_parts(head, Body::new(body));
-            if let Some(peer) = &peer {
-                request.extensions_mut().insert(peer.clone());
-            }
-            let routes = routes.clone();
+            let (served, peer) = (served.clone(), peer.clone());
             async move {
-                let answer = routes.oneshot(request).await.unwrap_or_else(|never| match never {});
+                let (head, body) = request.into_parts();
+                let (unread, body) = Unread::watch(body);
+                let request = hyper::Request::from_parts(head, body);
+                let answer = match &served.ocsp {
+                    Some(door) if OcspDoor::is_at(request.uri().path()) => door.serve(request).await,
+                    // In a box, so that what waits for the door is small.
+                    Some(_) | None => Box::pin(by_routes(served.routes, peer, request)).await,
+                };
                 Ok::<_, Infallible>(unread.tell(answer))
             }
         });
@@ -185,4 +216,12 @@ impl Client {
         // A client that goes away or breaks the protocol concerns nobody but itself.
         let _ = watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await;
     }
+}
+
+async fn by_routes(routes: Router, peer: Option<PeerCertificate>, request: hyper::Request<Watched>) -> Response {
+    let mut request = request.map(Body::new);
+    if let Some(peer) = peer {
+        request.extensions_mut().insert(peer);
+    }
+    routes.oneshot(request).await.unwrap_or_else(|never| match never {})
 }

@@ -22,8 +22,9 @@ use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::folder::Folder;
+use crate::listen::cores::Cores;
 use crate::listen::descriptors::{connections_each, raise_limit};
-use crate::listen::{Limits, Security, serve as listen};
+use crate::listen::{Limits, Security, Served, serve as listen};
 use crate::observe::{metrics_routes, public_routes};
 use crate::output::print;
 use parts::Parts;
@@ -66,8 +67,10 @@ pub fn serve_while<T>(
     let limits = Limits::with_connections(connections_each(raise_limit(), LISTENERS));
     let parts = Parts::start(config, clock)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let outcome = runtime.block_on(run(config, &parts, limits, work));
+    let cores = Arc::new(Cores::start(parts::cores())?);
+    let outcome = runtime.block_on(run(config, &parts, limits, Arc::clone(&cores), work));
     // Calls under way have been drained; what the writer was given is committed before the process ends.
+    drop(cores);
     parts.registry.close();
     runtime.shutdown_timeout(Duration::from_secs(5));
     outcome
@@ -97,6 +100,7 @@ async fn run<T>(
     config: &Config,
     parts: &Parts,
     limits: Limits,
+    cores: Arc<Cores>,
     work: impl AsyncFnOnce(Addresses) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let public = bind("public.listen", config.public_listen).await?;
@@ -107,8 +111,7 @@ async fn run<T>(
 
     let publisher = parts.publisher_loop(config)?;
     let cuts = cuts::routes(parts.door_state(), publisher.handle);
-    let public_router: Router =
-        public_routes(Arc::clone(&parts.watched)).merge(parts.ocsp_routes()).merge(parts.crl_routes(config));
+    let public_router: Router = public_routes(Arc::clone(&parts.watched)).merge(parts.crl_routes(config));
     let api_router = ca::doors::routes(parts.door_state(), cuts);
     let tls = Security::MutualTls {
         config: parts.door_tls.config(),
@@ -124,9 +127,11 @@ async fn run<T>(
     workers.spawn("what waits for the signer", again_and_again(SIGNING, parts.signer()));
     workers.spawn("data keys", again_and_again(WRAPPING, parts.wrapper()));
     workers.spawn("what a compromise is followed by", filling(parts.filler()));
-    listeners.spawn("the public listener", listen(public, Security::Plain, public_router, limits, stopped.clone()));
-    listeners.spawn("the doors' listener", listen(api, tls, api_router, limits, stopped.clone()));
-    listeners.spawn("the metrics' listener", listen(metrics, Security::Plain, metrics_router, limits, stopped));
+    let public_served = Served { ocsp: Some(parts.ocsp_door()), routes: public_router };
+    let public = listen(public, Security::Plain, public_served, limits, Some(cores), stopped.clone());
+    listeners.spawn("the public listener", public);
+    listeners.spawn("the doors' listener", listen(api, tls, api_router, limits, None, stopped.clone()));
+    listeners.spawn("the metrics' listener", listen(metrics, Security::Plain, metrics_router, limits, None, stopped));
     // A node without one of them would look alive and not be: CRLs that grow old, a door that is shut.
     let outcome = tokio::select! {
         outcome = work(addresses) => outcome,

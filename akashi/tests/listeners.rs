@@ -6,13 +6,12 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use akashi::listen::{Limits, Security, serve};
+use akashi::listen::cores::Cores;
+use akashi::listen::{Limits, Security, Served, serve};
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::routing::{get, post};
-use ocsp_responder::{
-    Clocks, Issuers, OcspMetrics, OcspService, OcspSettings, Responder, SigningLimits, ocsp_routes_within,
-};
+use ocsp_responder::{Clocks, Issuers, OcspDoor, OcspMetrics, OcspService, OcspSettings, Responder, SigningLimits};
 use pki::time::UnixTime;
 use prometheus::IntCounter;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -42,12 +41,13 @@ struct Listener {
 }
 
 impl Listener {
-    fn start(security: Security, routes: Router, limits: Limits) -> Self {
+    fn start(security: Security, served: impl Into<Served>, limits: Limits) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = watch::channel(false);
-        let serving = runtime.spawn(serve(listener, security, routes, limits, stopped));
+        let cores = Some(Arc::new(Cores::start(2).unwrap()));
+        let serving = runtime.spawn(serve(listener, security, served.into(), limits, cores, stopped));
         Self { runtime, address, stop, serving }
     }
 
@@ -185,9 +185,10 @@ fn an_ocsp_request_whose_body_stalls_is_refused_and_its_connection_closed() {
         Responder::new(Arc::new(Issuers::new()), Arc::new(StatusIndex::new()), OcspSettings::new(300, 28_800).unwrap());
     let clocks = Clocks { now: Arc::new(|| UnixTime::from_seconds(1_800_000_000)), elapsed: Arc::new(|| SOON) };
     let signing = SigningLimits { concurrent: 1, waiting: 1, patience: NEVER };
-    let metrics = OcspMetrics::register(&prometheus::Registry::new()).unwrap();
+    let metrics = OcspMetrics::register(&prometheus::Registry::new(), &responder).unwrap();
     let service = Arc::new(OcspService::new(responder, clocks, signing, metrics));
-    let listener = Listener::start(Security::Plain, ocsp_routes_within(service, SOON), PATIENT);
+    let ocsp = Some(Arc::new(OcspDoor::with_body_within(service, SOON)));
+    let listener = Listener::start(Security::Plain, Served { ocsp, routes: Router::new() }, PATIENT);
     let head = "POST /ocsp/sign HTTP/1.1\r\nHost: a\r\nContent-Type: application/ocsp-request\r\n";
     for body in
         ["Content-Length: 100\r\n\r\n", "Content-Length: 100\r\n\r\n0", "Transfer-Encoding: chunked\r\n\r\n5\r\n0"]

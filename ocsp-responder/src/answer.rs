@@ -1,14 +1,20 @@
 //! What a request gets.
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::HeaderMap;
 use pki::algorithm::Digest;
 use pki::ocsp::ErrorStatus;
 use pki::revocation::{CertificateStatus, Withdrawal};
 use pki::time::UnixTime;
 
+use crate::http::headers;
+
 /// The answer to one request.
 #[derive(Clone, Debug)]
 pub enum Answer {
-    /// A signed one.
-    Signed(SignedAnswer),
+    /// A signed one, perhaps kept from an earlier request.
+    Signed(Arc<SignedAnswer>),
     /// An error, unsigned and never cached (I15, L14).
     Refused(ErrorStatus),
 }
@@ -27,7 +33,7 @@ impl Answer {
 #[derive(Clone, Debug)]
 pub struct SignedAnswer {
     /// The OCSPResponse in DER.
-    pub der: Vec<u8>,
+    pub der: Bytes,
     /// thisUpdate of all its single responses.
     pub this_update: UnixTime,
     /// The earliest nextUpdate of its single responses.
@@ -36,6 +42,28 @@ pub struct SignedAnswer {
     pub max_age_seconds: i64,
     /// What it says, counted.
     pub tally: Tally,
+    /// Every header but `Date`, which alone changes while it is kept.
+    pub(crate) headers: HeaderMap,
+}
+
+impl SignedAnswer {
+    pub(crate) fn new(
+        der: Vec<u8>,
+        this_update: UnixTime,
+        next_update: UnixTime,
+        max_age_seconds: i64,
+        tally: Tally,
+    ) -> Self {
+        let headers = headers::of_signed(&der, this_update, next_update, max_age_seconds);
+        Self { der: der.into(), this_update, next_update, max_age_seconds, tally, headers }
+    }
+
+    /// It is younger than its max-age, and whoever keeps it from `now` for as long as that lets go of it before nextUpdate
+    /// (L13). Before thisUpdate, on a clock that was set back, it is not given (I23).
+    pub(crate) fn may_be_given_again(&self, now: UnixTime) -> bool {
+        let age = now.seconds_since(self.this_update);
+        (0..self.max_age_seconds).contains(&age) && now.plus_seconds(self.max_age_seconds) < self.next_update
+    }
 }
 
 /// How many certificates of an answer were asked about by each digest (L04) and have each status.
@@ -56,10 +84,10 @@ impl Tally {
         self.0[digest as usize][status] += 1;
     }
 
-    /// Each digest and word of a status that occurs, with how often.
-    pub fn counts(&self) -> impl Iterator<Item = (Digest, &'static str, u8)> + '_ {
+    /// Each digest and status that occurs, as its place in [`Self::STATUSES`], with how often.
+    pub fn counts(&self) -> impl Iterator<Item = (Digest, usize, u8)> + '_ {
         Digest::ALL.into_iter().flat_map(move |digest| {
-            let row = Self::STATUSES.into_iter().zip(self.0[digest as usize]);
+            let row = self.0[digest as usize].into_iter().enumerate();
             row.filter(|(_, count)| *count > 0).map(move |(status, count)| (digest, status, count))
         })
     }

@@ -1,14 +1,15 @@
 //! From the octets of a request to what is signed, or to an error.
 use std::sync::Arc;
 
-use pki::identity::Ca;
+use pki::identity::{Ca, Serial};
 use pki::ocsp::{BasicResponse, CertId, ErrorStatus, OcspRequest, ResponseContents, ResponseData, SingleResponse};
 use pki::revocation::CertificateStatus;
 use pki::time::UnixTime;
-use status::StatusIndex;
+use status::{Generation, StatusIndex};
 
 use crate::answer::{Answer, SignedAnswer, Tally};
 use crate::issuers::{Issuer, Issuers};
+use crate::kept::{KeptAnswers, KeptKey};
 use crate::settings::{OcspSettings, UNKNOWN_SECONDS};
 use crate::signer::{OcspSigner, SignFailure};
 
@@ -22,11 +23,21 @@ pub struct Responder {
     issuers: Arc<Issuers>,
     index: Arc<StatusIndex>,
     settings: OcspSettings,
+    kept: Arc<KeptAnswers>,
+}
+
+/// What a request gets that no error answers.
+pub enum Decided {
+    /// What was signed for an earlier request, and still holds.
+    Kept(Arc<SignedAnswer>),
+    /// What must be signed.
+    ToSign(Decision),
 }
 
 /// An answer that only lacks its signature.
 pub struct Decision {
     data: ResponseData,
+    keeping: Option<Keeping>,
     signer: Arc<Box<dyn OcspSigner>>,
     this_update: UnixTime,
     next_update: UnixTime,
@@ -34,10 +45,19 @@ pub struct Decision {
     tally: Tally,
 }
 
+/// Where an answer is kept once it is signed.
+struct Keeping {
+    kept: Arc<KeptAnswers>,
+    key: KeptKey,
+    /// From before the status was looked up.
+    generation: Generation,
+}
+
 impl Responder {
     /// A responder over that index, for those issuers.
-    pub const fn new(issuers: Arc<Issuers>, index: Arc<StatusIndex>, settings: OcspSettings) -> Self {
-        Self { issuers, index, settings }
+    pub fn new(issuers: Arc<Issuers>, index: Arc<StatusIndex>, settings: OcspSettings) -> Self {
+        let kept = Arc::new(KeptAnswers::new(settings.kept_answers_max()));
+        Self { issuers, index, settings, kept }
     }
 
     /// The issuers, for adding keys and replacing signers.
@@ -45,30 +65,49 @@ impl Responder {
         &self.issuers
     }
 
+    /// The kept answers, for their metrics.
+    pub(crate) const fn kept(&self) -> &Arc<KeptAnswers> {
+        &self.kept
+    }
+
     /// The whole way: decides, and signs if there is something to sign. May block for as long as a token does.
     pub fn answer(&self, ca: Ca, request: &[u8], now: UnixTime) -> Answer {
         match self.decide(ca, request, now) {
-            Ok(decision) => decision.sign(),
+            Ok(Decided::Kept(answer)) => Answer::Signed(answer),
+            Ok(Decided::ToSign(decision)) => decision.sign(),
             Err(status) => Answer::Refused(status),
         }
     }
 
     /// Decides what to say at `/ocsp/{ca}`. `now` must have been read before this is called: the index is looked at
     /// after it, so what is said was true at `now` or later, and thisUpdate never claims too much (R06).
-    pub fn decide(&self, ca: Ca, request: &[u8], now: UnixTime) -> Result<Decision, ErrorStatus> {
+    pub fn decide(&self, ca: Ca, request: &[u8], now: UnixTime) -> Result<Decided, ErrorStatus> {
         let request = OcspRequest::from_der(request).map_err(|_| ErrorStatus::MalformedRequest)?; // R01
         let issuer = self.issuer_of(ca, &request)?;
+        let signer = issuer.signer();
+        let kept_key = signer.as_ref().and_then(|signer| kept_key(&request, &issuer, signer.key_hash()));
+        let keeping = kept_key.map(|key| (key, self.index.generation(ca, key.serial)));
+        if let Some(answer) = keeping.and_then(|(key, generation)| self.kept.find(&key, generation, now)) {
+            return Ok(Decided::Kept(answer));
+        }
         let found: Vec<(CertId<'_>, CertificateStatus)> =
             request.cert_ids().map(|cert_id| (cert_id, self.status(&issuer, &cert_id))).collect();
         if found.iter().all(|(_, status)| *status == CertificateStatus::NotIssued) {
             // L08: no authoritative record. Unsigned, so that nobody can keep it beyond the certificate's issue (I22).
             return Err(ErrorStatus::Unauthorized);
         }
-        let signer = issuer.signer().ok_or(ErrorStatus::TryLater)?;
+        let signer = signer.ok_or(ErrorStatus::TryLater)?;
         if signer.not_after().seconds_since(now) < SIGNER_SECONDS_LEFT_MIN {
             return Err(ErrorStatus::TryLater);
         }
-        self.compose(&request, &found, signer, now)
+        let keeping = keeping.map(|(key, generation)| Keeping { kept: Arc::clone(&self.kept), key, generation });
+        Ok(Decided::ToSign(Decision { keeping, ..self.compose(&request, &found, signer, now)? }))
+    }
+
+    /// What another request has had signed since that decision, if it asked the same.
+    pub(crate) fn kept_since(&self, decision: &Decision, now: UnixTime) -> Option<Arc<SignedAnswer>> {
+        let key = &decision.keeping.as_ref()?.key;
+        self.kept.find(key, self.index.generation(key.issuer.ca, key.serial), now)
     }
 
     /// The one CA key that all CertIDs name, which must be a key of that CA: a delegate answers for the key that issued
@@ -96,7 +135,7 @@ impl Responder {
         let mut responses = Vec::with_capacity(found.len());
         for (cert_id, status) in found {
             let single = self.single_response(cert_id, *status, signer.not_after(), now);
-            let serial = cert_id.serial().map_or(0, pki::identity::Serial::get);
+            let serial = cert_id.serial().map_or(0, Serial::get);
             let room = single.next_update.seconds_since(now) - 1; // L13: max-age ends before nextUpdate
             max_age_seconds = max_age_seconds.min(self.settings.max_age_seconds(serial)).min(room);
             next_update = next_update.min(single.next_update);
@@ -115,7 +154,7 @@ impl Responder {
             tracing::error!(%error, "an OCSP answer was refused by the encoder");
             ErrorStatus::InternalError
         })?;
-        Ok(Decision { data, signer, this_update: now, next_update, max_age_seconds, tally })
+        Ok(Decision { data, keeping: None, signer, this_update: now, next_update, max_age_seconds, tally })
     }
 
     fn single_response<'a>(
@@ -125,7 +164,7 @@ impl Responder {
         not_after: UnixTime,
         now: UnixTime,
     ) -> SingleResponse<'a> {
-        let serial = cert_id.serial().map_or(0, pki::identity::Serial::get);
+        let serial = cert_id.serial().map_or(0, Serial::get);
         let (validity_seconds, retention_seconds) = match status {
             CertificateStatus::NotIssued => (UNKNOWN_SECONDS, None),
             CertificateStatus::Good | CertificateStatus::Withdrawn(_) => {
@@ -143,10 +182,26 @@ impl Responder {
     }
 }
 
+/// Answers about one certificate and without a nonce are kept: others are not asked for again.
+fn kept_key(request: &OcspRequest<'_>, issuer: &Issuer, delegate: [u8; 20]) -> Option<KeptKey> {
+    if request.cert_id_count() != 1 || request.nonce().is_some() {
+        return None;
+    }
+    let cert_id = request.cert_ids().next()?;
+    let (serial, digest, cert_id_octets) = (cert_id.serial()?, cert_id.digest?, cert_id.der.len());
+    Some(KeptKey { issuer: issuer.key, serial, digest, cert_id_octets, delegate })
+}
+
 impl Decision {
-    /// Signs and assembles. A failing token is asked once more, then the client is told to try later.
+    /// The one certificate that it is about, if its answer will do for others that ask the same; else `None`.
+    pub(crate) fn asked_about(&self) -> Option<Serial> {
+        self.keeping.as_ref().map(|keeping| keeping.key.serial)
+    }
+
+    /// Signs and assembles, and keeps what may be kept. A failing token is asked once more, then the client is told to try
+    /// later.
     pub fn sign(self) -> Answer {
-        let Self { mut data, signer, this_update, next_update, max_age_seconds, tally } = self;
+        let Self { mut data, keeping, signer, this_update, next_update, max_age_seconds, tally } = self;
         for attempt in 1..=SIGN_ATTEMPTS_MAX {
             match signer.sign(data) {
                 Ok(signed) => {
@@ -154,7 +209,11 @@ impl Decision {
                     let response =
                         BasicResponse::assemble(signed.data(), signer.algorithm(), signed.signature(), certificate_der);
                     let der = response.into_der();
-                    return Answer::Signed(SignedAnswer { der, this_update, next_update, max_age_seconds, tally });
+                    let answer = Arc::new(SignedAnswer::new(der, this_update, next_update, max_age_seconds, tally));
+                    if let Some(Keeping { kept, key, generation }) = keeping {
+                        kept.keep(key, generation, Arc::clone(&answer));
+                    }
+                    return Answer::Signed(answer);
                 }
                 Err((returned, failure)) => {
                     tracing::warn!(issuer = %signer.issuer(), attempt, %failure, "an OCSP answer was not signed");

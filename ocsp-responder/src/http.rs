@@ -1,49 +1,72 @@
 //! OCSP over HTTP (RFC 6960 appendix A, RFC 9919 §6 and §7).
 //!
-//! One handler takes the path as it stands in the request line, because GET carries base64 in it, where `/` and `//` are
-//! data. [`get_path`] undoes what clients do to it, [`headers`] says how long an answer may be kept.
+//! One door takes the path as it stands in the request line, because GET carries base64 in it, where `/` and `//` are
+//! data. [`get_path`] undoes what clients do to it, [`headers`] says how long an answer may be kept. The door needs no
+//! router: a listener asks it for everything below its path, which costs a comparison.
 mod get_path;
-mod headers;
+pub(crate) mod headers;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::BoxError;
+use axum::body::{Body, HttpBody};
 use axum::response::Response;
-use axum::routing::any;
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use pki::identity::Ca;
 use pki::ocsp::REQUEST_OCTETS_MAX;
 
 use crate::answer::Answer;
+use crate::metrics::Method;
 use crate::service::OcspService;
 
 /// A request for one certificate is a hundred octets; whoever needs longer holds a connection for nothing.
 const BODY_WITHIN: Duration = Duration::from_secs(30);
+/// What the door's paths begin with. The CA's word follows.
+const PATH: &str = "/ocsp/";
 
-/// Routes for `/ocsp/{ca}`; to be merged, not nested, because the whole path is read. A body has 30 s to arrive.
-pub fn ocsp_routes(service: Arc<OcspService>) -> Router {
-    ocsp_routes_within(service, BODY_WITHIN)
-}
-
-/// The same with another time for a request's body to arrive whole.
-pub fn ocsp_routes_within(service: Arc<OcspService>, body_within: Duration) -> Router {
-    Router::new()
-        .route("/ocsp/{ca}", any(serve))
-        .route("/ocsp/{ca}/", any(serve))
-        .route("/ocsp/{ca}/{*request}", any(serve))
-        .with_state(Door { service, body_within })
-}
-
-/// What a request meets.
-#[derive(Clone)]
-struct Door {
+/// OCSP at `/ocsp/{ca}` by POST, GET and HEAD.
+pub struct OcspDoor {
     service: Arc<OcspService>,
     body_within: Duration,
+}
+
+impl OcspDoor {
+    /// A door to that service. A request's body has 30 s to arrive.
+    pub const fn new(service: Arc<OcspService>) -> Self {
+        Self::with_body_within(service, BODY_WITHIN)
+    }
+
+    /// The same with another time for a request's body to arrive whole.
+    pub const fn with_body_within(service: Arc<OcspService>, body_within: Duration) -> Self {
+        Self { service, body_within }
+    }
+
+    /// Whether a request for that path is to be brought here.
+    pub fn is_at(path: &str) -> bool {
+        path.starts_with(PATH)
+    }
+
+    /// Answers a request for such a path, whatever it is.
+    pub async fn serve<B>(&self, request: Request<B>) -> Response
+    where
+        B: HttpBody<Data = Bytes>,
+        B::Error: Into<BoxError>,
+    {
+        let (parts, body) = request.into_parts();
+        let read = read_request(&parts.method, parts.uri.path(), &parts.headers, body);
+        // Only a body can keep us waiting.
+        match tokio::time::timeout(self.body_within, read).await.unwrap_or(Err(HttpRefusal::BodyTooSlow)) {
+            Ok((ca, method, der)) => answer(&self.service, ca, method, &parts.headers, &der).await,
+            Err(refusal) => {
+                let (code, ..) = refusal.parts();
+                self.service.metrics.http_refusals.with_label_values(&[code.as_str()]).inc();
+                refusal.response()
+            }
+        }
+    }
 }
 
 /// What HTTP alone refuses, as an RFC 9457 problem.
@@ -57,40 +80,35 @@ enum HttpRefusal {
     BodyTooSlow,
 }
 
-async fn serve(State(door): State<Door>, request: Request) -> Response {
-    let Door { service, body_within } = door;
-    let (parts, body) = request.into_parts();
-    let read = read_request(&parts.method, parts.uri.path(), &parts.headers, body);
-    // Only a body can keep us waiting.
-    match tokio::time::timeout(body_within, read).await.unwrap_or(Err(HttpRefusal::BodyTooSlow)) {
-        Ok((ca, der)) => answer(&service, ca, &parts.method, &parts.headers, &der).await,
-        Err(refusal) => {
-            let (code, ..) = refusal.parts();
-            service.metrics.http_refusals.with_label_values(&[code.as_str()]).inc();
-            refusal.response()
-        }
-    }
-}
-
 /// The CA that the path names, and the octets that should be an OCSPRequest.
-async fn read_request(
-    method: &Method,
+async fn read_request<B>(
+    method: &http::Method,
     path: &str,
     headers: &HeaderMap,
-    body: Body,
-) -> Result<(Ca, Bytes), HttpRefusal> {
-    let below = path.strip_prefix("/ocsp/").ok_or(HttpRefusal::UnknownCa)?;
+    body: B,
+) -> Result<(Ca, Method, Bytes), HttpRefusal>
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    let below = path.strip_prefix(PATH).ok_or(HttpRefusal::UnknownCa)?;
     let (word, encoded) = below.split_once('/').unwrap_or((below, ""));
     let ca = word.parse().map_err(|_| HttpRefusal::UnknownCa)?;
-    match *method {
-        // What is not base64 is no OCSPRequest either: no octets, and so malformedRequest.
-        Method::GET | Method::HEAD => Ok((ca, get_path::decode(encoded).unwrap_or_default().into())),
-        Method::POST => Ok((ca, read_body(headers, body).await?)),
-        _ => Err(HttpRefusal::MethodNotAllowed),
-    }
+    let method = match *method {
+        http::Method::GET => Method::Get,
+        http::Method::HEAD => Method::Head,
+        http::Method::POST => return Ok((ca, Method::Post, read_body(headers, body).await?)),
+        _ => return Err(HttpRefusal::MethodNotAllowed),
+    };
+    // What is not base64 is no OCSPRequest either: no octets, and so malformedRequest.
+    Ok((ca, method, get_path::decode(encoded).unwrap_or_default().into()))
 }
 
-async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, HttpRefusal> {
+async fn read_body<B>(headers: &HeaderMap, body: B) -> Result<Bytes, HttpRefusal>
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
     let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let essence = media_type.split(';').next().unwrap_or("").trim();
     if !essence.eq_ignore_ascii_case("application/ocsp-request") {
@@ -103,25 +121,20 @@ async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, HttpRefusal
     }
 }
 
-async fn answer(service: &OcspService, ca: Ca, method: &Method, asked: &HeaderMap, request: &[u8]) -> Response {
+async fn answer(service: &OcspService, ca: Ca, method: Method, asked: &HeaderMap, request: &[u8]) -> Response {
     let now = (service.clocks.now)();
-    let word = match *method {
-        Method::GET => "get",
-        Method::HEAD => "head",
-        _ => "post",
-    };
-    let answer = service.answer(ca, word, request, now).await;
+    let answer = service.answer(ca, method, request, now).await;
     let mut response = Response::new(Body::empty());
     *response.headers_mut() = headers::of(&answer, now);
-    if *method != Method::POST && headers::is_already_there(asked, response.headers()) {
+    if method != Method::Post && headers::is_already_there(asked, response.headers()) {
         service.metrics.not_modified.inc();
         // RFC 9110 §15.4.5: 304 repeats what concerns keeping, and has no content.
         response.headers_mut().remove(header::CONTENT_LENGTH);
         response.headers_mut().remove(header::CONTENT_TYPE);
         *response.status_mut() = StatusCode::NOT_MODIFIED;
-    } else if *method != Method::HEAD {
+    } else if method != Method::Head {
         *response.body_mut() = match answer {
-            Answer::Signed(signed) => Body::from(signed.der),
+            Answer::Signed(signed) => Body::from(Bytes::clone(&signed.der)),
             Answer::Refused(status) => Body::from(&status.der()[..]),
         };
     }

@@ -4,12 +4,52 @@ use pki::identity::Ca;
 use pki::ocsp::ErrorStatus;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Tally};
+use crate::decision::Responder;
+
+/// The words for kinds of answers, in the order of [`kind`].
+const KINDS: [&str; 6] = ["signed", "malformed_request", "internal_error", "try_later", "sig_required", "unauthorized"];
+
+const fn kind(answer: &Answer) -> usize {
+    match answer {
+        Answer::Signed(_) => 0,
+        Answer::Refused(ErrorStatus::MalformedRequest) => 1,
+        Answer::Refused(ErrorStatus::InternalError) => 2,
+        Answer::Refused(ErrorStatus::TryLater) => 3,
+        Answer::Refused(ErrorStatus::SigRequired) => 4,
+        Answer::Refused(ErrorStatus::Unauthorized) => 5,
+    }
+}
+
+/// How a question came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// GET
+    Get,
+    /// HEAD
+    Head,
+    /// POST
+    Post,
+}
+
+impl Method {
+    const ALL: [Self; 3] = [Self::Get, Self::Head, Self::Post];
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::Head => "head",
+            Self::Post => "post",
+        }
+    }
+}
 
 /// Counters and durations of the responder.
 pub struct OcspMetrics {
-    answers: IntCounterVec,
-    statuses: IntCounterVec,
+    /// By [`Ca::index`], [`Method`] and [`KINDS`]: looked up once, because an answer is cheaper than a look-up by label.
+    answers: [[[IntCounter; KINDS.len()]; Method::ALL.len()]; Ca::ALL.len()],
+    /// By [`Digest`] and [`Tally::STATUSES`].
+    statuses: [[IntCounter; Tally::STATUSES.len()]; Digest::ALL.len()],
     seconds: Histogram,
     pub(crate) http_refusals: IntCounterVec,
     pub(crate) not_modified: IntCounter,
@@ -19,20 +59,25 @@ pub struct OcspMetrics {
 }
 
 impl OcspMetrics {
-    /// Makes and registers them.
-    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+    /// Makes and registers them, with those of the responder's kept answers.
+    pub fn register(registry: &Registry, responder: &Responder) -> Result<Self, prometheus::Error> {
         let vec = |name, help, labels: &[&str]| IntCounterVec::new(Opts::new(name, help), labels);
         // From a look-up in memory to the longest wait that anybody is left to.
         let buckets =
             vec![0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0];
         let seconds = HistogramOpts::new("ocsp_answer_seconds", "Time from the whole request to the answer.");
+        let answers = vec("ocsp_answers_total", "Answers by CA, HTTP method and kind.", &["ca", "method", "answer"])?;
+        let statuses = vec(
+            "ocsp_certificates_total",
+            "Certificates in signed answers, by the digest they were asked with and their status.",
+            &["digest", "status"],
+        )?;
         let metrics = Self {
-            answers: vec("ocsp_answers_total", "Answers by CA, HTTP method and kind.", &["ca", "method", "answer"])?,
-            statuses: vec(
-                "ocsp_certificates_total",
-                "Certificates in signed answers, by the digest they were asked with and their status.",
-                &["digest", "status"],
-            )?,
+            answers: Ca::ALL.map(|ca| {
+                Method::ALL.map(|method| KINDS.map(|kind| answers.with_label_values(&[ca.word(), method.word(), kind])))
+            }),
+            statuses: Digest::ALL
+                .map(|digest| Tally::STATUSES.map(|status| statuses.with_label_values(&[digest_word(digest), status]))),
             seconds: Histogram::with_opts(seconds.buckets(buckets))?,
             http_refusals: vec(
                 "ocsp_http_refusals_total",
@@ -47,32 +92,23 @@ impl OcspMetrics {
             )?,
             panics: IntCounter::new("ocsp_panics_total", "Requests answered internalError because of a bug.")?,
         };
-        let Self { answers, statuses, seconds, http_refusals, not_modified, shed, overdue, panics } = &metrics;
-        for vec in [answers, statuses, http_refusals] {
+        for vec in [&answers, &statuses, &metrics.http_refusals, &responder.kept().counts.all] {
             registry.register(Box::new(vec.clone()))?;
         }
-        for counter in [not_modified, shed, overdue, panics] {
+        for counter in [&metrics.not_modified, &metrics.shed, &metrics.overdue, &metrics.panics] {
             registry.register(Box::new(counter.clone()))?;
         }
-        registry.register(Box::new(seconds.clone()))?;
+        registry.register(Box::new(metrics.seconds.clone()))?;
         Ok(metrics)
     }
 
-    pub(crate) fn answered(&self, ca: Ca, method: &str, answer: &Answer, seconds: f64) {
-        let kind = match answer {
-            Answer::Signed(signed) => {
-                for (digest, status, count) in signed.tally.counts() {
-                    self.statuses.with_label_values(&[digest_word(digest), status]).inc_by(count.into());
-                }
-                "signed"
+    pub(crate) fn answered(&self, ca: Ca, method: Method, answer: &Answer, seconds: f64) {
+        if let Answer::Signed(signed) = answer {
+            for (digest, status, count) in signed.tally.counts() {
+                self.statuses[digest as usize][status].inc_by(count.into());
             }
-            Answer::Refused(ErrorStatus::MalformedRequest) => "malformed_request",
-            Answer::Refused(ErrorStatus::InternalError) => "internal_error",
-            Answer::Refused(ErrorStatus::TryLater) => "try_later",
-            Answer::Refused(ErrorStatus::SigRequired) => "sig_required",
-            Answer::Refused(ErrorStatus::Unauthorized) => "unauthorized",
-        };
-        self.answers.with_label_values(&[ca.word(), method, kind]).inc();
+        }
+        self.answers[ca.index()][method as usize][kind(answer)].inc();
         self.seconds.observe(seconds);
     }
 }

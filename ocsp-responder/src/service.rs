@@ -3,14 +3,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pki::identity::Ca;
+use pki::identity::{Ca, Serial};
 use pki::ocsp::ErrorStatus;
 use pki::time::UnixTime;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, MutexGuard, Semaphore};
 
 use crate::answer::Answer;
-use crate::decision::{Decision, Responder};
-use crate::metrics::OcspMetrics;
+use crate::decision::{Decided, Decision, Responder};
+use crate::metrics::{Method, OcspMetrics};
+
+/// Locks for those who ask the same at the same time. Others who share one wait for a signature more than they must.
+const FLIGHTS: usize = 1_024;
 
 /// The clocks, from outside.
 #[derive(Clone)]
@@ -41,6 +44,8 @@ pub struct OcspService {
     places: Arc<Semaphore>,
     /// One permit for each signature under way.
     turns: Arc<Semaphore>,
+    /// Of many who ask the same, one has it signed; the others wait here and then find it kept.
+    flights: Box<[Mutex<()>]>,
     patience: Duration,
 }
 
@@ -49,15 +54,17 @@ impl OcspService {
     pub fn new(responder: Responder, clocks: Clocks, limits: SigningLimits, metrics: OcspMetrics) -> Self {
         let SigningLimits { concurrent, waiting, patience } = limits;
         let (places, turns) = (Arc::new(Semaphore::new(concurrent + waiting)), Arc::new(Semaphore::new(concurrent)));
-        Self { responder, clocks, metrics, places, turns, patience }
+        let flights = (0..FLIGHTS).map(|_| Mutex::default()).collect();
+        Self { responder, clocks, metrics, places, turns, flights, patience }
     }
 
     /// Answers one request that came to `/ocsp/{ca}` at `now`. `method` names the door in metrics.
-    pub async fn answer(&self, ca: Ca, method: &str, request: &[u8], now: UnixTime) -> Answer {
+    pub async fn answer(&self, ca: Ca, method: Method, request: &[u8], now: UnixTime) -> Answer {
         let started = (self.clocks.elapsed)();
         // AssertUnwindSafe: the responder changes nothing, so a panic leaves nothing half-done behind.
         let answer = match catch_unwind(AssertUnwindSafe(|| self.responder.decide(ca, request, now))) {
-            Ok(Ok(decision)) => self.sign(decision).await,
+            Ok(Ok(Decided::Kept(answer))) => Answer::Signed(answer),
+            Ok(Ok(Decided::ToSign(decision))) => self.sign(decision).await,
             Ok(Err(status)) => Answer::Refused(status),
             Err(_) => self.panicked(),
         };
@@ -72,6 +79,14 @@ impl OcspService {
             return Answer::Refused(ErrorStatus::TryLater);
         };
         let signing = async {
+            let mut _alone = None;
+            if let Some(serial) = decision.asked_about() {
+                let (alone, has_waited) = self.fly_alone(serial).await;
+                _alone = Some(alone);
+                if has_waited && let Some(answer) = self.responder.kept_since(&decision, (self.clocks.now)()) {
+                    return Ok(Answer::Signed(answer));
+                }
+            }
             let turn = Arc::clone(&self.turns).acquire_owned().await.expect("the semaphore is never closed");
             // The permits go along: a signature that nobody waits for any more still takes its core until it is done.
             let work = move || {
@@ -87,6 +102,16 @@ impl OcspService {
                 self.metrics.overdue.inc();
                 Answer::Refused(ErrorStatus::TryLater)
             }
+        }
+    }
+
+    /// Waits until nobody else has an answer about that serial signed; and whether somebody had.
+    async fn fly_alone(&self, serial: Serial) -> (MutexGuard<'_, ()>, bool) {
+        let place = serial.get() % FLIGHTS as u64;
+        let flight = &self.flights[usize::try_from(place).expect("below the number of flights")];
+        match flight.try_lock() {
+            Ok(alone) => (alone, false),
+            Err(_) => (flight.lock().await, true),
         }
     }
 

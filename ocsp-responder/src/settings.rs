@@ -12,18 +12,22 @@ const VALIDITY_JITTER_PARTS: u32 = 16;
 const MAX_AGE_JITTER_PARTS: u32 = 10;
 /// What is said of a serial that was never issued ends soon: the next certificate may get it (serials are sequential).
 pub(crate) const UNKNOWN_SECONDS: i64 = 60;
+/// Some 2,500 octets each with an RSA-2048 delegate, answer, headers and place: 320 MiB when all of them are there.
+const KEPT_ANSWERS_MAX: u32 = 131_072;
+/// 10 GiB: whoever wants more should ask whether a signature is what costs.
+const KEPT_ANSWERS_MAX_MAX: u32 = 4_194_304;
 
 const _: () = assert!(
     (VALIDITY_SECONDS_MAX + VALIDITY_SECONDS_MAX / VALIDITY_JITTER_PARTS) as i64 <= pki::ocsp::VALIDITY_SECONDS_MAX
 );
 
 /// How long answers are good for, within bounds (I14, I15).
-#[expect(clippy::struct_field_names, reason = "units stand in names")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OcspSettings {
     max_age_seconds: u32,
     validity_seconds: u32,
     archive_retention_seconds: Option<u32>,
+    kept_answers_max: u32,
 }
 
 /// A setting out of its bounds.
@@ -43,6 +47,12 @@ pub enum SettingsError {
         /// What was set.
         given: u32,
     },
+    /// Kept answers
+    #[error("ocsp.kept_answers_max is {given}; it must be within 0..={KEPT_ANSWERS_MAX_MAX}")]
+    KeptAnswers {
+        /// What was set.
+        given: u32,
+    },
 }
 
 impl OcspSettings {
@@ -54,7 +64,26 @@ impl OcspSettings {
         if max_age_seconds == 0 || max_age_seconds > MAX_AGE_SECONDS_MAX || max_age_seconds >= validity_seconds {
             return Err(SettingsError::MaxAge { given: max_age_seconds });
         }
-        Ok(Self { max_age_seconds, validity_seconds, archive_retention_seconds: None })
+        Ok(Self {
+            max_age_seconds,
+            validity_seconds,
+            archive_retention_seconds: None,
+            kept_answers_max: KEPT_ANSWERS_MAX,
+        })
+    }
+
+    /// Keeps about that many answers in memory, with 0 none, in place of 131,072.
+    pub const fn with_kept_answers_max(mut self, answers: u32) -> Result<Self, SettingsError> {
+        if answers > KEPT_ANSWERS_MAX_MAX {
+            return Err(SettingsError::KeptAnswers { given: answers });
+        }
+        self.kept_answers_max = answers;
+        Ok(self)
+    }
+
+    /// See [`Self::with_kept_answers_max`].
+    pub(crate) fn kept_answers_max(&self) -> usize {
+        usize::try_from(self.kept_answers_max).expect("usize has 64 bits here")
     }
 
     /// Says in each answer, by archiveCutoff, that status is kept for that long past a certificate's expiry (R18).

@@ -1,18 +1,16 @@
 //! The door: spellings of GET, headers, refusals, and what one request can do to another.
 mod support;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use ocsp_responder::{
-    Clocks, OcspMetrics, OcspService, OcspSigner, Responder, SignFailure, SignedResponseData, SigningLimits,
-    ocsp_routes,
+    Clocks, OcspDoor, OcspMetrics, OcspService, OcspSigner, Responder, SignFailure, SignedResponseData, SigningLimits,
 };
 use pki::algorithm::{Algorithm, Digest, sha256};
 use pki::identity::{Ca, IssuerKey};
@@ -20,12 +18,11 @@ use pki::ocsp::{ErrorStatus, REQUEST_OCTETS_MAX, RequestWriter, ResponseData};
 use pki::time::UnixTime;
 use prometheus::Registry;
 use support::*;
-use tower::ServiceExt;
 
 const LIMITS: SigningLimits = SigningLimits { concurrent: 2, waiting: 8, patience: Duration::from_mins(1) };
 
 struct Door {
-    router: Router,
+    door: OcspDoor,
     registry: Registry,
 }
 
@@ -37,15 +34,19 @@ struct Reply {
 
 impl Door {
     fn new(responder: Responder, limits: SigningLimits) -> Self {
+        Self::at(responder, limits, Arc::new(|| NOW))
+    }
+
+    fn at(responder: Responder, limits: SigningLimits, now: Arc<dyn Fn() -> UnixTime + Send + Sync>) -> Self {
         let registry = Registry::new();
-        let metrics = OcspMetrics::register(&registry).unwrap();
-        let clocks = Clocks { now: Arc::new(|| NOW), elapsed: Arc::new(|| Duration::ZERO) };
+        let metrics = OcspMetrics::register(&registry, &responder).unwrap();
+        let clocks = Clocks { now, elapsed: Arc::new(|| Duration::ZERO) };
         let service = OcspService::new(responder, clocks, limits, metrics);
-        Self { router: ocsp_routes(Arc::new(service)), registry }
+        Self { door: OcspDoor::new(Arc::new(service)), registry }
     }
 
     async fn send(&self, request: Request<Body>) -> Reply {
-        let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+        let (parts, body) = self.door.serve(request).await.into_parts();
         Reply { status: parts.status, headers: parts.headers, body: body.collect().await.unwrap().to_bytes().to_vec() }
     }
 
@@ -162,30 +163,6 @@ async fn head_has_the_headers_of_get_and_no_body() {
     assert_eq!((head.status, head.body.len()), (StatusCode::OK, 0));
     assert!(head.header(header::CONTENT_LENGTH).parse::<usize>().unwrap() > 200);
     assert!(!head.header(header::ETAG).is_empty());
-}
-
-/// Signs by no key at all, always the same, so that an answer can be asked for again by its tag.
-struct FixedSigner(TestSigner);
-
-impl OcspSigner for FixedSigner {
-    fn issuer(&self) -> IssuerKey {
-        self.0.issuer()
-    }
-    fn algorithm(&self) -> Algorithm {
-        self.0.algorithm()
-    }
-    fn certificate_der(&self) -> &[u8] {
-        self.0.certificate_der()
-    }
-    fn key_hash(&self) -> [u8; 20] {
-        self.0.key_hash()
-    }
-    fn not_after(&self) -> UnixTime {
-        self.0.not_after()
-    }
-    fn sign(&self, data: ResponseData) -> Result<SignedResponseData, (ResponseData, SignFailure)> {
-        Ok(SignedResponseData::new(data, vec![1; 72]))
-    }
 }
 
 #[tokio::test]
@@ -395,4 +372,57 @@ async fn a_panic_is_an_internal_error_for_one_request_only() {
         broken.store(false, Ordering::Relaxed);
         assert!(door.post("/ocsp/sign", request(&[GOOD])).await.is_signed());
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_who_ask_the_same_at_once_one_has_it_signed_and_all_get_it() {
+    let (door, has_begun, go) = slow_door(LIMITS);
+    let door = Arc::new(door);
+    let asked = |_| {
+        let door = Arc::clone(&door);
+        tokio::spawn(async move { door.post("/ocsp/sign", request(&[GOOD])).await })
+    };
+    let first = asked(0);
+    let has_begun = tokio::task::spawn_blocking(move || has_begun.recv().map(|()| has_begun).unwrap()).await.unwrap();
+    let others: Vec<_> = (1..5).map(asked).collect();
+    // A question about another certificate waits for none of them.
+    let other = door.post("/ocsp/sign", request(&[HELD]));
+    let let_go = async {
+        tokio::task::spawn_blocking(move || has_begun.recv().map(|()| has_begun).unwrap()).await.map(|begun| {
+            go.send(()).unwrap();
+            go.send(()).unwrap();
+            (begun, go)
+        })
+    };
+    let (other, kept) = tokio::join!(other, let_go);
+    assert!(other.is_signed());
+    let first = first.await.unwrap();
+    for other in others {
+        assert_eq!(other.await.unwrap().body, first.body);
+    }
+    let (has_begun, _go) = kept.unwrap();
+    assert!(first.is_signed() && has_begun.try_recv().is_err(), "nothing more was signed");
+}
+
+#[tokio::test]
+async fn what_is_told_of_a_kept_answer_is_what_was_told_at_first_with_the_date_of_now() {
+    let now = Arc::new(AtomicI64::new(0));
+    let clock = Arc::clone(&now);
+    let later: Arc<dyn Fn() -> UnixTime + Send + Sync> =
+        Arc::new(move || NOW.plus_seconds(clock.load(Ordering::Relaxed)));
+    let door = Door::at(responder(), LIMITS, later);
+    let path = format!("/ocsp/sign/{}", base64(&request(&[GOOD])));
+    let first = door.get(&path).await;
+    now.store(200, Ordering::Relaxed);
+    let again = door.get(&path).await;
+    assert_eq!(again.header(header::DATE), NOW.plus_seconds(200).http_date());
+    assert_eq!(again.body, first.body);
+    let others = |reply: &Reply| {
+        let mut headers = reply.headers.clone();
+        headers.remove(header::DATE);
+        headers
+    };
+    assert_eq!(others(&again), others(&first));
+    assert!((door.count("ocsp_kept_answers_total", &[("outcome", "hit")]) - 1.0).abs() < 0.5);
+    assert!((door.count("ocsp_certificates_total", &[("status", "good")]) - 2.0).abs() < 0.5);
 }

@@ -3,8 +3,9 @@ mod support;
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
-use ocsp_responder::Answer;
+use ocsp_responder::{Answer, SignedAnswer};
 use pki::algorithm::Digest;
 use pki::identity::Ca;
 use support::*;
@@ -62,12 +63,15 @@ fn answers_verify_and_say_good_held_revoked_and_unknown() {
 
 #[test]
 fn an_answer_altered_in_one_octet_does_not_verify() {
-    let Answer::Signed(mut signed) = responder().answer(Ca::Sign, &request(&[GOOD]), NOW) else { panic!("not signed") };
-    let said = verdict(&Answer::Signed(signed.clone()), "-sha256", &[GOOD]);
+    let Answer::Signed(signed) = responder().answer(Ca::Sign, &request(&[GOOD]), NOW) else { panic!("not signed") };
+    let said = verdict(&Answer::Signed(Arc::clone(&signed)), "-sha256", &[GOOD]);
     assert!(said.contains("Response verify OK"), "{said}");
     let produced_at = NOW.generalized_text();
     let at = signed.der.windows(15).position(|octets| octets == produced_at.as_bytes()).expect("producedAt is there");
-    signed.der[at + 13] ^= 1; // the last digit of the seconds
-    let said = verdict(&Answer::Signed(signed), "-sha256", &[GOOD]);
+    let mut der = signed.der.to_vec();
+    der[at + 13] ^= 1; // the last digit of the seconds
+    let mut altered = SignedAnswer::clone(&signed);
+    altered.der = der.into();
+    let said = verdict(&Answer::Signed(Arc::new(altered)), "-sha256", &[GOOD]);
     assert!(!said.contains("Response verify OK") && said.contains("Response Verify Failure"), "{said}");
 }

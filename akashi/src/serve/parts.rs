@@ -16,7 +16,7 @@ use crl_publisher::serve::{CrlService, router as crl_router};
 use crl_publisher::signing::CrlSigner;
 use crl_publisher::slot::CrlLayout;
 use hsm_mock::{Pin as TokenPin, SoftToken};
-use ocsp_responder::{Clocks, Issuers, OcspMetrics, OcspService, Responder, SigningLimits, ocsp_routes};
+use ocsp_responder::{Clocks, Issuers, OcspDoor, OcspMetrics, OcspService, Responder, SigningLimits};
 use pki::certificate::{Issuer, Layout};
 use registry::state::StateReads;
 use registry::writer::{Durability, Followers, Surroundings};
@@ -138,7 +138,8 @@ impl Parts {
             .with_issue_limits(issue_limits)
             .with_loss_line(&config.loss_line);
         let responder = Responder::new(served, Arc::clone(&index), config.ocsp);
-        let ocsp = Arc::new(ocsp_service(responder, &clock, OcspMetrics::register(&metrics.registry)?));
+        let ocsp_metrics = OcspMetrics::register(&metrics.registry, &responder)?;
+        let ocsp = Arc::new(ocsp_service(responder, &clock, ocsp_metrics));
         let door_tls = Arc::new(DoorTls::new(&folder, party_ca, config.api_hostnames.clone(), system_clock)?);
         let watched = Arc::new(Watched {
             ledger: Arc::clone(&registry),
@@ -174,8 +175,8 @@ impl Parts {
     }
 
     /// `/ocsp/…`
-    pub fn ocsp_routes(&self) -> Router {
-        ocsp_routes(Arc::clone(&self.ocsp))
+    pub fn ocsp_door(&self) -> Arc<OcspDoor> {
+        Arc::new(OcspDoor::new(Arc::clone(&self.ocsp)))
     }
 
     /// `/crl/…`
@@ -359,7 +360,8 @@ fn open_publisher(
     })?)
 }
 
-fn cores() -> usize {
+/// How many cores this process may use.
+pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 

@@ -3,24 +3,38 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use pki::algorithm::sha256;
 use pki::time::UnixTime;
 
-use crate::answer::{Answer, SignedAnswer};
+use crate::answer::Answer;
+
+const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/ocsp-response");
+
+/// Every header of a signed answer but `Date`.
+pub(crate) fn of_signed(der: &[u8], this_update: UnixTime, next_update: UnixTime, max_age_seconds: i64) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(8);
+    headers.insert(header::CONTENT_TYPE, MEDIA_TYPE);
+    headers.insert(header::CONTENT_LENGTH, der.len().into());
+    insert(&mut headers, header::LAST_MODIFIED, &this_update.http_date());
+    insert(&mut headers, header::EXPIRES, &next_update.http_date());
+    insert(&mut headers, header::ETAG, &entity_tag(der));
+    let keep = format!("max-age={max_age_seconds}, public, no-transform, must-revalidate");
+    insert(&mut headers, header::CACHE_CONTROL, &keep);
+    headers
+}
 
 /// Every header of an answer. Those that are not signed are never kept (I15, L14).
 pub(super) fn of(answer: &Answer, now: UnixTime) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(8);
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/ocsp-response"));
-    headers.insert(header::CONTENT_LENGTH, answer.der().len().into());
-    insert(&mut headers, header::DATE, &now.http_date());
-    match answer {
-        Answer::Refused(_) => insert(&mut headers, header::CACHE_CONTROL, "no-store"),
-        Answer::Signed(SignedAnswer { der, this_update, next_update, max_age_seconds, tally: _ }) => {
-            insert(&mut headers, header::LAST_MODIFIED, &this_update.http_date());
-            insert(&mut headers, header::EXPIRES, &next_update.http_date());
-            insert(&mut headers, header::ETAG, &entity_tag(der));
-            let keep = format!("max-age={max_age_seconds}, public, no-transform, must-revalidate");
-            insert(&mut headers, header::CACHE_CONTROL, &keep);
+    let mut headers = match answer {
+        Answer::Signed(answer) => answer.headers.clone(),
+        Answer::Refused(status) => {
+            let mut headers = HeaderMap::with_capacity(4);
+            headers.insert(header::CONTENT_TYPE, MEDIA_TYPE);
+            headers.insert(header::CONTENT_LENGTH, status.der().len().into());
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            headers
         }
-    }
+    };
+    // An answer that was signed for another request while this one waited may be a second newer than the question.
+    let date = if let Answer::Signed(answer) = answer { now.max(answer.this_update) } else { now };
+    insert(&mut headers, header::DATE, &date.http_date());
     headers
 }
 

@@ -154,6 +154,31 @@ impl OcspSigner for TestSigner {
     }
 }
 
+/// Signs by no key at all, always the same, so that an answer can be asked for again by its tag.
+pub struct FixedSigner(pub TestSigner);
+
+impl OcspSigner for FixedSigner {
+    fn issuer(&self) -> IssuerKey {
+        self.0.issuer()
+    }
+    fn algorithm(&self) -> Algorithm {
+        self.0.algorithm()
+    }
+    fn certificate_der(&self) -> &[u8] {
+        self.0.certificate_der()
+    }
+    fn key_hash(&self) -> [u8; 20] {
+        self.0.key_hash()
+    }
+    fn not_after(&self) -> UnixTime {
+        self.0.not_after()
+    }
+    fn sign(&self, data: ResponseData) -> Result<SignedResponseData, (ResponseData, SignFailure)> {
+        self.0.calls.fetch_add(1, Ordering::Relaxed);
+        Ok(SignedResponseData::new(data, vec![1; 72]))
+    }
+}
+
 /// The index with a certificate in each state under `sign`/1, one good one under `sign`/2, and one under `auth`/1.
 pub fn index() -> Arc<StatusIndex> {
     let ca = Ca::Sign;
