@@ -2,14 +2,15 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use benches::{BenchSigner, NOW, index, request, responder, scattered};
+use benches::{BenchSigner, ISSUER, NOW, index, is_revoked, request, responder, responder_with, scattered, serial};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use der07::Decode;
-use ocsp_responder::{Answer, OcspSigner};
+use ocsp_responder::{Answer, OcspSettings, OcspSigner, Responder};
 use pki::algorithm::{Algorithm, Digest};
 use pki::identity::Ca;
 use pki::ocsp::{BasicResponse, OcspRequest, ResponseContents, ResponseData, SingleResponse};
-use pki::revocation::CertificateStatus;
+use pki::revocation::{CertificateStatus, Withdrawal};
+use status::{Change, StatusIndex};
 
 const CERTIFICATES: u64 = 1_000_000;
 const ALGORITHMS: [Algorithm; 2] = [Algorithm::EcdsaP256Sha256, Algorithm::Rsa2048Sha256];
@@ -100,6 +101,65 @@ fn whole_path(criterion: &mut Criterion) {
     }
 }
 
+/// Octets to an answer that is kept: request read, look-up among 100,000, compared with the index.
+fn kept_path(criterion: &mut Criterion) {
+    let (responder, requests) = hot_set(&index(CERTIFICATES));
+    let mut group = criterion.benchmark_group("a kept answer among 100,000");
+    group.throughput(Throughput::Elements(1));
+    let mut asked = requests.iter().cycle();
+    group.bench_function("found", |bencher| {
+        bencher.iter(|| {
+            let answer = responder.answer(Ca::Sign, black_box(asked.next().expect("the list goes round")), NOW);
+            assert!(matches!(answer, Answer::Signed(_)), "signed");
+            answer
+        });
+    });
+    group.finish();
+}
+
+/// A hold and its end for each question: what changes cost those whose kept answers they do not concern.
+fn invalidation(criterion: &mut Criterion) {
+    let index = index(CERTIFICATES);
+    let (responder, requests) = hot_set(&index);
+    let mut group = criterion.benchmark_group("while certificates are held and released as fast as they can be");
+    group.throughput(Throughput::Elements(1));
+    let (mut asked, mut position) = (requests.iter().cycle(), index.position());
+    let mut changed = scattered(CERTIFICATES).filter(|number| !is_revoked(*number));
+    group.bench_function("one change of each kind and a question", |bencher| {
+        bencher.iter(|| {
+            let (ca, serial) = (ISSUER.ca, serial(changed.next().expect("numbers do not end")));
+            let held = Change::Withdrawn { ca, serial, withdrawal: Withdrawal::Held { since: NOW } };
+            for change in [held, Change::Released { ca, serial }] {
+                position += 1;
+                index.apply(position, &[change]).expect("a right log");
+            }
+            responder.answer(Ca::Sign, black_box(asked.next().expect("the list goes round")), NOW)
+        });
+    });
+    group.finish();
+}
+
+/// Criterion does everything once, and measures nothing.
+fn is_smoke() -> bool {
+    let is = |word: &str| std::env::args().any(|argument| argument == word);
+    is("--test") || !is("--bench")
+}
+
+/// A responder that has answered each of these requests.
+fn hot_set(index: &Arc<StatusIndex>) -> (Responder, Vec<Vec<u8>>) {
+    let settings = OcspSettings::new(300, 28_800).expect("the defaults are within bounds");
+    let signer = BenchSigner::new(Algorithm::EcdsaP256Sha256);
+    let (responder, ca_key) = responder_with(Arc::clone(index), signer, settings);
+    let requests: Vec<_> = scattered(CERTIFICATES)
+        .take(if is_smoke() { 100 } else { 100_000 })
+        .map(|number| request(&ca_key, Digest::Sha256, &[number], false))
+        .collect();
+    for request in &requests {
+        assert!(matches!(responder.answer(Ca::Sign, request, NOW), Answer::Signed(_)), "signed");
+    }
+    (responder, requests)
+}
+
 fn response_data(request: &[u8], signer: &BenchSigner) -> ResponseData {
     let request = OcspRequest::from_der(request).expect("well-formed");
     let cert_id_der = request.cert_ids().next().expect("one").der;
@@ -110,5 +170,5 @@ fn response_data(request: &[u8], signer: &BenchSigner) -> ResponseData {
     ResponseData::encode(&contents).expect("times in order")
 }
 
-criterion_group!(ocsp_benches, decode, encode, whole_path);
+criterion_group!(ocsp_benches, decode, encode, whole_path, kept_path, invalidation);
 criterion_main!(ocsp_benches);

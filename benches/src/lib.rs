@@ -1,6 +1,8 @@
 //! Fixtures that the benches share: delegates with real keys, an index of any size, requests about it.
 //!
 //! Workloads are named in words and numbers. Every bench runs at smoke size with `cargo bench -p benches -- --test`.
+pub mod measure;
+
 use std::sync::Arc;
 
 use aws_lc_rs::rand::SystemRandom;
@@ -136,13 +138,18 @@ fn issuer_name() -> DistinguishedName {
     DistinguishedName::japan().with(oid::ORGANIZATION, "JPKI-TEST").with(oid::ORGANIZATIONAL_UNIT, "bench")
 }
 
-/// A responder over that index, with that delegate; and the CA's public key, which CertIDs name.
+/// A responder over that index, with that delegate; and the CA's public key, which CertIDs name. It keeps no answers.
 pub fn responder(index: Arc<StatusIndex>, signer: BenchSigner) -> (Responder, PublicKey) {
+    let settings = OcspSettings::new(300, 28_800).and_then(|settings| settings.with_kept_answers_max(0));
+    responder_with(index, signer, settings.expect("within bounds"))
+}
+
+/// The same with other settings.
+pub fn responder_with(index: Arc<StatusIndex>, signer: BenchSigner, settings: OcspSettings) -> (Responder, PublicKey) {
     let ca_key = BenchSigner::new(Algorithm::EcdsaP256Sha256).public_key;
     let issuers = Issuers::new();
     issuers.add(ISSUER, &issuer_name().to_der(), &ca_key);
     issuers.replace_signer(Box::new(signer)).expect("the issuer was added just now");
-    let settings = OcspSettings::new(300, 28_800).expect("the defaults are within bounds");
     (Responder::new(Arc::new(issuers), index, settings), ca_key)
 }
 

@@ -11,22 +11,20 @@
 //! | `figures` | the figures; `limits` what they are held against |
 //! | `national` | a day's batch of the resident register; a CA key's compromise with millions of certificates under it |
 //! | `doors` | the same over mutual TLS, the server in a process and on a core of its own |
-//! | `pairs`, `machine` | alternated pairs, medians; clocks and cores; `results` the page |
+//! | `benches::measure` | alternated pairs, medians; clocks and cores; the page |
 //!
 //! With `--test`, or without `--bench` (`cargo test`), it does everything once with few requests, and holds nothing against
 //! a limit.
 mod doors;
 mod figures;
 mod limits;
-mod machine;
 mod national;
-mod pairs;
 mod requests;
-mod results;
 mod scene;
 
 use std::process::ExitCode;
 
+use benches::measure::{machine, pairs, results};
 use pki::algorithm::Algorithm;
 
 use figures::Scale;
@@ -87,7 +85,7 @@ fn main() -> ExitCode {
         let page = results::page(&figures, &cores);
         println!("{page}");
         if is("--record") {
-            results::record(&page);
+            results::record("issue", &page);
         }
     }
     if held || scale == Scale::SMOKE { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -3,12 +3,12 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 
 /// Processor time of this process so far, in seconds: all its threads, those that ended too.
-pub(crate) fn processor_time() -> f64 {
+pub fn processor_time() -> f64 {
     std::time::Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).expect("it is not negative").as_secs_f64()
 }
 
 /// Processor time of another process so far, in seconds, to a hundredth (proc_pid_stat(5), fields 14 and 15).
-pub(crate) fn processor_time_of(process: u32) -> f64 {
+pub fn processor_time_of(process: u32) -> f64 {
     const TICKS_PER_SECOND: f64 = 100.0;
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("the process is there");
     // The name in brackets may hold blanks.
@@ -18,34 +18,34 @@ pub(crate) fn processor_time_of(process: u32) -> f64 {
 }
 
 /// The cores that this process may use, divided between what is measured and who asks it.
-pub(crate) struct Cores {
+pub struct Cores {
     all: Vec<usize>,
 }
 
 impl Cores {
     /// The cores that this process may use.
-    pub(crate) fn find() -> Self {
+    pub fn find() -> Self {
         let allowed = sched_getaffinity(None).expect("the kernel tells");
         Self { all: (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core)).collect() }
     }
 
     /// How many.
-    pub(crate) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.all.len()
     }
 
     /// What is measured gets the last core.
-    pub(crate) fn pin_to_servers(&self) {
+    pub fn pin_to_servers(&self) {
         pin(&self.all[self.all.len() - 1..]);
     }
 
     /// Everything gets all of them.
-    pub(crate) fn pin_to_all(&self) {
+    pub fn pin_to_all(&self) {
         pin(&self.all);
     }
 
     /// Who asks gets the others, if there are any.
-    pub(crate) fn pin_to_clients(&self) {
+    pub fn pin_to_clients(&self) {
         let others = &self.all[..self.all.len() - 1];
         pin(if others.is_empty() { &self.all } else { others });
     }
@@ -61,7 +61,7 @@ fn pin(cores: &[usize]) {
 }
 
 /// Memory in GiB, rounded (proc_meminfo(5)).
-pub(crate) fn memory_gib() -> u64 {
+pub fn memory_gib() -> u64 {
     let text = std::fs::read_to_string("/proc/meminfo").expect("the kernel tells");
     let kib = text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.parse().ok());
     (kib.unwrap_or(0_u64) + (1 << 19)) >> 20

@@ -2,14 +2,11 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use crate::machine::{Cores, memory_gib};
-use crate::pairs::{Figure, Rule, median, spread};
-
-const BEGIN: &str = "<!-- ops/bench issue: begin -->";
-const END: &str = "<!-- ops/bench issue: end -->";
+use crate::measure::machine::{Cores, memory_gib};
+use crate::measure::pairs::{Figure, Rule, median, spread};
 
 /// The figures as a table.
-pub(crate) fn page(figures: &[Figure], cores: &Cores) -> String {
+pub fn page(figures: &[Figure], cores: &Cores) -> String {
     let mut page = String::new();
     let _ = writeln!(
         page,
@@ -38,11 +35,12 @@ pub(crate) fn page(figures: &[Figure], cores: &Cores) -> String {
     page
 }
 
-/// Puts the page into `benches/RESULTS.md`, in the place of the one before.
-pub(crate) fn record(page: &str) {
+/// Puts the page of that bench into `benches/RESULTS.md`, in the place of the one before.
+pub fn record(bench: &str, page: &str) {
+    let [begin, end] = ["begin", "end"].map(|word| format!("<!-- ops/bench {bench}: {word} -->"));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("RESULTS.md");
     let text = std::fs::read_to_string(&path).expect("the page is in the repository");
-    let (before, rest) = text.split_once(BEGIN).expect("the page says where the figures begin");
-    let (_, after) = rest.split_once(END).expect("the page says where the figures end");
-    std::fs::write(&path, format!("{before}{BEGIN}\n{page}{END}{after}")).expect("the page can be written");
+    let (before, rest) = text.split_once(&begin).expect("the page says where the figures begin");
+    let (_, after) = rest.split_once(&end).expect("the page says where the figures end");
+    std::fs::write(&path, format!("{before}{begin}\n{page}{end}{after}")).expect("the page can be written");
 }
