@@ -3,10 +3,13 @@
 //! Anybody may connect, so nothing that a client can leave undone lasts for ever: the handshake, each request's head and
 //! the time between requests by [`Limits::head_within`], a request's body by its route, an answer that is not taken by
 //! [`stalled`]; what it sent and nobody read ends its connection, by [`unread`]. HTTP/1.1 alone is spoken, for which all of these hold from the first octet on. [`descriptors`] says how
-//! many connections there may be. The public listener's connections are dealt out to [`cores`].
+//! many connections there may be. The public listener's connections are dealt out to [`cores`]; there [`plain`] answers most of OCSP
+//! without hyper.
 pub mod cores;
 pub mod descriptors;
+mod plain;
 mod rare;
+mod rewound;
 mod stalled;
 mod unread;
 
@@ -37,6 +40,7 @@ use tower::ServiceExt;
 use crate::clock::monotonic;
 use cores::Cores;
 use rare::Rare;
+use rewound::Rewound;
 use stalled::Stalled;
 use unread::{Unread, Watched};
 
@@ -170,9 +174,17 @@ impl Client {
     async fn connection(mut self, stream: TcpStream, watcher: Watcher) {
         // Answers are small and complete: waiting to fill a segment only adds delay.
         let _ = stream.set_nodelay(true);
-        let stream = Stalled::new(stream, self.limits.taking_within);
+        let mut stream = Stalled::new(stream, self.limits.taking_within);
         match self.security.clone() {
-            Security::Plain => self.http(stream, None, watcher).await,
+            Security::Plain => {
+                let came = match &self.served.ocsp {
+                    Some(door) => plain::answer(&mut stream, door, &self.limits, &mut self.stop).await,
+                    None => Some(Vec::new()),
+                };
+                if let Some(came) = came {
+                    self.http(Rewound::new(came, stream), None, watcher).await;
+                }
+            }
             Security::MutualTls { config, failures } => {
                 let handshake = TlsAcceptor::from(config.load_full()).accept(stream);
                 let handshake = tokio::select! {

@@ -267,3 +267,117 @@ fn one_cut_at_a_time_is_made_on_request_and_ocsp_answers_meanwhile() {
     akashi.admin().post("/admin/v1/cuts", "just-right", &because(200)).expect(201);
     akashi.audit();
 }
+
+/// A door that knows no CA key, so that it refuses all alike: what HTTP says about that is what is looked at.
+fn ocsp_listener(limits: Limits) -> Listener {
+    let responder =
+        Responder::new(Arc::new(Issuers::new()), Arc::new(StatusIndex::new()), OcspSettings::new(300, 28_800).unwrap());
+    let clocks = Clocks { now: Arc::new(|| UnixTime::from_seconds(1_800_000_000)), elapsed: Arc::new(|| SOON) };
+    let signing = SigningLimits { concurrent: 1, waiting: 1, patience: NEVER };
+    let metrics = OcspMetrics::register(&prometheus::Registry::new(), &responder).unwrap();
+    let ocsp = Some(Arc::new(OcspDoor::new(Arc::new(OcspService::new(responder, clocks, signing, metrics)))));
+    let routes = Router::new().route("/small", get(async || "small"));
+    Listener::start(Security::Plain, Served { ocsp, routes }, limits)
+}
+
+/// The head and the body of each answer, heads in small letters and sorted.
+fn answers(came: &[u8]) -> Vec<(Vec<String>, Vec<u8>)> {
+    let mut answers = Vec::new();
+    let mut left = came;
+    while let Some(end) = left.windows(4).position(|octets| octets == b"\r\n\r\n") {
+        let mut head: Vec<_> =
+            String::from_utf8(left[..end].to_vec()).unwrap().lines().map(str::to_ascii_lowercase).collect();
+        head.sort();
+        let length = head.iter().find_map(|line| line.strip_prefix("content-length: ")).unwrap().parse().unwrap();
+        let (body, next) = left[end + 4..].split_at(length);
+        answers.push((head, body.to_vec()));
+        left = next;
+    }
+    assert!(left.is_empty());
+    answers
+}
+
+impl Client {
+    /// Everything that comes until the server closes the connection, whatever octets.
+    fn octets_until_closed(mut self) -> Vec<u8> {
+        let mut came = Vec::new();
+        self.0.read_to_end(&mut came).unwrap();
+        came
+    }
+}
+
+const PLAIN_GET: &str = "GET /ocsp/sign/MAA= HTTP/1.1\r\nHost: a\r\n\r\n";
+const LAST_SMALL: &str = "GET /small HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+
+#[test]
+fn what_is_plain_and_what_is_not_are_answered_alike_and_in_their_order() {
+    let listener = ocsp_listener(PATIENT);
+    let post = "POST /ocsp/sign HTTP/1.1\r\nHost: a\r\nContent-Type: application/ocsp-request\r\n";
+    let plain = [
+        PLAIN_GET.to_owned(),
+        format!("{post}Content-Length: 2\r\n\r\n0\0"),
+        "GET /ocsp/sign/*** HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\n\r\n".to_owned(),
+    ];
+    // The same, but for a header that hyper alone reads.
+    let unusual = plain.clone().map(|request| request.replace("Host: a", "Host: a\r\nRange: bytes=0-1"));
+    let by = |requests: &[String]| {
+        let octets = listener.client(&format!("{}{LAST_SMALL}", requests.concat())).octets_until_closed();
+        answers(&octets)
+    };
+    let by_plain = by(&plain);
+    assert_eq!(by_plain, by(&unusual));
+    assert_eq!(by_plain.len(), 4);
+    assert!(by_plain[..3].iter().all(|(head, body)| {
+        body == &[0x30, 3, 0x0a, 1, 1]
+            && head.contains(&"http/1.1 200 ok".to_owned())
+            && head.contains(&"cache-control: no-store".to_owned())
+    }));
+    assert_eq!(by_plain[3].1, b"small");
+    // One that goes over to hyper stays in its place among those that do not.
+    let mixed = by(&[plain[0].clone(), "GET /small HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), plain[1].clone()]);
+    let small = |(_, body): &(Vec<String>, Vec<u8>)| body == b"small";
+    assert_eq!(mixed.iter().map(small).collect::<Vec<_>>(), [false, true, false, true]);
+    listener.stop();
+}
+
+#[test]
+fn octets_that_come_one_by_one_are_a_request_all_the_same() {
+    let listener = ocsp_listener(PATIENT);
+    let mut client = listener.client("");
+    for octet in format!("{PLAIN_GET}{LAST_SMALL}").bytes() {
+        client.0.write_all(&[octet]).unwrap();
+    }
+    assert_eq!(answers(&client.octets_until_closed()).len(), 2);
+}
+
+#[test]
+fn what_http_must_not_read_in_two_ways_is_left_to_hyper() {
+    let listener = ocsp_listener(PATIENT);
+    let post = "POST /ocsp/sign HTTP/1.1\r\nHost: a\r\nContent-Type: application/ocsp-request\r\n";
+    for (headers, status) in [
+        ("Content-Length: 2\r\nContent-Length: 3\r\n\r\n0\0\0", "HTTP/1.1 400 "),
+        ("Content-Length: +2\r\n\r\n0\0", "HTTP/1.1 400 "),
+        (
+            "Content-Length: 2\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n2\r\n0\0\r\n0\r\n\r\n",
+            "HTTP/1.1 ",
+        ),
+        ("Content-Length: 40000\r\nConnection: close\r\n\r\n", "HTTP/1.1 413 "),
+    ] {
+        let came =
+            listener.client(&format!("{post}{headers}{}", "0".repeat(if status.contains("413") { 40_000 } else { 0 })));
+        let came = came.until_closed();
+        assert!(came.starts_with(status), "{headers}: {came}");
+    }
+}
+
+#[test]
+fn an_ocsp_client_that_idles_or_does_not_finish_is_cut_off_and_a_stop_waits_for_none() {
+    let impatient = ocsp_listener(Limits { head_within: SOON, ..PATIENT });
+    for sent in ["", "GET /ocsp/si", PLAIN_GET] {
+        impatient.client(sent).octets_until_closed();
+    }
+    let patient = ocsp_listener(PATIENT);
+    let _silent = patient.client("");
+    let _half = patient.client("GET /ocsp/si");
+    patient.stop();
+}

@@ -36,6 +36,7 @@ pub struct BenchSigner {
     key: Key,
     random: SystemRandom,
     public_key: PublicKey,
+    key_hash: [u8; 20],
     certificate_der: Vec<u8>,
 }
 
@@ -71,7 +72,8 @@ impl BenchSigner {
         let public_key = PublicKey::from_spki(spki.as_slice()).expect("the key was made just now");
         let mut certificate = DerWriter::new();
         certificate.primitive(Tag::SEQUENCE, &[0; DELEGATE_CERTIFICATE_OCTETS]);
-        Self { key, random: SystemRandom::new(), public_key, certificate_der: certificate.finish() }
+        let key_hash = public_key.key_identifier();
+        Self { key, random: SystemRandom::new(), public_key, key_hash, certificate_der: certificate.finish() }
     }
 }
 
@@ -86,7 +88,7 @@ impl OcspSigner for BenchSigner {
         &self.certificate_der
     }
     fn key_hash(&self) -> [u8; 20] {
-        self.public_key.key_identifier()
+        self.key_hash
     }
     fn not_after(&self) -> UnixTime {
         NOW.plus_seconds(86_400 * 7)

@@ -2,7 +2,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::HeaderMap;
 use pki::algorithm::Digest;
 use pki::ocsp::ErrorStatus;
 use pki::revocation::{CertificateStatus, Withdrawal};
@@ -27,6 +26,14 @@ impl Answer {
             Self::Refused(status) => status.der(),
         }
     }
+
+    /// Every header of an HTTP response with it, but `Date`; each with its line's end.
+    pub fn headers(&self) -> &[u8] {
+        match self {
+            Self::Signed(answer) => answer.headers.as_bytes(),
+            Self::Refused(_) => headers::OF_REFUSED.as_bytes(),
+        }
+    }
 }
 
 /// A signed answer with what HTTP says about it.
@@ -42,8 +49,8 @@ pub struct SignedAnswer {
     pub max_age_seconds: i64,
     /// What it says, counted.
     pub tally: Tally,
-    /// Every header but `Date`, which alone changes while it is kept.
-    pub(crate) headers: HeaderMap,
+    /// Every HTTP header but `Date`, which alone changes while it is kept; each with its line's end.
+    pub(crate) headers: String,
 }
 
 impl SignedAnswer {

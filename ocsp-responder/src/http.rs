@@ -17,6 +17,7 @@ use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use pki::identity::Ca;
 use pki::ocsp::REQUEST_OCTETS_MAX;
+use pki::time::UnixTime;
 
 use crate::answer::Answer;
 use crate::metrics::Method;
@@ -47,6 +48,22 @@ impl OcspDoor {
     /// Whether a request for that path is to be brought here.
     pub fn is_at(path: &str) -> bool {
         path.starts_with(PATH)
+    }
+
+    /// Answers a question that came whole, by GET or HEAD in such a path or by POST as a body; and when. `None`, if HTTP has
+    /// something to say about the path: [`Self::serve`] says it.
+    pub async fn answer(&self, method: Method, path: &str, body: &[u8]) -> Option<(Answer, UnixTime)> {
+        let (ca, encoded) = ca_of(path).ok()?;
+        let now = (self.service.clocks.now)();
+        let answer = match method {
+            Method::Get | Method::Head => {
+                self.service.answer(ca, method, &get_path::decode(encoded).unwrap_or_default(), now).await
+            }
+            Method::Post if body.len() > REQUEST_OCTETS_MAX => return None,
+            Method::Post => self.service.answer(ca, method, body, now).await,
+        };
+        let now = headers::date(&answer, now);
+        Some((answer, now))
     }
 
     /// Answers a request for such a path, whatever it is.
@@ -91,9 +108,7 @@ where
     B: HttpBody<Data = Bytes>,
     B::Error: Into<BoxError>,
 {
-    let below = path.strip_prefix(PATH).ok_or(HttpRefusal::UnknownCa)?;
-    let (word, encoded) = below.split_once('/').unwrap_or((below, ""));
-    let ca = word.parse().map_err(|_| HttpRefusal::UnknownCa)?;
+    let (ca, encoded) = ca_of(path)?;
     let method = match *method {
         http::Method::GET => Method::Get,
         http::Method::HEAD => Method::Head,
@@ -102,6 +117,12 @@ where
     };
     // What is not base64 is no OCSPRequest either: no octets, and so malformedRequest.
     Ok((ca, method, get_path::decode(encoded).unwrap_or_default().into()))
+}
+
+fn ca_of(path: &str) -> Result<(Ca, &str), HttpRefusal> {
+    let below = path.strip_prefix(PATH).ok_or(HttpRefusal::UnknownCa)?;
+    let (word, encoded) = below.split_once('/').unwrap_or((below, ""));
+    Ok((word.parse().map_err(|_| HttpRefusal::UnknownCa)?, encoded))
 }
 
 async fn read_body<B>(headers: &HeaderMap, body: B) -> Result<Bytes, HttpRefusal>

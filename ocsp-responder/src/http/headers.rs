@@ -5,41 +5,43 @@ use pki::time::UnixTime;
 
 use crate::answer::Answer;
 
-const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/ocsp-response");
-
-/// Every header of a signed answer but `Date`.
-pub(crate) fn of_signed(der: &[u8], this_update: UnixTime, next_update: UnixTime, max_age_seconds: i64) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(8);
-    headers.insert(header::CONTENT_TYPE, MEDIA_TYPE);
-    headers.insert(header::CONTENT_LENGTH, der.len().into());
-    insert(&mut headers, header::LAST_MODIFIED, &this_update.http_date());
-    insert(&mut headers, header::EXPIRES, &next_update.http_date());
-    insert(&mut headers, header::ETAG, &entity_tag(der));
-    let keep = format!("max-age={max_age_seconds}, public, no-transform, must-revalidate");
-    insert(&mut headers, header::CACHE_CONTROL, &keep);
-    headers
+/// Every header of a signed answer but `Date`, as lines.
+pub(crate) fn of_signed(der: &[u8], this_update: UnixTime, next_update: UnixTime, max_age_seconds: i64) -> String {
+    let (octets, tag) = (der.len(), entity_tag(der));
+    let (last_modified, expires) = (this_update.http_date(), next_update.http_date());
+    format!(
+        "content-type: application/ocsp-response\r\n\
+         content-length: {octets}\r\n\
+         last-modified: {last_modified}\r\n\
+         expires: {expires}\r\n\
+         etag: {tag}\r\n\
+         cache-control: max-age={max_age_seconds}, public, no-transform, must-revalidate\r\n"
+    )
 }
 
-/// Every header of an answer. Those that are not signed are never kept (I15, L14).
+/// The same of an answer that is not signed, and never kept (I15, L14).
+pub(crate) const OF_REFUSED: &str =
+    "content-type: application/ocsp-response\r\ncontent-length: 5\r\ncache-control: no-store\r\n";
+
+/// Every header of an answer.
 pub(super) fn of(answer: &Answer, now: UnixTime) -> HeaderMap {
-    let mut headers = match answer {
-        Answer::Signed(answer) => answer.headers.clone(),
-        Answer::Refused(status) => {
-            let mut headers = HeaderMap::with_capacity(4);
-            headers.insert(header::CONTENT_TYPE, MEDIA_TYPE);
-            headers.insert(header::CONTENT_LENGTH, status.der().len().into());
-            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-            headers
-        }
-    };
-    // An answer that was signed for another request while this one waited may be a second newer than the question.
-    let date = if let Answer::Signed(answer) = answer { now.max(answer.this_update) } else { now };
-    insert(&mut headers, header::DATE, &date.http_date());
+    let lines = std::str::from_utf8(answer.headers()).expect("they are ASCII");
+    let mut headers = HeaderMap::with_capacity(8);
+    for (name, value) in lines.lines().filter_map(|line| line.split_once(": ")) {
+        let name = HeaderName::from_bytes(name.as_bytes()).expect("the names above");
+        headers.insert(name, value.parse().expect("dates, numbers and digests are plain ASCII"));
+    }
+    let date = date(answer, now).http_date();
+    headers.insert(header::DATE, HeaderValue::try_from(date).expect("a date is ASCII"));
     headers
 }
 
-fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    headers.insert(name, HeaderValue::from_str(value).expect("dates, numbers and digests are plain ASCII"));
+/// `Date`. An answer that was signed for another request while this one waited may be a second newer than the question.
+pub(super) fn date(answer: &Answer, now: UnixTime) -> UnixTime {
+    match answer {
+        Answer::Signed(signed) => now.max(signed.this_update),
+        Answer::Refused(_) => now,
+    }
 }
 
 /// The SHA-256 of the OCSPResponse in hexadecimal, in quotes.
