@@ -22,6 +22,8 @@ impl Connection {
     fn open(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).expect("the server listens");
         stream.set_nodelay(true).expect("a socket");
+        // A client that slept would be woken at the server's expense, which one on another machine is not.
+        stream.set_nonblocking(true).expect("a socket");
         Self { stream, came: vec![0; ANSWER_OCTETS_MAX], length: 0 }
     }
 
@@ -35,7 +37,10 @@ impl Connection {
         match self.stream.read(&mut self.came[self.length..]) {
             Ok(0) => panic!("the server closed a connection"),
             Ok(octets) => self.length += octets,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                std::hint::spin_loop();
+                return None;
+            }
             Err(error) => panic!("the server does not answer: {error}"),
         }
         whole_body(&self.came[..self.length])
@@ -99,9 +104,6 @@ pub(crate) fn as_fast_as_answers_come(
 /// question was due to its answer. A client that waited for answers would not see what a pause costs those behind it.
 pub(crate) fn p99_at(address: SocketAddr, requests: &[&[u8]], per_second: f64, time: Duration) -> Duration {
     let mut idle: Vec<_> = (0..CONNECTIONS).map(|_| Connection::open(address)).collect();
-    for connection in &idle {
-        connection.stream.set_nonblocking(true).expect("a socket");
-    }
     let (mut asked, mut latencies) = (VecDeque::new(), Vec::new());
     let mut due = (0_u32..).map(|number| Duration::from_secs_f64(f64::from(number) / per_second)).peekable();
     let mut requests = requests.iter().cycle();

@@ -1,4 +1,6 @@
 //! The request inside a GET path: base64 of the DER, percent-encoded or not (R22, L11).
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -15,7 +17,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// Slashes in front come from URLs that end in one: the base64 of a SEQUENCE begins with `M`, so they are never data.
 /// All other slashes, double ones too, are data.
 pub(super) fn decode(encoded: &str) -> Option<Vec<u8>> {
-    let text: Vec<u8> = percent_decode_str(encoded).collect();
+    let text: Cow<'_, [u8]> = percent_decode_str(encoded).into();
     let slashes = text.iter().take_while(|&&octet| octet == b'/').count();
     BASE64.decode(&text[slashes..]).ok()
 }
