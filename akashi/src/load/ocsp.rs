@@ -3,8 +3,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use axum::Router;
 use ocsp_responder::{
-    Issuers, OcspMetrics, OcspSettings, OcspSigner, Responder, SignFailure, SignedResponseData, ocsp_routes,
+    Issuers, OcspDoor, OcspMetrics, OcspSettings, OcspSigner, Responder, SignFailure, SignedResponseData,
 };
 use pki::algorithm::{Algorithm, PublicKey};
 use pki::identity::{Ca, IssuerKey};
@@ -22,10 +23,11 @@ use x509_cert::der::{Decode, Encode};
 
 use crate::clock::{SystemClock, monotonic};
 use crate::failure::Failure;
+use crate::listen::cores::Cores;
 use crate::listen::descriptors::{connections_each, raise_limit};
-use crate::listen::{Limits, Security, serve as listen};
+use crate::listen::{Limits, Security, Served, serve as listen};
 use crate::output::print;
-use crate::serve::parts::ocsp_service;
+use crate::serve::parts::{cores, ocsp_service};
 use crate::snapshot::open;
 
 /// As by default in `akashi.toml`.
@@ -55,7 +57,10 @@ pub fn ocsp(snapshot: &Path, address: SocketAddr, folder: &Path, algorithm: Algo
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::REAL);
     let settings = OcspSettings::new(MAX_AGE_SECONDS, VALIDITY_SECONDS).expect("the defaults are within bounds");
     let responder = Responder::new(Arc::new(issuers), Arc::new(index), settings);
-    let service = ocsp_service(responder, &clock, OcspMetrics::register(&prometheus::Registry::new())?);
+    let metrics = OcspMetrics::register(&prometheus::Registry::new(), &responder)?;
+    let ocsp = Some(Arc::new(OcspDoor::new(Arc::new(ocsp_service(responder, &clock, metrics)))));
+    let served = Served { ocsp, routes: Router::new() };
+    let cores = Arc::new(Cores::start(cores())?);
     let limits = Limits::with_connections(connections_each(raise_limit(), 1));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -64,8 +69,7 @@ pub fn ocsp(snapshot: &Path, address: SocketAddr, folder: &Path, algorithm: Algo
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let (address, ready_in) = (listener.local_addr()?, elapsed().as_millis());
         let (stop, stopped) = watch::channel(false);
-        let routes = ocsp_routes(Arc::new(service));
-        let listening = tokio::spawn(listen(listener, Security::Plain, routes, limits, stopped));
+        let listening = tokio::spawn(listen(listener, Security::Plain, served, limits, Some(cores), stopped));
         print(&format!("ready ocsp=http://{address}/ocsp/ issuers={} ready_in_ms={ready_in}\n", folder.display()))?;
         tokio::select! {
             _ = terminate.recv() => {}
