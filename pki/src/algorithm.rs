@@ -36,15 +36,44 @@ impl Algorithm {
         Self::ALL.into_iter().find(|algorithm| algorithm.word() == word)
     }
 
+    /// The object identifier of the signature algorithm.
+    pub(crate) const fn signature_oid(self) -> Oid {
+        match self {
+            Self::Rsa2048Sha256 | Self::Rsa3072Sha256 => oid::SHA256_WITH_RSA,
+            Self::EcdsaP256Sha256 => oid::ECDSA_WITH_SHA256,
+            Self::EcdsaP384Sha384 => oid::ECDSA_WITH_SHA384,
+        }
+    }
+
+    /// The object identifier of the key's AlgorithmIdentifier, and its parameters as DER: NULL for RSA (RFC 3279 §2.3.1), the
+    /// curve for ECDSA (RFC 5480 §2.1.1).
+    pub(crate) fn public_key_identifier(self) -> (Oid, Vec<u8>) {
+        let mut parameters = DerWriter::with_capacity(10);
+        let oid = match self {
+            Self::Rsa2048Sha256 | Self::Rsa3072Sha256 => {
+                parameters.primitive(Tag::NULL, &[]);
+                oid::RSA_ENCRYPTION
+            }
+            Self::EcdsaP256Sha256 => {
+                parameters.oid(oid::P256);
+                oid::EC_PUBLIC_KEY
+            }
+            Self::EcdsaP384Sha384 => {
+                parameters.oid(oid::P384);
+                oid::EC_PUBLIC_KEY
+            }
+        };
+        (oid, parameters.finish())
+    }
+
     /// Writes the signature's AlgorithmIdentifier: parameters NULL for RSA (RFC 4055 §5), absent for ECDSA (RFC 5758 §3.2).
     pub fn write_signature_identifier(self, writer: &mut DerWriter) {
-        writer.sequence(|w| match self {
-            Self::Rsa2048Sha256 | Self::Rsa3072Sha256 => {
-                w.oid(oid::SHA256_WITH_RSA);
-                w.primitive(Tag::NULL, &[]);
+        writer.sequence(|w| {
+            w.oid(self.signature_oid());
+            match self {
+                Self::Rsa2048Sha256 | Self::Rsa3072Sha256 => w.primitive(Tag::NULL, &[]),
+                Self::EcdsaP256Sha256 | Self::EcdsaP384Sha384 => {}
             }
-            Self::EcdsaP256Sha256 => w.oid(oid::ECDSA_WITH_SHA256),
-            Self::EcdsaP384Sha384 => w.oid(oid::ECDSA_WITH_SHA384),
         });
     }
 

@@ -10,7 +10,7 @@ mod request;
 mod request_writer;
 mod response;
 
-pub use request::{CertId, OcspRequest, RequestError};
+pub use request::{CertId, OcspRequest, PreferredSignatureAlgorithm, RequestError};
 pub use request_writer::{RequestWriter, write_cert_id};
 pub use response::{
     BasicResponse, ErrorStatus, ResponseContents, ResponseData, ResponseTimeError, SingleResponse, VALIDITY_SECONDS_MAX,

@@ -1,9 +1,12 @@
 //! Reading an OCSPRequest (RFC 6960 §4.1.1).
 use super::CERT_IDS_PER_REQUEST_MAX;
-use crate::algorithm::Digest;
+use crate::algorithm::{Algorithm, Digest};
 use crate::der::{DerError, DerReader, Element, Tag, small_unsigned};
 use crate::identity::Serial;
 use crate::oid;
+
+/// NULL, whole.
+const NULL: [u8; 2] = [0x05, 0x00];
 
 /// Why a request is malformed (R01). Each of them is answered `malformedRequest`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -75,7 +78,7 @@ impl<'a> CertId<'a> {
         let parameters = if identifier.is_empty() { None } else { Some(identifier.element()?) };
         identifier.finish()?;
         // RFC 5754 §2: absent or NULL. Anything else would put octets of the asker's choice under our signature.
-        let plain = parameters.is_none_or(|element| element.whole == [0x05, 0x00]);
+        let plain = parameters.is_none_or(|element| element.whole == NULL);
         if digest.is_some() && !plain {
             return Err(RequestError::DigestParameters);
         }
@@ -181,11 +184,60 @@ impl<'a> OcspRequest<'a> {
         self.nonce
     }
 
-    /// The signature AlgorithmIdentifiers that the client prefers, best first, each as DER (R19). Entries that cannot
-    /// be read end the list.
-    pub fn preferred_signature_algorithms(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    /// What the client prefers to be answered with, best first (R19). Entries that cannot be read end the list.
+    pub fn preferred_signature_algorithms(&self) -> impl Iterator<Item = PreferredSignatureAlgorithm<'a>> + use<'a> {
         let mut list = self.preferred_signature_algorithms;
-        std::iter::from_fn(move || Some(list.sequence().ok()?.expect(Tag::SEQUENCE).ok()?.whole))
+        std::iter::from_fn(move || PreferredSignatureAlgorithm::read(&mut list).ok())
+    }
+}
+
+/// One wish (RFC 6960 §4.4.7.1).
+///
+/// ```text
+/// PreferredSignatureAlgorithm ::= SEQUENCE { sigIdentifier AlgorithmIdentifier, pubKeyAlgIdentifier SMIMECapability OPTIONAL }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PreferredSignatureAlgorithm<'a> {
+    signature: WishedIdentifier<'a>,
+    public_key: Option<WishedIdentifier<'a>>,
+}
+
+/// An AlgorithmIdentifier or SMIMECapability: an object identifier and its parameters, if there are any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct WishedIdentifier<'a> {
+    oid: &'a [u8],
+    parameters: Option<&'a [u8]>,
+}
+
+impl<'a> PreferredSignatureAlgorithm<'a> {
+    fn read(list: &mut DerReader<'a>) -> Result<Self, DerError> {
+        let mut wish = list.sequence()?;
+        let signature = WishedIdentifier::read(&mut wish)?;
+        let public_key = if wish.is_empty() { None } else { Some(WishedIdentifier::read(&mut wish)?) };
+        wish.finish()?;
+        Ok(Self { signature, public_key })
+    }
+
+    /// A key of that algorithm signs as is wished. Both ways in which clients write that there are no parameters will do;
+    /// parameters of the key, such as a curve, must be its own if they are given.
+    pub fn is_met_by(&self, algorithm: Algorithm) -> bool {
+        let (key_oid, key_parameters) = algorithm.public_key_identifier();
+        let plain = self.signature.parameters.is_none_or(|parameters| parameters == NULL);
+        plain
+            && self.signature.oid == algorithm.signature_oid().content()
+            && self.public_key.is_none_or(|wished| {
+                wished.oid == key_oid.content() && wished.parameters.is_none_or(|wished| wished == key_parameters)
+            })
+    }
+}
+
+impl<'a> WishedIdentifier<'a> {
+    fn read(list: &mut DerReader<'a>) -> Result<Self, DerError> {
+        let mut identifier = list.sequence()?;
+        let oid = identifier.expect(Tag::OID)?.contents;
+        let parameters = if identifier.is_empty() { None } else { Some(identifier.element()?.whole) };
+        identifier.finish()?;
+        Ok(Self { oid, parameters })
     }
 }
 

@@ -92,6 +92,7 @@ pub enum ResponseTimeError {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ResponseData {
     der: Vec<u8>,
+    has_nonce: bool,
 }
 
 impl ResponseData {
@@ -122,7 +123,12 @@ impl ResponseData {
                 });
             }
         });
-        Ok(Self { der: writer.finish() })
+        Ok(Self { der: writer.finish(), has_nonce: nonce.is_some() })
+    }
+
+    /// It echoes a nonce: it answers one request, and is of no use for another.
+    pub const fn has_nonce(&self) -> bool {
+        self.has_nonce
     }
 
     /// The octets to be signed.

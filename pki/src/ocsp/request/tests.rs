@@ -1,6 +1,7 @@
 use super::*;
 use crate::der::DerWriter;
 use crate::ocsp::{RequestWriter, write_cert_id};
+use crate::oid::Oid;
 use proptest::prelude::*;
 
 fn cert_id(digest: Digest, serial: u64) -> Vec<u8> {
@@ -102,9 +103,60 @@ fn preferences_are_read_as_far_as_they_can_be() {
     });
     let request = OcspRequest::from_der(&der).unwrap();
     let read: Vec<_> = request.preferred_signature_algorithms().collect();
-    assert_eq!(read, wishes.map(Algorithm::signature_identifier));
+    assert_eq!(read.len(), 2);
+    for (wish, read) in wishes.iter().zip(read) {
+        let met: Vec<_> = Algorithm::ALL.into_iter().filter(|algorithm| read.is_met_by(*algorithm)).collect();
+        // Both sizes of RSA sign with the same identifier.
+        let meant = Algorithm::ALL.into_iter().filter(|any| any.signature_identifier() == wish.signature_identifier());
+        assert_eq!(met, meant.collect::<Vec<_>>());
+    }
     let der = request_with(|w| w.extension(oid::OCSP_PREFERRED_SIGNATURE_ALGORITHMS, true, |w| w.integer(1)));
     assert_eq!(OcspRequest::from_der(&der).unwrap().preferred_signature_algorithms().count(), 0);
+}
+
+#[test]
+fn a_wish_may_name_the_kind_of_key_and_spell_no_parameters_in_two_ways() {
+    use crate::algorithm::Algorithm;
+    let met_by = |oid: Oid, null: bool, key: Option<(Oid, Option<Oid>)>| {
+        let der = request_with(|w| {
+            w.extension(oid::OCSP_PREFERRED_SIGNATURE_ALGORITHMS, false, |w| {
+                w.sequence(|w| {
+                    w.sequence(|w| {
+                        w.sequence(|w| {
+                            w.oid(oid);
+                            if null {
+                                w.primitive(Tag::NULL, &[]);
+                            }
+                        });
+                        if let Some((key, curve)) = key {
+                            w.sequence(|w| {
+                                w.oid(key);
+                                if let Some(curve) = curve {
+                                    w.oid(curve);
+                                }
+                            });
+                        }
+                    });
+                });
+            });
+        });
+        let request = OcspRequest::from_der(&der).unwrap();
+        let wish = request.preferred_signature_algorithms().next().unwrap();
+        Algorithm::ALL.into_iter().filter(|algorithm| wish.is_met_by(*algorithm)).collect::<Vec<_>>()
+    };
+    let p256 = vec![Algorithm::EcdsaP256Sha256];
+    let rsa = vec![Algorithm::Rsa2048Sha256, Algorithm::Rsa3072Sha256];
+    assert_eq!(met_by(oid::ECDSA_WITH_SHA256, false, None), p256);
+    assert_eq!(met_by(oid::ECDSA_WITH_SHA256, true, None), p256);
+    assert_eq!(met_by(oid::SHA256_WITH_RSA, true, None), rsa);
+    assert_eq!(met_by(oid::SHA256_WITH_RSA, false, None), rsa);
+    assert_eq!(met_by(oid::ECDSA_WITH_SHA256, false, Some((oid::EC_PUBLIC_KEY, None))), p256);
+    assert_eq!(met_by(oid::ECDSA_WITH_SHA256, false, Some((oid::EC_PUBLIC_KEY, Some(oid::P256)))), p256);
+    assert_eq!(met_by(oid::ECDSA_WITH_SHA256, false, Some((oid::EC_PUBLIC_KEY, Some(oid::P384)))), vec![]);
+    assert_eq!(met_by(oid::ECDSA_WITH_SHA256, false, Some((oid::RSA_ENCRYPTION, None))), vec![]);
+    assert_eq!(met_by(oid::SHA256_WITH_RSA, true, Some((oid::RSA_ENCRYPTION, None))), rsa);
+    // R21: what we have no name for is met by nothing.
+    assert_eq!(met_by(oid::SHA1, true, None), vec![]);
 }
 
 #[test]
