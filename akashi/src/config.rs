@@ -135,11 +135,24 @@ struct RawOcsp {
     max_age_seconds: u32,
     validity_seconds: u32,
     kept_answers_max: u32,
+    archive_retention_days: u32,
+    sign_unknown: bool,
+    echo_nonces: bool,
 }
+
+/// Ten years, which a CA key and so its delegates last.
+const ARCHIVE_RETENTION_DAYS_MAX: u32 = 3_653;
 
 impl Default for RawOcsp {
     fn default() -> Self {
-        Self { max_age_seconds: 300, validity_seconds: 28_800, kept_answers_max: 131_072 }
+        Self {
+            max_age_seconds: 300,
+            validity_seconds: 28_800,
+            kept_answers_max: 131_072,
+            archive_retention_days: 0,
+            sign_unknown: false,
+            echo_nonces: true,
+        }
     }
 }
 
@@ -264,9 +277,7 @@ impl Config {
         if raw.crl.lead_seconds > 3_600 {
             return Err(("crl.lead_seconds", "0 to 3600".to_owned()));
         }
-        let ocsp = OcspSettings::new(raw.ocsp.max_age_seconds, raw.ocsp.validity_seconds)
-            .and_then(|settings| settings.with_kept_answers_max(raw.ocsp.kept_answers_max))
-            .map_err(|error| ("ocsp", error.to_string()))?;
+        let ocsp = ocsp(&raw.ocsp)?;
         let phone_hours = PhoneHours::parse(&raw.phone.opens_at, &raw.phone.closes_at).ok_or_else(|| {
             ("phone", "opens_at and closes_at are times HH:MM, the first before the second".to_owned())
         })?;
@@ -289,6 +300,19 @@ impl Config {
             ocsp,
             phone_hours,
         })
+    }
+}
+
+fn ocsp(raw: &RawOcsp) -> Result<OcspSettings, (&'static str, String)> {
+    let settings = OcspSettings::new(raw.max_age_seconds, raw.validity_seconds)
+        .and_then(|settings| settings.with_kept_answers_max(raw.kept_answers_max))
+        .map_err(|error| ("ocsp", error.to_string()))?
+        .with_signed_unknown(raw.sign_unknown)
+        .with_nonces(raw.echo_nonces);
+    match raw.archive_retention_days {
+        0 => Ok(settings),
+        days @ 1..=ARCHIVE_RETENTION_DAYS_MAX => Ok(settings.with_archive_retention_seconds(days * 86_400)),
+        _ => Err(("ocsp.archive_retention_days", format!("0 to {ARCHIVE_RETENTION_DAYS_MAX}"))),
     }
 }
 
@@ -349,6 +373,20 @@ mod tests {
     }
 
     #[test]
+    fn what_ocsp_answers_say_beside_the_status_is_set_here() {
+        let defaults = OcspSettings::new(300, 28_800).unwrap();
+        assert_eq!(config(|text| text).unwrap().ocsp, defaults);
+        let with = |from: &str, to: &str| {
+            assert!(EXAMPLE.contains(from), "{from}");
+            config(|text| text.replace(from, to)).unwrap().ocsp
+        };
+        let archive = defaults.with_archive_retention_seconds(3_653 * 86_400);
+        assert_eq!(with("archive_retention_days = 0", "archive_retention_days = 3653"), archive);
+        assert_eq!(with("sign_unknown = false", "sign_unknown = true"), defaults.with_signed_unknown(true));
+        assert_eq!(with("echo_nonces = true", "echo_nonces = false"), defaults.with_nonces(false));
+    }
+
+    #[test]
     fn what_is_wrong_is_named_with_what_is_right() {
         assert!(refusal("data_dir =", "datadir =").contains("unknown field `datadir`"));
         assert!(refusal("organization = \"JPKI-TEST\"\n", "").contains("missing field `organization`"));
@@ -358,6 +396,8 @@ mod tests {
         assert!(refusal("per_desk_max = 64", "per_desk_max = 1025").contains("1 to 1024"));
         assert!(refusal("loss_line = \"", "loss_line = \"\\n").contains("one line"));
         assert!(refusal("validity_hours = 48", "validity_hours = 24").contains("26 to 240"));
+        assert!(refusal("retention_days = 0", "retention_days = 3654").contains("0 to 3653"));
+        assert!(refusal("\nvalidity_seconds = 28800", "\nvalidity_seconds = 28799").contains("28800..="));
         assert!(refusal("base_url = \"http:", "base_url = \"https:").contains("http://host"));
         assert!(refusal("rsa-2048-sha256\"", "rsa-1024\"").contains("ecdsa-p384-sha384"));
         assert!(refusal("\"19:30\"", "\"7:30\"").contains("HH:MM"));

@@ -1,8 +1,9 @@
-//! Delegated OCSP keys: one in service for each CA key, renewed long before its certificate ends, without a gap.
+//! Delegated OCSP keys: for each CA key one of each algorithm in service, renewed long before its certificate ends, without a
+//! gap.
 use std::sync::Arc;
 
 use ca::authority::Authority;
-use ca::own::certificate_not_after;
+use ca::own::certificate_key_and_end;
 use ca::problem::Problem;
 use hsm_mock::{KeyLabel, TokenError};
 use ocsp_responder::Issuers;
@@ -48,44 +49,97 @@ pub struct Delegation {
     pub token: SharedToken,
     /// Where they serve.
     pub issuers: Arc<Issuers>,
-    /// What new ones sign with.
-    pub algorithm: Algorithm,
+    /// What they sign with: one each.
+    pub algorithms: Vec<Algorithm>,
+}
+
+/// What delegates sign with where CA keys are of that algorithm: the same, what every client must understand (R17), and what
+/// is quickest. Of two that a client cannot wish for separately there is one.
+pub fn delegate_algorithms(of_ca_keys: Algorithm) -> Vec<Algorithm> {
+    let mut algorithms: Vec<Algorithm> = Vec::new();
+    for algorithm in [of_ca_keys, Algorithm::Rsa2048Sha256, Algorithm::EcdsaP256Sha256] {
+        if algorithms.iter().all(|other| other.signature_identifier() != algorithm.signature_identifier()) {
+            algorithms.push(algorithm);
+        }
+    }
+    algorithms
+}
+
+/// A delegate in service.
+struct InService {
+    key_label: KeyLabel,
+    not_after: UnixTime,
+    is_new: bool,
 }
 
 impl Delegation {
-    /// Puts the recorded delegate of that CA key into service if its certificate is valid, and then a new one if there is
-    /// none or it has too little time left. A renewal that fails is tried again next time, as long as there is one in
-    /// service. Gives the end of the one in service. To be called at each start and every hour.
+    /// Puts the recorded delegates of that CA key into service whose certificates are valid, and then a new one of each
+    /// algorithm of which there is none or which has too little time left. What fails is tried again next time, as long as
+    /// there is one in service. Gives the first end of those in service. To be called at each start and every hour.
     pub fn ensure(&self, issuer: IssuerKey, now: UnixTime) -> Result<UnixTime, DelegationError> {
-        let fault = |problem: Problem| DelegationError::Issue { issuer, reason: problem.detail().to_owned() };
-        let recorded = self.authority.registry().store().ocsp_key(issuer).map_err(|error| fault(error.into()))?;
-        let in_service = recorded.and_then(|record| self.serve_recorded(issuer, record, now));
-        if let Some((key_label, not_after)) = &in_service
-            && not_after.seconds_since(now) > RENEW_BEFORE_SECONDS
-        {
-            self.destroy_others(issuer, key_label);
-            return Ok(*not_after);
+        let recorded = self.authority.registry().store().ocsp_keys(issuer);
+        let recorded = recorded.map_err(|error| fault(issuer, &error.into()))?;
+        let (mut in_service, mut failed) = (Vec::new(), None);
+        for algorithm in &self.algorithms {
+            match self.ensure_one(issuer, *algorithm, &recorded, now) {
+                Ok(delegate) => in_service.push(delegate),
+                Err(error) => {
+                    tracing::warn!(%issuer, algorithm = algorithm.word(), %error, "there is no OCSP key of that algorithm");
+                    failed = Some(error);
+                }
+            }
         }
-        let renewed = self.renew(issuer).map_err(|error| match error {
-            Renewal::Problem(problem) => fault(problem),
-            Renewal::Token(source) => DelegationError::Token { issuer, source },
-        });
+        let is_settled = failed.is_none() && in_service.iter().all(|delegate| !delegate.is_new);
+        if is_settled {
+            self.destroy_others(issuer, &in_service);
+        }
+        match (in_service.iter().map(|delegate| delegate.not_after).min(), failed) {
+            (None, Some(error)) => Err(error),
+            (not_after, _) => Ok(not_after.expect("there is an algorithm")),
+        }
+    }
+
+    fn ensure_one(
+        &self,
+        issuer: IssuerKey,
+        algorithm: Algorithm,
+        recorded: &[OcspKeyRecord],
+        now: UnixTime,
+    ) -> Result<InService, DelegationError> {
+        let in_service = self.serve_recorded(issuer, algorithm, recorded, now);
+        if let Some(delegate) = in_service.as_ref()
+            && delegate.not_after.seconds_since(now) > RENEW_BEFORE_SECONDS
+        {
+            return Ok(in_service.expect("it was looked at"));
+        }
+        let renewed = self.renew(issuer, algorithm).map_err(|error| error.of(issuer));
         match (renewed, in_service) {
-            (Err(error), Some((_, not_after))) => {
+            (Err(error), Some(delegate)) => {
+                let not_after = delegate.not_after;
                 tracing::warn!(%issuer, %error, %not_after, "the OCSP key could not be renewed; the old one serves on");
-                Ok(not_after)
+                Ok(delegate)
             }
             (renewed, _) => renewed,
         }
     }
 
-    /// Puts the recorded delegate into service, if its certificate is valid and its key is there.
-    fn serve_recorded(&self, issuer: IssuerKey, record: OcspKeyRecord, now: UnixTime) -> Option<(KeyLabel, UnixTime)> {
-        let not_after = certificate_not_after(&record.certificate).ok().filter(|not_after| *not_after > now)?;
+    /// Puts the last recorded delegate of that algorithm into service, if its certificate is valid and its key is there.
+    fn serve_recorded(
+        &self,
+        issuer: IssuerKey,
+        algorithm: Algorithm,
+        recorded: &[OcspKeyRecord],
+        now: UnixTime,
+    ) -> Option<InService> {
+        let record = recorded.iter().rev().find_map(|record| {
+            let (public_key, not_after) = certificate_key_and_end(&record.certificate).ok()?;
+            (public_key.algorithm() == algorithm).then(|| (not_after > now).then_some(record))
+        })??;
         let key_label = label(&record.token_label);
-        match self.serve(issuer, key_label.clone(), record.certificate, not_after) {
-            Ok(()) => Some((key_label, not_after)),
+        match self.serve(issuer, key_label.clone(), record.certificate.clone()) {
+            Ok(not_after) => Some(InService { key_label, not_after, is_new: false }),
             Err(error) => {
+                let error = error.of(issuer);
                 tracing::warn!(%issuer, %error, "the recorded OCSP key cannot be used");
                 None
             }
@@ -93,28 +147,28 @@ impl Delegation {
     }
 
     /// A new key, its certificate, into service. The old key stays for the answers that are being signed with it.
-    fn renew(&self, issuer: IssuerKey) -> Result<UnixTime, Renewal> {
+    fn renew(&self, issuer: IssuerKey, algorithm: Algorithm) -> Result<InService, Renewal> {
         let position = self.authority.registry().store().tree_edge().map_err(Problem::from)?.size();
-        let key_label = Labels::ocsp_key(issuer, position);
-        let public_key = match self.token.generate_signing_key(&key_label, self.algorithm) {
+        let key_label = Labels::ocsp_key(issuer, position, algorithm);
+        let public_key = match self.token.generate_signing_key(&key_label, algorithm) {
             // Nothing was recorded since an earlier attempt that got this far.
             Err(TokenError::KeyExists { .. }) => self.token.public_key(&key_label)?,
             outcome => outcome?,
         };
         let token_label = key_label.as_str().to_owned();
         let certificate = self.authority.issue_ocsp_certificate(issuer, &public_key, token_label, VALIDITY_SECONDS)?;
-        let not_after = certificate_not_after(&certificate.der)?;
-        self.serve(issuer, key_label, certificate.der, not_after)?;
-        tracing::info!(%issuer, %not_after, "a new OCSP key is in service");
-        Ok(not_after)
+        let not_after = self.serve(issuer, key_label.clone(), certificate.der)?;
+        tracing::info!(%issuer, algorithm = algorithm.word(), %not_after, "a new OCSP key is in service");
+        Ok(InService { key_label, not_after, is_new: true })
     }
 
-    /// Destroys the keys of that CA key's delegates but the one in service: those before it, and those of attempts that
-    /// did not get to their end. Since they were replaced an hour has gone by, or a start: no answer is being signed with them.
-    fn destroy_others(&self, issuer: IssuerKey, in_service: &KeyLabel) {
+    /// Destroys the keys of that CA key's delegates but those in service: those before them, and those of attempts that did
+    /// not get to their end. Since they were replaced an hour has gone by, or a start: no answer is being signed with them.
+    fn destroy_others(&self, issuer: IssuerKey, in_service: &[InService]) {
         let prefix = Labels::ocsp_key_prefix(issuer);
+        let serves = |label: &KeyLabel| in_service.iter().any(|delegate| delegate.key_label == *label);
         let destroyed = self.token.labels().and_then(|labels| {
-            let others = labels.iter().filter(|label| label.as_str().starts_with(&prefix) && *label != in_service);
+            let others = labels.iter().filter(|label| label.as_str().starts_with(&prefix) && !serves(label));
             others.map(|old| self.token.destroy(old)).collect::<Result<Vec<_>, _>>()
         });
         if let Err(error) = destroyed {
@@ -122,22 +176,32 @@ impl Delegation {
         }
     }
 
-    fn serve(
-        &self,
-        issuer: IssuerKey,
-        key_label: KeyLabel,
-        certificate: Vec<u8>,
-        not_after: UnixTime,
-    ) -> Result<(), TokenError> {
-        let signer = TokenOcspSigner::new(Arc::clone(&self.token), key_label, issuer, certificate, not_after)?;
+    /// Puts it into service, and gives its certificate's end.
+    fn serve(&self, issuer: IssuerKey, key_label: KeyLabel, certificate: Vec<u8>) -> Result<UnixTime, Renewal> {
+        let (public_key, not_after) = certificate_key_and_end(&certificate)?;
+        let parts = (public_key, not_after);
+        let signer = TokenOcspSigner::new(Arc::clone(&self.token), key_label, issuer, certificate, parts)?;
         self.issuers.replace_signer(Box::new(signer)).expect("every CA key is added before its delegate");
-        Ok(())
+        Ok(not_after)
     }
+}
+
+fn fault(issuer: IssuerKey, problem: &Problem) -> DelegationError {
+    DelegationError::Issue { issuer, reason: problem.detail().to_owned() }
 }
 
 enum Renewal {
     Problem(Problem),
     Token(TokenError),
+}
+
+impl Renewal {
+    fn of(self, issuer: IssuerKey) -> DelegationError {
+        match self {
+            Self::Problem(problem) => fault(issuer, &problem),
+            Self::Token(source) => DelegationError::Token { issuer, source },
+        }
+    }
 }
 
 impl From<Problem> for Renewal {

@@ -1,10 +1,12 @@
 //! The handles through which rules reach keys: one type for one kind of message, each over one key of the token. No
 //! handle signs octets of unknown meaning, and each gives the value back when the token fails.
 mod labels;
+mod ocsp;
 mod party_ca;
 mod vault;
 
 pub use labels::{Labels, label};
+pub use ocsp::TokenOcspSigner;
 pub use party_ca::PartyAuthority;
 pub use vault::{TokenKeyedHash, TokenVault};
 
@@ -14,15 +16,12 @@ use ca::seam::{LeafSigner, TokenFailure};
 use crl_publisher::manifest::{ManifestToBeSigned, SignedManifest};
 use crl_publisher::signing::{CrlSigner, ManifestSigner};
 use hsm_mock::{KeyLabel, Token, TokenError};
-use ocsp_responder::{OcspSigner, SignedResponseData};
-use pki::algorithm::{Algorithm, PublicKey};
+use pki::algorithm::PublicKey;
 use pki::certificate::{Certificate, Issuer};
 use pki::crl::SignedCrl;
 use pki::identity::IssuerKey;
 use pki::lint::{LintedCertificate, LintedCrl};
 use pki::name::DistinguishedName;
-use pki::ocsp::ResponseData;
-use pki::time::UnixTime;
 
 /// The token, shared.
 pub type SharedToken = Arc<dyn Token>;
@@ -137,62 +136,6 @@ impl ManifestSigner for TokenManifestSigner {
                 None => Err((to_be_signed, crl_failure(&"the token's signature is not of its algorithm's form"))),
             },
             Err(error) => Err((to_be_signed, crl_failure(&error))),
-        }
-    }
-}
-
-/// A delegated OCSP key with its certificate.
-pub struct TokenOcspSigner {
-    token: SharedToken,
-    label: KeyLabel,
-    issuer: IssuerKey,
-    algorithm: Algorithm,
-    key_hash: [u8; 20],
-    certificate_der: Vec<u8>,
-    not_after: UnixTime,
-}
-
-impl TokenOcspSigner {
-    /// Over the token's key with that label, which the certificate is for.
-    pub fn new(
-        token: SharedToken,
-        label: KeyLabel,
-        issuer: IssuerKey,
-        certificate_der: Vec<u8>,
-        not_after: UnixTime,
-    ) -> Result<Self, TokenError> {
-        let public_key = token.public_key(&label)?;
-        let (algorithm, key_hash) = (public_key.algorithm(), public_key.key_identifier());
-        Ok(Self { token, label, issuer, algorithm, key_hash, certificate_der, not_after })
-    }
-}
-
-impl OcspSigner for TokenOcspSigner {
-    fn issuer(&self) -> IssuerKey {
-        self.issuer
-    }
-
-    fn algorithm(&self) -> Algorithm {
-        self.algorithm
-    }
-
-    fn certificate_der(&self) -> &[u8] {
-        &self.certificate_der
-    }
-
-    fn key_hash(&self) -> [u8; 20] {
-        self.key_hash
-    }
-
-    fn not_after(&self) -> UnixTime {
-        self.not_after
-    }
-
-    fn sign(&self, data: ResponseData) -> Result<SignedResponseData, (ResponseData, ocsp_responder::SignFailure)> {
-        match self.token.sign(&self.label, data.as_der()) {
-            Ok(signature) => Ok(SignedResponseData::new(data, signature)),
-            Err(TokenError::NoSuchKey { .. }) => Err((data, ocsp_responder::SignFailure::KeyGone)),
-            Err(_) => Err((data, ocsp_responder::SignFailure::TokenUnavailable)),
         }
     }
 }

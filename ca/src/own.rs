@@ -9,7 +9,7 @@ use pki::lint::{self, LintRefusal, LintedCertificate};
 use pki::time::UnixTime;
 use pki::validity::ca_not_after;
 use registry::Registry;
-use registry::event::{Actor, Door, Event};
+use registry::event::{Actor, Door, Event, StoredAlgorithm};
 use registry::state::StateReads;
 
 use crate::authority::Authority;
@@ -128,7 +128,7 @@ fn publish(registry: &Registry, events: Vec<Event>) -> Result<(), Problem> {
 
 impl Authority {
     /// Issues a delegated OCSP certificate under that CA key for a key that the token already has (R08, L06), and
-    /// records it as the one in service.
+    /// records it as the one of its algorithm in service.
     pub fn issue_ocsp_certificate(
         &self,
         issuer: IssuerKey,
@@ -148,8 +148,15 @@ impl Authority {
         let certificate = signer.sign(linted).map_err(|(_, failure)| token_unavailable(&failure))?;
         let der = certificate.der().to_vec();
         let IssuerKey { ca, key } = issuer;
-        let event =
-            Event::OcspKeyActivated { ca, key, serial, token_label: token_label.clone(), certificate: der.clone() };
+        let algorithm = Some(StoredAlgorithm(public_key.algorithm()));
+        let event = Event::OcspKeyActivated {
+            ca,
+            key,
+            serial,
+            token_label: token_label.clone(),
+            certificate: der.clone(),
+            algorithm,
+        };
         self.transact_inside(move |transaction| Ok(transaction.append(event, None)?))?;
         Ok(OcspCertificate { issuer, der, token_label })
     }
@@ -174,11 +181,14 @@ pub fn issuer_of(issuer: IssuerKey, certificate_der: &[u8], profile: &Profile) -
     if same_name { Ok(described) } else { Err(damaged()) }
 }
 
-/// notAfter of a certificate of ours.
-pub fn certificate_not_after(certificate_der: &[u8]) -> Result<UnixTime, Problem> {
+/// The key of a certificate of ours, and its notAfter.
+pub fn certificate_key_and_end(certificate_der: &[u8]) -> Result<(PublicKey, UnixTime), Problem> {
     let damaged = || Problem::new(ProblemKind::Internal, "a stored certificate does not read");
     let certificate = x509_cert::Certificate::from_der(certificate_der).map_err(|_| damaged())?;
-    unix_time(&certificate.tbs_certificate().validity().not_after).ok_or_else(damaged)
+    let tbs = certificate.tbs_certificate();
+    let spki = tbs.subject_public_key_info().to_der().map_err(|_| damaged())?;
+    let public_key = PublicKey::from_spki(&spki).map_err(|_| damaged())?;
+    Ok((public_key, unix_time(&tbs.validity().not_after).ok_or_else(damaged)?))
 }
 
 fn unix_time(time: &x509_cert::time::Time) -> Option<UnixTime> {

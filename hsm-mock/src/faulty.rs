@@ -1,5 +1,6 @@
 //! A token that fails at the call a test names.
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
 use pki::algorithm::{Algorithm, PublicKey};
@@ -25,6 +26,7 @@ pub struct FaultyToken<T> {
     inner: T,
     plan: Mutex<Plan>,
     away: RwLock<Option<Away>>,
+    wrong_signatures: AtomicU32,
 }
 
 /// Says whether a call fails.
@@ -39,7 +41,7 @@ struct Plan {
 impl<T: Token> FaultyToken<T> {
     /// Fails nothing yet.
     pub fn new(inner: T) -> Self {
-        Self { inner, plan: Mutex::default(), away: RwLock::default() }
+        Self { inner, plan: Mutex::default(), away: RwLock::default(), wrong_signatures: AtomicU32::new(0) }
     }
 
     /// Lets one call fail: the `call`th of that operation since this was made, the first being 1.
@@ -57,6 +59,11 @@ impl<T: Token> FaultyToken<T> {
     /// a token that does not answer.
     pub fn fail_while(&self, condition: impl Fn(Operation) -> bool + Send + Sync + 'static) {
         *self.away.write().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(condition));
+    }
+
+    /// Lets the next so many signatures be reported as made, and be none: their last octet is altered.
+    pub fn sign_wrongly(&self, calls: u32) {
+        self.wrong_signatures.store(calls, Ordering::SeqCst);
     }
 
     /// How often that operation was called, failures included.
@@ -117,7 +124,12 @@ impl<T: Token> Token for FaultyToken<T> {
     }
 
     fn sign(&self, label: &KeyLabel, message: &[u8]) -> Result<Vec<u8>, TokenError> {
-        self.run(Operation::Sign, |token| token.sign(label, message))
+        let mut signature = self.run(Operation::Sign, |token| token.sign(label, message))?;
+        let wrong = self.wrong_signatures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        if let (Ok(_), Some(last)) = (wrong, signature.last_mut()) {
+            *last ^= 1;
+        }
+        Ok(signature)
     }
 
     fn sign_digest(&self, label: &KeyLabel, digest: &MessageDigest) -> Result<Vec<u8>, TokenError> {

@@ -8,15 +8,13 @@ use pki::time::UnixTime;
 use status::{Generation, StatusIndex};
 
 use crate::answer::{Answer, SignedAnswer, Tally};
-use crate::issuers::{Issuer, Issuers};
+use crate::issuers::{Issuer, Issuers, Signer};
 use crate::kept::{KeptAnswers, KeptKey};
 use crate::settings::{OcspSettings, UNKNOWN_SECONDS};
-use crate::signer::{OcspSigner, SignFailure};
+use crate::signer::{SignFailure, SignFailures};
 
 /// A token that fails once may have had to open a new session; one that fails twice is away.
 const SIGN_ATTEMPTS_MAX: usize = 2;
-/// A delegate's certificate that ends sooner leaves no room for thisUpdate < end of max-age < nextUpdate (L13).
-const SIGNER_SECONDS_LEFT_MIN: i64 = 2;
 
 /// Decides and signs. Knows no HTTP, no clock and no thread.
 pub struct Responder {
@@ -24,6 +22,7 @@ pub struct Responder {
     index: Arc<StatusIndex>,
     settings: OcspSettings,
     kept: Arc<KeptAnswers>,
+    sign_failures: Arc<SignFailures>,
 }
 
 /// What a request gets that no error answers.
@@ -38,11 +37,13 @@ pub enum Decided {
 pub struct Decision {
     data: ResponseData,
     keeping: Option<Keeping>,
-    signer: Arc<Box<dyn OcspSigner>>,
+    signer: Signer,
     this_update: UnixTime,
     next_update: UnixTime,
     max_age_seconds: i64,
     tally: Tally,
+    tells_unknown: bool,
+    failures: Arc<SignFailures>,
 }
 
 /// Where an answer is kept once it is signed.
@@ -57,7 +58,7 @@ impl Responder {
     /// A responder over that index, for those issuers.
     pub fn new(issuers: Arc<Issuers>, index: Arc<StatusIndex>, settings: OcspSettings) -> Self {
         let kept = Arc::new(KeptAnswers::new(settings.kept_answers_max()));
-        Self { issuers, index, settings, kept }
+        Self { issuers, index, settings, kept, sign_failures: Arc::new(SignFailures::new()) }
     }
 
     /// The issuers, for adding keys and replacing signers.
@@ -68,6 +69,11 @@ impl Responder {
     /// The kept answers, for their metrics.
     pub(crate) const fn kept(&self) -> &Arc<KeptAnswers> {
         &self.kept
+    }
+
+    /// What went wrong with the token, for the metrics.
+    pub(crate) const fn sign_failures(&self) -> &Arc<SignFailures> {
+        &self.sign_failures
     }
 
     /// The whole way: decides, and signs if there is something to sign. May block for as long as a token does.
@@ -84,24 +90,27 @@ impl Responder {
     pub fn decide(&self, ca: Ca, request: &[u8], now: UnixTime) -> Result<Decided, ErrorStatus> {
         let request = OcspRequest::from_der(request).map_err(|_| ErrorStatus::MalformedRequest)?; // R01
         let issuer = self.issuer_of(ca, &request)?;
-        let signer = issuer.signer();
-        let kept_key = signer.as_ref().and_then(|signer| kept_key(&request, &issuer, signer.key_hash()));
+        let signer = issuer.signer(&request, now); // R19
+        let nonce = request.nonce().filter(|_| self.settings.echoes_nonces());
+        let delegate = signer.as_ref().filter(|_| nonce.is_none());
+        let kept_key = delegate.and_then(|delegate| kept_key(&request, &issuer, delegate.key_hash()));
         let keeping = kept_key.map(|key| (key, self.index.generation(ca, key.serial)));
         if let Some(answer) = keeping.and_then(|(key, generation)| self.kept.find(&key, generation, now)) {
             return Ok(Decided::Kept(answer));
         }
         let found: Vec<(CertId<'_>, CertificateStatus)> =
             request.cert_ids().map(|cert_id| (cert_id, self.status(&issuer, &cert_id))).collect();
-        if found.iter().all(|(_, status)| *status == CertificateStatus::NotIssued) {
+        let is_unknown = |(_, status): &(CertId<'_>, CertificateStatus)| *status == CertificateStatus::NotIssued;
+        if !self.settings.signs_unknown() && found.iter().all(is_unknown) {
             // L08: no authoritative record. Unsigned, so that nobody can keep it beyond the certificate's issue (I22).
             return Err(ErrorStatus::Unauthorized);
         }
+        let tells_unknown = found.iter().any(is_unknown);
         let signer = signer.ok_or(ErrorStatus::TryLater)?;
-        if signer.not_after().seconds_since(now) < SIGNER_SECONDS_LEFT_MIN {
-            return Err(ErrorStatus::TryLater);
-        }
+        // What says unknown is not kept: strangers could fill the memory with it.
+        let keeping = keeping.filter(|_| !tells_unknown);
         let keeping = keeping.map(|(key, generation)| Keeping { kept: Arc::clone(&self.kept), key, generation });
-        Ok(Decided::ToSign(Decision { keeping, ..self.compose(&request, &found, signer, now)? }))
+        Ok(Decided::ToSign(Decision { keeping, tells_unknown, ..self.compose(&found, nonce, signer, now)? }))
     }
 
     /// What another request has had signed since that decision, if it asked the same.
@@ -125,9 +134,9 @@ impl Responder {
 
     fn compose(
         &self,
-        request: &OcspRequest<'_>,
         found: &[(CertId<'_>, CertificateStatus)],
-        signer: Arc<Box<dyn OcspSigner>>,
+        nonce: Option<&[u8]>,
+        signer: Signer,
         now: UnixTime,
     ) -> Result<Decision, ErrorStatus> {
         let mut tally = Tally::default();
@@ -148,13 +157,25 @@ impl Responder {
             responder_key_hash: signer.key_hash(),
             produced_at: now,
             responses: &responses,
-            nonce: request.nonce(), // N02, N04
+            nonce, // N02, N04
         });
         let data = data.map_err(|error| {
             tracing::error!(%error, "an OCSP answer was refused by the encoder");
             ErrorStatus::InternalError
         })?;
-        Ok(Decision { data, keeping: None, signer, this_update: now, next_update, max_age_seconds, tally })
+        let (keeping, tells_unknown, failures) = (None, false, Arc::clone(&self.sign_failures));
+        let this_update = now;
+        Ok(Decision {
+            data,
+            keeping,
+            signer,
+            this_update,
+            next_update,
+            max_age_seconds,
+            tally,
+            tells_unknown,
+            failures,
+        })
     }
 
     fn single_response<'a>(
@@ -182,9 +203,9 @@ impl Responder {
     }
 }
 
-/// Answers about one certificate and without a nonce are kept: others are not asked for again.
+/// Answers about one certificate are kept, if they echo no nonce: others are not asked for again.
 fn kept_key(request: &OcspRequest<'_>, issuer: &Issuer, delegate: [u8; 20]) -> Option<KeptKey> {
-    if request.cert_id_count() != 1 || request.nonce().is_some() {
+    if request.cert_id_count() != 1 {
         return None;
     }
     let cert_id = request.cert_ids().next()?;
@@ -198,10 +219,15 @@ impl Decision {
         self.keeping.as_ref().map(|keeping| keeping.key.serial)
     }
 
+    /// It says of a serial that it was never issued. Those who ask for such have a signing budget of their own.
+    pub(crate) const fn tells_unknown(&self) -> bool {
+        self.tells_unknown
+    }
+
     /// Signs and assembles, and keeps what may be kept. A failing token is asked once more, then the client is told to try
     /// later.
     pub fn sign(self) -> Answer {
-        let Self { mut data, keeping, signer, this_update, next_update, max_age_seconds, tally } = self;
+        let Self { mut data, keeping, signer, this_update, next_update, max_age_seconds, tally, failures, .. } = self;
         for attempt in 1..=SIGN_ATTEMPTS_MAX {
             match signer.sign(data) {
                 Ok(signed) => {
@@ -216,9 +242,10 @@ impl Decision {
                     return Answer::Signed(answer);
                 }
                 Err((returned, failure)) => {
+                    failures.count(failure);
                     tracing::warn!(issuer = %signer.issuer(), attempt, %failure, "an OCSP answer was not signed");
                     match failure {
-                        SignFailure::TokenUnavailable => data = returned,
+                        SignFailure::TokenUnavailable | SignFailure::WrongSignature => data = returned,
                         SignFailure::KeyGone => break,
                     }
                 }

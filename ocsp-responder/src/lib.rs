@@ -21,6 +21,7 @@ mod metrics;
 mod service;
 mod settings;
 mod signer;
+mod under_way;
 
 pub use answer::{Answer, SignedAnswer, Tally};
 pub use decision::{Decided, Decision, Responder};

@@ -2,7 +2,7 @@
 use pki::algorithm::Digest;
 use pki::identity::Ca;
 use pki::ocsp::ErrorStatus;
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 use crate::answer::{Answer, Tally};
 use crate::decision::Responder;
@@ -54,6 +54,8 @@ pub struct OcspMetrics {
     pub(crate) http_refusals: IntCounterVec,
     pub(crate) not_modified: IntCounter,
     pub(crate) shed: IntCounter,
+    pub(crate) shed_unknown: IntCounter,
+    pub(crate) stuck: IntGauge,
     pub(crate) overdue: IntCounter,
     pub(crate) panics: IntCounter,
 }
@@ -86,18 +88,29 @@ impl OcspMetrics {
             )?,
             not_modified: IntCounter::new("ocsp_not_modified_total", "GET answers sent as 304.")?,
             shed: IntCounter::new("ocsp_shed_total", "Requests told to try later because the signing queue was full.")?,
+            shed_unknown: IntCounter::new(
+                "ocsp_shed_unknown_total",
+                "Requests about serials never issued told to try later because their own signing queue was full.",
+            )?,
+            stuck: IntGauge::new(
+                "ocsp_signatures_stuck",
+                "Signatures that the token owes and nobody waits for any more.",
+            )?,
             overdue: IntCounter::new(
                 "ocsp_overdue_total",
                 "Requests told to try later because signing took too long.",
             )?,
             panics: IntCounter::new("ocsp_panics_total", "Requests answered internalError because of a bug.")?,
         };
-        for vec in [&answers, &statuses, &metrics.http_refusals, &responder.kept().counts.all] {
+        let (kept, failures) = (&responder.kept().counts.all, &responder.sign_failures().all);
+        for vec in [&answers, &statuses, &metrics.http_refusals, kept, failures] {
             registry.register(Box::new(vec.clone()))?;
         }
-        for counter in [&metrics.not_modified, &metrics.shed, &metrics.overdue, &metrics.panics] {
+        let OcspMetrics { not_modified, shed, shed_unknown, overdue, panics, .. } = &metrics;
+        for counter in [not_modified, shed, shed_unknown, overdue, panics] {
             registry.register(Box::new(counter.clone()))?;
         }
+        registry.register(Box::new(metrics.stuck.clone()))?;
         registry.register(Box::new(metrics.seconds.clone()))?;
         Ok(metrics)
     }

@@ -6,14 +6,20 @@ use std::time::Duration;
 use pki::identity::{Ca, Serial};
 use pki::ocsp::ErrorStatus;
 use pki::time::UnixTime;
-use tokio::sync::{Mutex, MutexGuard, Semaphore};
+use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore};
 
 use crate::answer::Answer;
 use crate::decision::{Decided, Decision, Responder};
 use crate::metrics::{Method, OcspMetrics};
+use crate::under_way::UnderWay;
 
 /// Locks for those who ask the same at the same time. Others who share one wait for a signature more than they must.
 const FLIGHTS: usize = 1_024;
+
+/// Requests about serials that were never issued that may wait or be signed at once: honest ones are few. They are signed one
+/// at a time, in turn with the others, so that whoever asks for the next serials (they are sequential) uses up nobody's
+/// signatures.
+const UNKNOWN_PLACES: usize = 16;
 
 /// The clocks, from outside.
 #[derive(Clone)]
@@ -44,6 +50,11 @@ pub struct OcspService {
     places: Arc<Semaphore>,
     /// One permit for each signature under way.
     turns: Arc<Semaphore>,
+    /// One permit for each of these requests that is about a serial never issued; and the one for its signature.
+    unknown_places: Arc<Semaphore>,
+    unknown_turn: Arc<Semaphore>,
+    /// Signatures made at once.
+    concurrent: usize,
     /// Of many who ask the same, one has it signed; the others wait here and then find it kept.
     flights: Box<[Mutex<()>]>,
     patience: Duration,
@@ -53,9 +64,17 @@ impl OcspService {
     /// A service of that responder.
     pub fn new(responder: Responder, clocks: Clocks, limits: SigningLimits, metrics: OcspMetrics) -> Self {
         let SigningLimits { concurrent, waiting, patience } = limits;
+        let (unknown_places, unknown_turn) = (Arc::new(Semaphore::new(UNKNOWN_PLACES)), Arc::new(Semaphore::new(1)));
         let (places, turns) = (Arc::new(Semaphore::new(concurrent + waiting)), Arc::new(Semaphore::new(concurrent)));
         let flights = (0..FLIGHTS).map(|_| Mutex::default()).collect();
-        Self { responder, clocks, metrics, places, turns, flights, patience }
+        Self { responder, clocks, metrics, places, turns, unknown_places, unknown_turn, concurrent, flights, patience }
+    }
+
+    /// The same with another number of requests about serials never issued that may wait or be signed at once.
+    #[must_use]
+    pub fn with_unknown_places(mut self, places: usize) -> Self {
+        self.unknown_places = Arc::new(Semaphore::new(places));
+        self
     }
 
     /// Answers one request that came to `/ocsp/{ca}` at `now`. `method` names the door in metrics.
@@ -74,10 +93,24 @@ impl OcspService {
     }
 
     async fn sign(&self, decision: Decision) -> Answer {
+        if self.is_stuck() {
+            self.metrics.shed.inc();
+            return Answer::Refused(ErrorStatus::TryLater);
+        }
+        let unknown_place = if decision.tells_unknown() {
+            let Ok(place) = Arc::clone(&self.unknown_places).try_acquire_owned() else {
+                self.metrics.shed_unknown.inc();
+                return Answer::Refused(ErrorStatus::TryLater);
+            };
+            Some(place)
+        } else {
+            None
+        };
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
             self.metrics.shed.inc();
             return Answer::Refused(ErrorStatus::TryLater);
         };
+        let under_way = UnderWay::new(self.metrics.stuck.clone());
         let signing = async {
             let mut _alone = None;
             if let Some(serial) = decision.asked_about() {
@@ -87,10 +120,15 @@ impl OcspService {
                     return Ok(Answer::Signed(answer));
                 }
             }
-            let turn = Arc::clone(&self.turns).acquire_owned().await.expect("the semaphore is never closed");
+            let unknown_turn = match unknown_place {
+                Some(_) => Some(turn_of(&self.unknown_turn).await),
+                None => None,
+            };
+            let turn = turn_of(&self.turns).await;
             // The permits go along: a signature that nobody waits for any more still takes its core until it is done.
+            let begun = under_way.begin();
             let work = move || {
-                let _permits = (place, turn);
+                let _permits = (place, turn, unknown_place, unknown_turn, begun);
                 decision.sign()
             };
             tokio::task::spawn_blocking(work).await
@@ -100,9 +138,15 @@ impl OcspService {
             Ok(Err(_)) => self.panicked(),
             Err(_) => {
                 self.metrics.overdue.inc();
+                under_way.is_given_up();
                 Answer::Refused(ErrorStatus::TryLater)
             }
         }
+    }
+
+    /// The token owes as many signatures as are made at once, each for longer than anybody waits: nobody need wait for it.
+    fn is_stuck(&self) -> bool {
+        usize::try_from(self.metrics.stuck.get()).is_ok_and(|stuck| stuck >= self.concurrent)
     }
 
     /// Waits until nobody else has an answer about that serial signed; and whether somebody had.
@@ -120,4 +164,8 @@ impl OcspService {
         tracing::error!("a panic was caught while an OCSP request was answered");
         Answer::Refused(ErrorStatus::InternalError)
     }
+}
+
+async fn turn_of(turns: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+    Arc::clone(turns).acquire_owned().await.expect("the semaphore is never closed")
 }

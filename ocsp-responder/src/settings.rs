@@ -2,8 +2,8 @@
 
 /// Above this, "at once" would be an empty word for those behind a cache.
 const MAX_AGE_SECONDS_MAX: u32 = 3_600;
-/// Below this, a client whose clock is a little off would find every answer expired.
-const VALIDITY_SECONDS_MIN: u32 = 600;
+/// Eight hours (B02), for which relying parties can go on when they cannot reach us.
+const VALIDITY_SECONDS_MIN: u32 = 28_800;
 /// Nine days: with [`VALIDITY_JITTER_PARTS`] still inside the ten that the encoder allows.
 const VALIDITY_SECONDS_MAX: u32 = 9 * 86_400;
 /// nextUpdate comes later by up to a sixteenth of the validity, differently for each serial (L15).
@@ -17,6 +17,8 @@ const KEPT_ANSWERS_MAX: u32 = 131_072;
 /// 10 GiB: whoever wants more should ask whether a signature is what costs.
 const KEPT_ANSWERS_MAX_MAX: u32 = 4_194_304;
 
+// L13: max-age ends before nextUpdate, whatever is set.
+const _: () = assert!(MAX_AGE_SECONDS_MAX < VALIDITY_SECONDS_MIN);
 const _: () = assert!(
     (VALIDITY_SECONDS_MAX + VALIDITY_SECONDS_MAX / VALIDITY_JITTER_PARTS) as i64 <= pki::ocsp::VALIDITY_SECONDS_MAX
 );
@@ -28,15 +30,15 @@ pub struct OcspSettings {
     validity_seconds: u32,
     archive_retention_seconds: Option<u32>,
     kept_answers_max: u32,
+    signs_unknown: bool,
+    echoes_nonces: bool,
 }
 
 /// A setting out of its bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
     /// max-age
-    #[error(
-        "ocsp.max_age_seconds is {given}; it must be within 1..={MAX_AGE_SECONDS_MAX} and below ocsp.validity_seconds"
-    )]
+    #[error("ocsp.max_age_seconds is {given}; it must be within 1..={MAX_AGE_SECONDS_MAX}")]
     MaxAge {
         /// What was set.
         given: u32,
@@ -61,7 +63,7 @@ impl OcspSettings {
         if validity_seconds < VALIDITY_SECONDS_MIN || validity_seconds > VALIDITY_SECONDS_MAX {
             return Err(SettingsError::Validity { given: validity_seconds });
         }
-        if max_age_seconds == 0 || max_age_seconds > MAX_AGE_SECONDS_MAX || max_age_seconds >= validity_seconds {
+        if max_age_seconds == 0 || max_age_seconds > MAX_AGE_SECONDS_MAX {
             return Err(SettingsError::MaxAge { given: max_age_seconds });
         }
         Ok(Self {
@@ -69,6 +71,8 @@ impl OcspSettings {
             validity_seconds,
             archive_retention_seconds: None,
             kept_answers_max: KEPT_ANSWERS_MAX,
+            signs_unknown: false,
+            echoes_nonces: true,
         })
     }
 
@@ -91,6 +95,30 @@ impl OcspSettings {
     pub const fn with_archive_retention_seconds(mut self, seconds: u32) -> Self {
         self.archive_retention_seconds = Some(seconds);
         self
+    }
+
+    /// Whether a serial that was never issued, asked alone, gets a signed `unknown` in place of the unsigned `unauthorized`.
+    #[must_use]
+    pub const fn with_signed_unknown(mut self, signs_unknown: bool) -> Self {
+        self.signs_unknown = signs_unknown;
+        self
+    }
+
+    /// Whether nonces are echoed as RFC 9654 says, or left out (L05). Those that are malformed are refused either way.
+    #[must_use]
+    pub const fn with_nonces(mut self, echoes_nonces: bool) -> Self {
+        self.echoes_nonces = echoes_nonces;
+        self
+    }
+
+    /// See [`Self::with_signed_unknown`].
+    pub(crate) const fn signs_unknown(&self) -> bool {
+        self.signs_unknown
+    }
+
+    /// See [`Self::with_nonces`].
+    pub(crate) const fn echoes_nonces(&self) -> bool {
+        self.echoes_nonces
     }
 
     /// See [`Self::with_archive_retention_seconds`].
@@ -129,9 +157,8 @@ mod tests {
         assert!(OcspSettings::new(300, 28_800).is_ok());
         assert_eq!(OcspSettings::new(0, 28_800), Err(SettingsError::MaxAge { given: 0 }));
         assert_eq!(OcspSettings::new(3_601, 28_800), Err(SettingsError::MaxAge { given: 3_601 }));
-        assert_eq!(OcspSettings::new(600, 600), Err(SettingsError::MaxAge { given: 600 }));
-        assert!(OcspSettings::new(599, 600).is_ok());
-        assert_eq!(OcspSettings::new(300, 599), Err(SettingsError::Validity { given: 599 }));
+        assert!(OcspSettings::new(3_600, 28_800).is_ok());
+        assert_eq!(OcspSettings::new(300, 28_799), Err(SettingsError::Validity { given: 28_799 }));
         assert_eq!(OcspSettings::new(300, 777_601), Err(SettingsError::Validity { given: 777_601 }));
         assert!(OcspSettings::new(300, 777_600).is_ok());
     }

@@ -3,6 +3,7 @@ use pki::algorithm::Algorithm;
 use pki::identity::IssuerKey;
 use pki::ocsp::ResponseData;
 use pki::time::UnixTime;
+use prometheus::{IntCounter, IntCounterVec, Opts};
 
 /// A delegated OCSP key of one CA key, with its certificate. Implemented over the token by the binary; whoever holds
 /// this can have response data signed and nothing else.
@@ -51,7 +52,42 @@ pub enum SignFailure {
     /// The token did not do it this time; it may the next.
     #[error("the token did not sign")]
     TokenUnavailable,
+    /// What the token gave is not the delegate's signature over the data; it may be the next time.
+    #[error("the token's signature does not verify")]
+    WrongSignature,
     /// The token does not have the key (any more): asking again is no use.
     #[error("the token does not have the key")]
     KeyGone,
+}
+
+impl SignFailure {
+    const ALL: [Self; 3] = [Self::TokenUnavailable, Self::WrongSignature, Self::KeyGone];
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::TokenUnavailable => "token_unavailable",
+            Self::WrongSignature => "wrong_signature",
+            Self::KeyGone => "key_gone",
+        }
+    }
+}
+
+/// How often nothing was signed, by the reason: each try counts.
+pub(crate) struct SignFailures {
+    pub(crate) all: IntCounterVec,
+    by_reason: [IntCounter; SignFailure::ALL.len()],
+}
+
+impl SignFailures {
+    pub(crate) fn new() -> Self {
+        let help = "Tries to have an answer signed that failed, by reason.";
+        let all = IntCounterVec::new(Opts::new("ocsp_sign_failures_total", help), &["reason"]);
+        let all = all.expect("name and label are well-formed");
+        let by_reason = SignFailure::ALL.map(|failure| all.with_label_values(&[failure.word()]));
+        Self { all, by_reason }
+    }
+
+    pub(crate) fn count(&self, failure: SignFailure) {
+        self.by_reason[failure as usize].inc();
+    }
 }

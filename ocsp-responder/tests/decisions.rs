@@ -6,9 +6,11 @@ use std::sync::atomic::Ordering;
 
 use der07::{Decode, Encode};
 use ocsp_responder::{Answer, OcspSigner, Responder, SignFailure, SignedAnswer, Tally};
-use pki::algorithm::Digest;
+use pki::algorithm::{Algorithm, Digest, PublicKey};
+use pki::der::DerWriter;
 use pki::identity::Ca;
 use pki::ocsp::{ErrorStatus, RequestWriter, write_cert_id};
+use pki::oid::{self, Oid};
 use pki::time::UnixTime;
 use proptest::prelude::*;
 use support::*;
@@ -76,6 +78,56 @@ fn a_serial_never_issued_is_unauthorized_alone_and_unknown_for_a_minute_beside_o
     assert!(matches!(responses[2].cert_status, CertStatus::Revoked(_)));
     assert_eq!(seconds(responses[1].next_update.unwrap()), NOW.as_seconds() + 60);
     assert_eq!((answer.next_update, answer.max_age_seconds), (NOW.plus_seconds(60), 59));
+}
+
+#[test]
+fn a_serial_never_issued_is_signed_as_unknown_for_a_minute_by_a_setting_and_never_kept() {
+    let signer = TestSigner::new(issuer(Ca::Sign, 1));
+    let signatures = Arc::clone(&signer.calls);
+    let responder = responder_with(signer);
+    let settings = settings().with_signed_unknown(true);
+    let responder = Responder::new(Arc::clone(responder.issuers()), index(), settings);
+    for asked in 1..=2 {
+        let (answer, basic) = signed(responder.answer(Ca::Sign, &request(&[UNISSUED]), NOW));
+        let single = &basic.tbs_response_data.responses[0];
+        assert!(matches!(single.cert_status, CertStatus::Unknown(_)));
+        assert_eq!(seconds(single.next_update.unwrap()), NOW.as_seconds() + 60);
+        assert!((1..60).contains(&answer.max_age_seconds));
+        assert_eq!(signatures.load(Ordering::Relaxed), asked);
+    }
+    // What no certificate can have, too; who asks about another issuer is told nothing.
+    let other = RequestWriter::new().cert_id(&cert_id(issuer(Ca::Auth, 1), Digest::Sha256, UNISSUED)).finish();
+    assert_eq!(refused(&responder.answer(Ca::Sign, &other, NOW)), ErrorStatus::Unauthorized);
+}
+
+#[test]
+fn one_hundred_certificates_are_answered_about_at_once_and_one_more_is_malformed() {
+    let of = |count: usize| (0..count).map(|at| [GOOD, HELD, REVOKED, UNISSUED][at % 4]).collect::<Vec<_>>();
+    let (answer, basic) = signed(ask(&of(100)));
+    assert_eq!(basic.tbs_response_data.responses.len(), 100);
+    assert_eq!(answer.tally.counts().map(|(_, _, count)| count).collect::<Vec<_>>(), [25; 4]);
+    assert_eq!(refused(&ask(&of(101))), ErrorStatus::MalformedRequest);
+    assert_eq!(refused(&ask(&[])), ErrorStatus::MalformedRequest);
+}
+
+#[test]
+fn nonces_are_left_out_by_a_setting_and_malformed_ones_stay_malformed() {
+    let signer = TestSigner::new(issuer(Ca::Sign, 1));
+    let signatures = Arc::clone(&signer.calls);
+    let responder = responder_with(signer);
+    let responder = Responder::new(Arc::clone(responder.issuers()), index(), settings().with_nonces(false));
+    let cert_id = cert_id(issuer(Ca::Sign, 1), Digest::Sha256, GOOD);
+    let ask = |octets| {
+        responder.answer(Ca::Sign, &RequestWriter::new().cert_id(&cert_id).nonce(&vec![7; octets]).finish(), NOW)
+    };
+    for octets in [1, 16, 32, 128] {
+        assert!(signed(ask(octets)).1.nonce().is_none());
+    }
+    // The answer is then anybody's: it was signed once.
+    assert_eq!(signatures.load(Ordering::Relaxed), 1);
+    for octets in [0, 129] {
+        assert_eq!(refused(&ask(octets)), ErrorStatus::MalformedRequest);
+    }
 }
 
 #[test]
@@ -190,6 +242,8 @@ fn a_failing_token_is_asked_twice_and_a_lost_key_once() {
     for (failures, failure, calls, answered) in [
         (1, SignFailure::TokenUnavailable, 2, true),
         (2, SignFailure::TokenUnavailable, 2, false),
+        (1, SignFailure::WrongSignature, 2, true),
+        (2, SignFailure::WrongSignature, 2, false),
         (1, SignFailure::KeyGone, 1, false),
     ] {
         let signer = TestSigner { failures, failure, ..TestSigner::new(issuer(Ca::Sign, 1)) };
@@ -219,6 +273,52 @@ fn a_key_without_a_delegate_says_try_later_and_a_renewed_one_takes_over_at_once(
     }
     let stranger = TestSigner { issuer: issuer(Ca::Auth, 9), ..TestSigner::new(issuer(Ca::Auth, 1)) };
     assert!(issuers.replace_signer(Box::new(stranger)).is_err());
+}
+
+/// The algorithm that the answer names, after its signature was verified with the delegate's key in it.
+fn signed_with(answer: Answer) -> Algorithm {
+    let (_, basic) = signed(answer);
+    let identifier = basic.signature_algorithm.to_der().unwrap();
+    let key_der = basic.certs.unwrap()[0].tbs_certificate.subject_public_key_info.to_der().unwrap();
+    let key = PublicKey::from_spki(&key_der).unwrap();
+    let tbs = basic.tbs_response_data.to_der().unwrap();
+    assert_eq!(key.verify(&tbs, basic.signature.as_bytes().unwrap()), Ok(()));
+    let ResponderId::ByKey(key_hash) = &basic.tbs_response_data.responder_id else { panic!("L07: byKey") };
+    assert_eq!(key_hash.as_bytes(), key.key_identifier());
+    assert_eq!(identifier, key.algorithm().signature_identifier());
+    key.algorithm()
+}
+
+/// A request that prefers those signature algorithms, best first.
+fn preferring(wishes: &[Oid]) -> Vec<u8> {
+    let writer = RequestWriter::new().cert_id(&cert_id(issuer(Ca::Sign, 1), Digest::Sha256, GOOD));
+    let list =
+        |w: &mut DerWriter| w.sequence(|w| wishes.iter().for_each(|wish| w.sequence(|w| w.sequence(|w| w.oid(*wish)))));
+    writer.extensions(|w| w.extension(oid::OCSP_PREFERRED_SIGNATURE_ALGORITHMS, false, list)).finish()
+}
+
+#[test]
+fn the_first_wish_that_a_delegate_meets_decides_and_else_the_algorithm_of_the_crls() {
+    let (p256, rsa) = (oid::ECDSA_WITH_SHA256, oid::SHA256_WITH_RSA);
+    let (elliptic, rivest) = (Algorithm::EcdsaP256Sha256, Algorithm::Rsa2048Sha256);
+    let issuers = issuers();
+    let put = |signer| issuers.replace_signer(Box::new(signer)).unwrap();
+    let responder = Responder::new(Arc::clone(&issuers), index(), settings());
+    let ask = |wishes: &[Oid]| signed_with(responder.answer(Ca::Sign, &preferring(wishes), NOW));
+    // Alone, a delegate signs whatever is wished for.
+    put(TestSigner::rsa(issuer(Ca::Sign, 1)));
+    assert_eq!((ask(&[]), ask(&[p256])), (rivest, rivest));
+    // The CA's keys, and so its CRLs, are of P-256: that is for everybody who wishes for nothing (rule 2).
+    put(TestSigner::new(issuer(Ca::Sign, 1)));
+    let plain = signed_with(responder.answer(Ca::Sign, &request(&[GOOD]), NOW));
+    assert_eq!((plain, ask(&[])), (elliptic, elliptic));
+    assert_eq!((ask(&[rsa]), ask(&[p256])), (rivest, elliptic));
+    assert_eq!((ask(&[rsa, p256]), ask(&[p256, rsa])), (rivest, elliptic));
+    // R21: SHA-1 with RSA is met by nobody; what comes after it counts.
+    assert_eq!((ask(&[oid::SHA1, rsa]), ask(&[oid::SHA1])), (rivest, elliptic));
+    // A delegate whose certificate is at its end gives way to the other, wished for or not.
+    put(TestSigner { not_after: NOW.plus_seconds(1), ..TestSigner::rsa(issuer(Ca::Sign, 1)) });
+    assert_eq!((ask(&[rsa]), ask(&[p256])), (elliptic, elliptic));
 }
 
 #[test]

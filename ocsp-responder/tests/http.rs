@@ -38,10 +38,19 @@ impl Door {
     }
 
     fn at(responder: Responder, limits: SigningLimits, now: Arc<dyn Fn() -> UnixTime + Send + Sync>) -> Self {
+        Self::with(responder, limits, now, |service| service)
+    }
+
+    fn with(
+        responder: Responder,
+        limits: SigningLimits,
+        now: Arc<dyn Fn() -> UnixTime + Send + Sync>,
+        adjust: impl FnOnce(OcspService) -> OcspService,
+    ) -> Self {
         let registry = Registry::new();
         let metrics = OcspMetrics::register(&registry, &responder).unwrap();
         let clocks = Clocks { now, elapsed: Arc::new(|| Duration::ZERO) };
-        let service = OcspService::new(responder, clocks, limits, metrics);
+        let service = adjust(OcspService::new(responder, clocks, limits, metrics));
         Self { door: OcspDoor::new(Arc::new(service)), registry }
     }
 
@@ -57,6 +66,13 @@ impl Door {
 
     async fn get(&self, path: &str) -> Reply {
         self.send(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    /// A gauge without labels.
+    fn gauge(&self, name: &str) -> f64 {
+        let families = self.registry.gather();
+        let family = families.iter().find(|family| family.name() == name).unwrap();
+        family.get_metric()[0].get_gauge().get_value()
     }
 
     /// The sum of a counter over the series whose labels include these.
@@ -288,11 +304,18 @@ impl OcspSigner for SlowSigner {
 
 /// A door with a slow token; what tells that signing began, and what lets it go on.
 fn slow_door(limits: SigningLimits) -> (Door, mpsc::Receiver<()>, mpsc::Sender<()>) {
+    slow_door_with(limits, |service| service)
+}
+
+fn slow_door_with(
+    limits: SigningLimits,
+    adjust: impl FnOnce(OcspService) -> OcspService,
+) -> (Door, mpsc::Receiver<()>, mpsc::Sender<()>) {
     let ((begun, has_begun), (go, let_go)) = (mpsc::channel(), mpsc::channel());
     let fixed = FixedSigner(TestSigner::new(issuer(Ca::Sign, 1)));
     let responder = responder();
     responder.issuers().replace_signer(Box::new(SlowSigner { fixed, begun, let_go: Mutex::new(let_go) })).unwrap();
-    (Door::new(responder, limits), has_begun, go)
+    (Door::with(responder, limits, Arc::new(|| NOW), adjust), has_begun, go)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -318,6 +341,53 @@ async fn a_token_that_hangs_ends_in_try_later() {
     door.post("/ocsp/sign", request(&[GOOD])).await.is_error(ErrorStatus::TryLater);
     assert!((door.count("ocsp_overdue_total", &[]) - 1.0).abs() < 0.5);
     drop(go);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asks_for_serials_never_issued_uses_up_a_budget_of_their_own_alone() {
+    let (door, has_begun, go) = slow_door_with(LIMITS, |service| service.with_unknown_places(1));
+    let door = Arc::new(door);
+    let asked = |numbers: &'static [u64]| {
+        let door = Arc::clone(&door);
+        tokio::spawn(async move { door.post("/ocsp/sign", request(numbers)).await })
+    };
+    let (begun_sender, mut begun) = tokio::sync::mpsc::unbounded_channel();
+    std::thread::spawn(move || has_begun.iter().try_for_each(|()| begun_sender.send(())));
+    let first = asked(&[GOOD, UNISSUED]);
+    begun.recv().await.unwrap();
+    door.post("/ocsp/sign", request(&[HELD, UNISSUED])).await.is_error(ErrorStatus::TryLater);
+    assert!((door.count("ocsp_shed_unknown_total", &[]) - 1.0).abs() < 0.5);
+    // Others are signed meanwhile.
+    let second = asked(&[GOOD]);
+    begun.recv().await.unwrap();
+    go.send(()).unwrap();
+    go.send(()).unwrap();
+    assert!(first.await.unwrap().is_signed() && second.await.unwrap().is_signed());
+    go.send(()).unwrap();
+    assert!(door.post("/ocsp/sign", request(&[HELD, UNISSUED])).await.is_signed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_the_token_owes_all_signatures_nobody_waits_and_when_it_is_back_all_is_as_before() {
+    let limits = SigningLimits { concurrent: 1, patience: Duration::from_millis(50), ..LIMITS };
+    let (door, has_begun, go) = slow_door(limits);
+    // The token hangs: this one is given up after its patience.
+    door.post("/ocsp/sign", request(&[GOOD])).await.is_error(ErrorStatus::TryLater);
+    let counts = |door: &Door| (door.count("ocsp_overdue_total", &[]), door.count("ocsp_shed_total", &[]));
+    has_begun.recv().unwrap();
+    assert_eq!((counts(&door), door.gauge("ocsp_signatures_stuck")), ((1.0, 0.0), 1.0));
+    // The others are told at once, whatever they ask, and what needs no signature is answered.
+    for number in [GOOD, HELD, REVOKED] {
+        door.post("/ocsp/sign", request(&[number])).await.is_error(ErrorStatus::TryLater);
+    }
+    door.post("/ocsp/sign", request(&[UNISSUED])).await.is_error(ErrorStatus::Unauthorized);
+    assert_eq!(counts(&door), (1.0, 3.0));
+    // The token is back: the answer that it owed comes too late for anybody, and the next ones come in time.
+    drop(go);
+    while door.gauge("ocsp_signatures_stuck") > 0.5 {
+        tokio::task::yield_now().await;
+    }
+    while !door.post("/ocsp/sign", request(&[HELD])).await.is_signed() {}
 }
 
 /// Panics while it decides or while it signs, until told to stop.

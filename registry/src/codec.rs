@@ -31,6 +31,10 @@ codec!(
     items, crate::consent::Items, u8, |items| items.bits(), crate::consent::Items::from_bits
 );
 codec!(serial, pki::identity::Serial, u64, |serial| serial.get(), pki::identity::Serial::new);
+codec!(
+    /// Its word.
+    algorithm, pki::algorithm::Algorithm, String, |algorithm| algorithm.word().to_owned(), |word| pki::algorithm::Algorithm::from_word(&word)
+);
 codec!(key, pki::identity::KeyNumber, u16, |key| key.get(), pki::identity::KeyNumber::new);
 codec!(
     /// Seconds since 1970.

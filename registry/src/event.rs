@@ -2,6 +2,7 @@
 //!
 //! Numbers in `#[n(…)]` are the stored form: they are never changed or used again. New facts get new numbers.
 use minicbor::{Decode, Encode};
+use pki::algorithm::Algorithm;
 use pki::identity::{Ca, KeyNumber, Serial};
 use pki::revocation::{RevocationReason, Withdrawal};
 use pki::time::{CivilDate, UnixTime};
@@ -335,6 +336,10 @@ pub enum Event {
         /// The certificate, DER.
         #[cbor(n(4), with = "minicbor::bytes")]
         certificate: Vec<u8>,
+        /// What the key signs with: it replaces the one before it of the same algorithm. In older logs a CA key has one
+        /// delegate, and this is not there.
+        #[n(5)]
+        algorithm: Option<StoredAlgorithm>,
     },
     /// A party was registered with its client certificate.
     #[n(4)]
@@ -745,6 +750,11 @@ pub struct CertificatePlace {
     #[cbor(n(1), with = "codec::serial")]
     pub serial: Serial,
 }
+
+/// An algorithm as it is stored where there may be none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(transparent)]
+pub struct StoredAlgorithm(#[cbor(n(0), with = "codec::algorithm")] pub Algorithm);
 
 /// Items as they are stored where there may be none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]

@@ -27,7 +27,7 @@ use crate::event::{
 };
 use crate::store::{Family, Reads, RegistryError};
 use crate::transaction::Transaction;
-use key::{key_range_key, link_key, party_key, request_key};
+use key::{key_range_key, link_key, ocsp_key_key, party_key, request_key};
 
 /// Settings fixed by event 0, in [`Family::Meta`].
 const SETTINGS: &[u8] = b"settings";
@@ -51,10 +51,10 @@ pub(crate) fn apply(transaction: &mut Transaction<'_>, number: u64, event: &Even
             let record = minicbor::bytes::ByteVec::from(certificate.clone());
             transaction.put(Family::Issuers, issuer_key(*ca, *key), &record);
         }
-        Event::OcspKeyActivated { ca, key, serial, token_label, certificate } => {
+        Event::OcspKeyActivated { ca, key, serial, token_label, certificate, algorithm } => {
             let record =
                 OcspKeyRecord { serial: *serial, token_label: token_label.clone(), certificate: certificate.clone() };
-            transaction.put(Family::OcspKeys, issuer_key(*ca, *key), &record);
+            transaction.put(Family::OcspKeys, ocsp_key_key(*ca, *key, *algorithm), &record);
         }
         Event::PartyRegistered { party, role, name, desk, certificate_sha256, certificate } => {
             count(transaction, Counter::Party, party.0.into())?;

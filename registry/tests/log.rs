@@ -3,12 +3,13 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use pki::identity::{Ca, KeyNumber, Serial};
+use pki::algorithm::Algorithm;
+use pki::identity::{Ca, IssuerKey, KeyNumber, Serial};
 use pki::revocation::RevocationReason;
 use pki::time::{CivilDate, UnixTime};
 use registry::audit::{Finding, verify};
 use registry::event::{
-    Actor, Cause, Door, Event, FixedSettings, PartyId, PublishedCut, RequestId, Role, StoredWithdrawal,
+    Actor, Cause, Door, Event, FixedSettings, PartyId, PublishedCut, RequestId, Role, StoredAlgorithm, StoredWithdrawal,
 };
 use registry::state::{RequestOutcome, StateReads};
 use registry::store::Reads;
@@ -426,4 +427,60 @@ fn a_notice_is_remembered_of_issued_certificates_alone() {
     clock.0.store(NOON + 1, Ordering::SeqCst);
     append(&registry, Actor::Party(DESK), vec![notified]).unwrap();
     assert_eq!(notified_at().map(|time| time.0), Some(UnixTime::from_seconds(NOON + 1)));
+}
+
+/// The event as it was before there was a delegate of each algorithm.
+#[derive(minicbor::Encode)]
+enum EarlierEvent {
+    #[n(3)]
+    OcspKeyActivated {
+        #[n(0)]
+        ca: u8,
+        #[n(1)]
+        key: u16,
+        #[n(2)]
+        serial: u64,
+        #[n(3)]
+        token_label: String,
+        #[cbor(n(4), with = "minicbor::bytes")]
+        certificate: Vec<u8>,
+    },
+}
+
+#[test]
+fn a_ca_key_has_an_ocsp_key_of_each_algorithm_beside_the_one_of_an_older_log() {
+    let activated = |serial: u64, algorithm: Option<Algorithm>| Event::OcspKeyActivated {
+        ca: Ca::Sign,
+        key: KeyNumber::FIRST,
+        serial: Serial::new(serial).unwrap(),
+        token_label: format!("ocsp-{serial}"),
+        certificate: vec![7],
+        algorithm: algorithm.map(StoredAlgorithm),
+    };
+    let earlier = EarlierEvent::OcspKeyActivated {
+        ca: Ca::Sign.code(),
+        key: 1,
+        serial: 2,
+        token_label: "ocsp-2".to_owned(),
+        certificate: vec![7],
+    };
+    let octets = minicbor::to_vec(&earlier).unwrap();
+    assert_eq!(minicbor::decode::<Event>(&octets).unwrap(), activated(2, None));
+    assert_eq!(minicbor::to_vec(activated(2, None)).unwrap(), octets);
+
+    let folder = tempfile::tempdir().unwrap();
+    let (registry, _, _) = open_at(folder.path(), NOON);
+    begin(&registry);
+    let (rsa, p256) = (Some(Algorithm::Rsa2048Sha256), Some(Algorithm::EcdsaP256Sha256));
+    let issuer = IssuerKey { ca: Ca::Sign, key: KeyNumber::FIRST };
+    let serials = |registry: &Registry| {
+        let records = registry.store().ocsp_keys(issuer).unwrap();
+        records.iter().map(|record| record.serial.get()).collect::<Vec<_>>()
+    };
+    append(&registry, Actor::System, vec![activated(2, None), activated(4, p256), activated(3, rsa)]).unwrap();
+    assert_eq!(serials(&registry), [2, 3, 4]);
+    append(&registry, Actor::System, vec![activated(5, rsa), activated(6, p256)]).unwrap();
+    assert_eq!(serials(&registry), [2, 5, 6]);
+    let second = IssuerKey { key: KeyNumber::new(2).unwrap(), ..issuer };
+    assert_eq!(registry.store().ocsp_keys(second).unwrap(), []);
 }

@@ -1,5 +1,6 @@
 //! What keys are called in the token. The key table in ARCHITECTURE.md lists them.
 use hsm_mock::KeyLabel;
+use pki::algorithm::Algorithm;
 use pki::identity::IssuerKey;
 use registry::seal::RetentionYear;
 
@@ -17,9 +18,9 @@ impl Labels {
         label(&format!("ca-{}-{}", issuer.ca, issuer.key))
     }
 
-    /// A delegated OCSP key. `position` is the log's when it is made, so no two have the same label.
-    pub fn ocsp_key(issuer: IssuerKey, position: u64) -> KeyLabel {
-        label(&format!("{}{position}", Self::ocsp_key_prefix(issuer)))
+    /// A delegated OCSP key. `position` is the log's when it is made, so no two of an algorithm have the same label.
+    pub fn ocsp_key(issuer: IssuerKey, position: u64, algorithm: Algorithm) -> KeyLabel {
+        label(&format!("{}{position}-{}", Self::ocsp_key_prefix(issuer), algorithm.word()))
     }
 
     /// What the labels of all delegated OCSP keys of a CA key begin with.

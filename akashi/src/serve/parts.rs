@@ -25,7 +25,7 @@ use status::StatusIndex;
 
 use crate::clock::{LoopClock, SystemClock, monotonic, randomness};
 use crate::config::Config;
-use crate::delegation::Delegation;
+use crate::delegation::{Delegation, delegate_algorithms};
 use crate::failure::Failure;
 use crate::feed::{self, CatchUpError, InProcessVisibility, IndexFollower};
 use crate::folder::Folder;
@@ -122,10 +122,10 @@ impl Parts {
         for issuer in &live {
             served.add(issuer.issuer, &issuer.name.to_der(), &issuer.public_key);
         }
-        let algorithm = config.profile.algorithm();
+        let algorithms = delegate_algorithms(config.profile.algorithm());
         let manifest_key_pem = token.public_key(&Labels::manifest_key())?.to_pem();
         let delegation =
-            Delegation { authority: Arc::clone(&authority), token, issuers: Arc::clone(&served), algorithm };
+            Delegation { authority: Arc::clone(&authority), token, issuers: Arc::clone(&served), algorithms };
         for issuer in &live {
             delegation.ensure(issuer.issuer, clock.now())?;
         }

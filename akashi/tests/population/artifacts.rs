@@ -142,7 +142,7 @@ pub(crate) fn ocsp(world: &World, model: &mut Model, dice: &mut Dice) {
         authority: Arc::clone(&process.authority),
         token: Arc::clone(&world.token),
         issuers: Arc::clone(&issuers),
-        algorithm: Algorithm::EcdsaP256Sha256,
+        algorithms: vec![Algorithm::EcdsaP256Sha256],
     };
     for issuer in &live {
         issuers.add(issuer.issuer, &issuer.name.to_der(), &issuer.public_key);

@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use ocsp_responder::{Issuers, OcspSettings, OcspSigner, Responder, SignFailure, SignedResponseData};
 use pki::algorithm::{Algorithm, Digest, PublicKey};
 use pki::der::{DerWriter, Tag};
@@ -37,28 +38,52 @@ pub fn name(ca: Ca) -> DistinguishedName {
     DistinguishedName::japan().with(oid::ORGANIZATION, "AKASHI-TEST").with(oid::ORGANIZATIONAL_UNIT, ca.word())
 }
 
-pub struct TestKey(EcdsaKeyPair);
+pub enum TestKey {
+    P256(EcdsaKeyPair),
+    Rsa2048(RsaKeyPair),
+}
 
 impl TestKey {
     fn new() -> Self {
-        Self(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap())
+        Self::P256(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap())
+    }
+
+    fn rsa() -> Self {
+        Self::Rsa2048(RsaKeyPair::generate(KeySize::Rsa2048).unwrap())
     }
 
     pub fn public_key(&self) -> PublicKey {
         let mut writer = DerWriter::new();
-        writer.sequence(|w| {
-            w.sequence(|w| {
-                w.oid(oid::EC_PUBLIC_KEY);
-                w.oid(oid::P256);
-            });
-            w.bit_string(self.0.public_key().as_ref());
+        writer.sequence(|w| match self {
+            Self::P256(key) => {
+                w.sequence(|w| {
+                    w.oid(oid::EC_PUBLIC_KEY);
+                    w.oid(oid::P256);
+                });
+                w.bit_string(key.public_key().as_ref());
+            }
+            Self::Rsa2048(key) => {
+                w.sequence(|w| {
+                    w.oid(oid::RSA_ENCRYPTION);
+                    w.primitive(Tag::NULL, &[]);
+                });
+                w.bit_string(key.public_key().as_ref());
+            }
         });
         PublicKey::from_spki(writer.as_slice()).unwrap()
     }
 
     #[expect(clippy::disallowed_methods, reason = "ECDSA needs randomness, and a test has no other source")]
     pub fn sign(&self, message: &[u8]) -> Vec<u8> {
-        self.0.sign(&aws_lc_rs::rand::SystemRandom::new(), message).unwrap().as_ref().to_vec()
+        let random = aws_lc_rs::rand::SystemRandom::new();
+        match self {
+            Self::P256(key) => key.sign(&random, message).unwrap().as_ref().to_vec(),
+            Self::Rsa2048(key) => {
+                let mut signature = vec![0; key.public_modulus_len()];
+                key.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature).unwrap();
+                signature
+            }
+        }
     }
 }
 
@@ -120,7 +145,15 @@ pub struct TestSigner {
 
 impl TestSigner {
     pub fn new(issuer: IssuerKey) -> Self {
-        let key = Arc::new(TestKey::new());
+        Self::with_key(issuer, TestKey::new())
+    }
+
+    pub fn rsa(issuer: IssuerKey) -> Self {
+        Self::with_key(issuer, TestKey::rsa())
+    }
+
+    fn with_key(issuer: IssuerKey, key: TestKey) -> Self {
+        let key = Arc::new(key);
         let subject = name(issuer.ca).with(oid::COMMON_NAME, "OCSP");
         let certificate = certificate(issuer, 5, &subject, &key.public_key());
         let not_after = NOW.plus_seconds(86_400 * 30);
@@ -134,7 +167,7 @@ impl OcspSigner for TestSigner {
         self.issuer
     }
     fn algorithm(&self) -> Algorithm {
-        Algorithm::EcdsaP256Sha256
+        self.key.public_key().algorithm()
     }
     fn certificate_der(&self) -> &[u8] {
         &self.certificate

@@ -3,7 +3,7 @@ use pki::identity::{Ca, KeyNumber, Serial};
 
 use crate::batch::BatchHash;
 use crate::consent::{ConsentId, ProviderId, ServiceId};
-use crate::event::PartyId;
+use crate::event::{PartyId, StoredAlgorithm};
 use crate::queue::QueueNumber;
 
 /// CA, serial.
@@ -14,6 +14,12 @@ pub fn certificate_key(ca: Ca, serial: Serial) -> Vec<u8> {
 /// CA, key generation.
 pub fn issuer_key(ca: Ca, key: KeyNumber) -> Vec<u8> {
     [&[ca.code()][..], &key.get().to_be_bytes()].concat()
+}
+
+/// CA, key generation, and the word of the delegate's algorithm where one is recorded.
+pub(super) fn ocsp_key_key(ca: Ca, key: KeyNumber, algorithm: Option<StoredAlgorithm>) -> Vec<u8> {
+    let word = algorithm.map_or("", |StoredAlgorithm(algorithm)| algorithm.word());
+    [&issuer_key(ca, key)[..], word.as_bytes()].concat()
 }
 
 /// CA, certified key, signing key.

@@ -267,9 +267,14 @@ pub trait StateReads: Reads + Sized {
         Ok(issuers)
     }
 
-    /// The OCSP key in service for a CA key.
-    fn ocsp_key(&self, issuer: IssuerKey) -> Result<Option<OcspKeyRecord>, RegistryError> {
-        self.record(Family::OcspKeys, &issuer_key(issuer.ca, issuer.key))
+    /// The last OCSP key of each algorithm for a CA key, in the order of their serials. Of the algorithm of one from an older
+    /// log there may be a newer one.
+    fn ocsp_keys(&self, issuer: IssuerKey) -> Result<Vec<OcspKeyRecord>, RegistryError> {
+        let records = self.scan(Family::OcspKeys, &issuer_key(issuer.ca, issuer.key))?;
+        let records = records.iter().map(|(key, value)| decode(Family::OcspKeys, key, value));
+        let mut records = records.collect::<Result<Vec<OcspKeyRecord>, _>>()?;
+        records.sort_by_key(|record| record.serial);
+        Ok(records)
     }
 
     /// The serial ranges of a CA: each key holds from its serial to the next one's.
