@@ -8,6 +8,7 @@
 //! | [`connection`], [`http`] | where the doors are and with which certificate; HTTP over mutual TLS |
 //! | [`signed`] | what a person signed, as files |
 //! | [`input`] | files and standard input: personal data is never an argument |
+//! | [`usage`] | which days' usage |
 //! | [`tell`] | answers and problems for people, or as JSON; the exit code |
 pub mod admin;
 pub mod batch;
@@ -23,6 +24,7 @@ pub mod phone;
 pub mod residents;
 pub mod signed;
 pub mod tell;
+pub mod usage;
 
 use std::process::ExitCode;
 

@@ -3,6 +3,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use ca::phone::hours::PhoneHours;
+use ca::usage::rate::RateLimit;
 use crl_publisher::schedule::Schedule;
 use ocsp_responder::OcspSettings;
 use pki::algorithm::Algorithm;
@@ -132,12 +133,15 @@ impl Default for RawCrl {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct RawOcsp {
+    public: bool,
     max_age_seconds: u32,
     validity_seconds: u32,
     kept_answers_max: u32,
     archive_retention_days: u32,
     sign_unknown: bool,
     echo_nonces: bool,
+    operator_requests_per_second_max: u32,
+    operator_burst_max: u32,
 }
 
 /// Ten years, which a CA key and so its delegates last.
@@ -146,12 +150,16 @@ const ARCHIVE_RETENTION_DAYS_MAX: u32 = 3_653;
 impl Default for RawOcsp {
     fn default() -> Self {
         Self {
+            public: true,
             max_age_seconds: 300,
             validity_seconds: 28_800,
             kept_answers_max: 131_072,
             archive_retention_days: 0,
             sign_unknown: false,
             echo_nonces: true,
+            // A large operator's peak, and what it sends when a line comes back; a machine does more.
+            operator_requests_per_second_max: 500,
+            operator_burst_max: 1_000,
         }
     }
 }
@@ -233,6 +241,10 @@ pub struct Config {
     pub crl_lead_seconds: u32,
     /// Of OCSP answers.
     pub ocsp: OcspSettings,
+    /// Whether everybody may ask, on the public listener.
+    pub public_ocsp: bool,
+    /// How fast one operator may ask.
+    pub operator_ocsp_rate: RateLimit,
     /// When applications for phones are done.
     pub phone_hours: PhoneHours,
 }
@@ -278,6 +290,13 @@ impl Config {
             return Err(("crl.lead_seconds", "0 to 3600".to_owned()));
         }
         let ocsp = ocsp(&raw.ocsp)?;
+        let rates = [
+            ("ocsp.operator_requests_per_second_max", raw.ocsp.operator_requests_per_second_max),
+            ("ocsp.operator_burst_max", raw.ocsp.operator_burst_max),
+        ];
+        if let Some((key, _)) = rates.into_iter().find(|(_, rate)| !(1..=1_000_000).contains(rate)) {
+            return Err((key, "1 to 1000000".to_owned()));
+        }
         let phone_hours = PhoneHours::parse(&raw.phone.opens_at, &raw.phone.closes_at).ok_or_else(|| {
             ("phone", "opens_at and closes_at are times HH:MM, the first before the second".to_owned())
         })?;
@@ -298,6 +317,11 @@ impl Config {
             crl_validity_seconds: raw.crl.validity_hours * 3_600,
             crl_lead_seconds: raw.crl.lead_seconds,
             ocsp,
+            public_ocsp: raw.ocsp.public,
+            operator_ocsp_rate: RateLimit {
+                per_second: raw.ocsp.operator_requests_per_second_max,
+                burst: raw.ocsp.operator_burst_max,
+            },
             phone_hours,
         })
     }
@@ -361,6 +385,7 @@ mod tests {
         assert_eq!((whole.crl_validity_seconds, whole.crl_lead_seconds), (172_800, 300));
         assert_eq!((short.crl_validity_seconds, short.crl_lead_seconds), (172_800, 300));
         assert_eq!((whole.ocsp, whole.phone_hours), (short.ocsp, short.phone_hours));
+        assert_eq!((whole.public_ocsp, whole.operator_ocsp_rate), (short.public_ocsp, short.operator_ocsp_rate));
         assert_eq!(whole.profile.organization(), "JPKI-TEST");
     }
 
@@ -400,6 +425,7 @@ mod tests {
         assert!(refusal("\nvalidity_seconds = 28800", "\nvalidity_seconds = 28799").contains("28800..="));
         assert!(refusal("base_url = \"http:", "base_url = \"https:").contains("http://host"));
         assert!(refusal("rsa-2048-sha256\"", "rsa-1024\"").contains("ecdsa-p384-sha384"));
+        assert!(refusal("burst_max = 1000", "burst_max = 0").contains("operator_burst_max: 1 to 1000000"));
         assert!(refusal("\"19:30\"", "\"7:30\"").contains("HH:MM"));
         let missing = Config::load(Path::new("/nowhere/akashi.toml")).expect_err("refused").to_string();
         assert!(missing.contains("akashi config"), "{missing}");

@@ -61,6 +61,7 @@ impl Applier {
             Event::Initialised(_)
             | Event::PhonePoliciesFixed(_)
             | Event::ExpiryNotified { .. }
+            | Event::UsageRecorded { .. }
             | Event::CaKeyActivated { .. }
             | Event::CaLinkIssued { .. }
             // The index has its rule about the key, which says the same of each serial.

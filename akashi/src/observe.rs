@@ -27,6 +27,7 @@ pub struct Metrics {
     certificates: IntGaugeVec,
     positions: IntGaugeVec,
     issues: IntGaugeVec,
+    usage: IntGaugeVec,
 }
 
 impl Metrics {
@@ -42,6 +43,7 @@ impl Metrics {
             "akashi_issues",
             "Requests for certificates at work, waiting for their turn, or recorded and unsigned.",
         );
+        let usage = Opts::new("akashi_usage", "Certificates told to operators: not recorded yet, and not counted.");
         let failures = "TLS handshakes at the doors that failed: no client certificate of the party CA, mostly.";
         let metrics = Self {
             calls: IntCounterVec::new(calls, &["door", "status"])?,
@@ -50,6 +52,7 @@ impl Metrics {
             certificates: IntGaugeVec::new(certificates, &["ca", "status"])?,
             positions: IntGaugeVec::new(positions, &["of"])?,
             issues: IntGaugeVec::new(issues, &["state"])?,
+            usage: IntGaugeVec::new(usage, &["state"])?,
             registry,
         };
         metrics.registry.register(Box::new(metrics.calls.clone()))?;
@@ -58,6 +61,7 @@ impl Metrics {
         metrics.registry.register(Box::new(metrics.certificates.clone()))?;
         metrics.registry.register(Box::new(metrics.positions.clone()))?;
         metrics.registry.register(Box::new(metrics.issues.clone()))?;
+        metrics.registry.register(Box::new(metrics.usage.clone()))?;
         Ok(metrics)
     }
 
@@ -88,6 +92,10 @@ impl Metrics {
         let gate = &watched.gate;
         for (state, count) in [("at_work", gate.at_work()), ("waiting", gate.waiting()), ("unsigned", unsigned)] {
             self.issues.with_label_values(&[state]).set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+        let meter = watched.authority.meter();
+        for (state, certificates) in [("unwritten", meter.unwritten()), ("lost", meter.lost())] {
+            self.usage.with_label_values(&[state]).set(signed(certificates));
         }
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
     }

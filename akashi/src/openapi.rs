@@ -2,7 +2,7 @@
 use registry::event::Door;
 
 use crate::cli::DoorArgument;
-use crate::serve::cuts;
+use crate::serve::{cuts, metered};
 
 /// The document, octet for octet as the door serves it.
 pub fn document(door: DoorArgument) -> String {
@@ -15,8 +15,10 @@ pub fn document(door: DoorArgument) -> String {
         DoorArgument::Admin => Door::Admin,
     };
     let mut calls = ca::doors::calls(door).into_openapi();
-    if door == Door::Admin {
-        calls.merge(cuts::description());
+    match door {
+        Door::Operators => calls.merge(metered::description()),
+        Door::Admin => calls.merge(cuts::description()),
+        Door::Inside | Door::Desk | Door::Hotline | Door::Residents | Door::Phone => {}
     }
     ca::doors::document(door, calls)
 }

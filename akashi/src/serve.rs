@@ -1,5 +1,6 @@
 //! `akashi serve`: everything wired together, started in the order in which each part relies on the one before.
 pub mod cuts;
+pub mod metered;
 pub mod parts;
 pub mod tasks;
 
@@ -12,6 +13,7 @@ use axum::http::HeaderValue;
 use axum::http::header::DATE;
 use axum::middleware::map_response;
 use axum::response::Response;
+use ca::doors::Further;
 use pki::time::UnixTime;
 use registry::Clock;
 use tokio::net::TcpListener;
@@ -24,7 +26,7 @@ use crate::failure::Failure;
 use crate::folder::Folder;
 use crate::listen::cores::Cores;
 use crate::listen::descriptors::{connections_each, raise_limit};
-use crate::listen::{Limits, Security, Served, serve as listen};
+use crate::listen::{Limits, Security, serve as listen};
 use crate::observe::{metrics_routes, public_routes};
 use crate::output::print;
 use parts::Parts;
@@ -39,6 +41,8 @@ const QUEUE: Duration = Duration::from_secs(2);
 const SIGNING: Duration = Duration::from_secs(1);
 /// How often data keys are wrapped ahead.
 const WRAPPING: Duration = Duration::from_secs(1);
+/// How often what operators were told is recorded. A crash loses what was counted since, which is to be less than a minute.
+const RECORDING_USAGE: Duration = Duration::from_secs(30);
 /// How often it is looked whether a CA key was compromised.
 const FILLING: Duration = Duration::from_secs(1);
 /// Public, doors, metrics.
@@ -69,8 +73,10 @@ pub fn serve_while<T>(
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let cores = Arc::new(Cores::start(parts::cores())?);
     let outcome = runtime.block_on(run(config, &parts, limits, Arc::clone(&cores), work));
-    // Calls under way have been drained; what the writer was given is committed before the process ends.
+    // Calls under way have been drained: what they were told is counted.
     drop(cores);
+    parts.usage_recorder()();
+    // What the writer was given is committed before the process ends.
     parts.registry.close();
     runtime.shutdown_timeout(Duration::from_secs(5));
     outcome
@@ -110,9 +116,12 @@ async fn run<T>(
     let (stop, stopped) = watch::channel(false);
 
     let publisher = parts.publisher_loop(config)?;
-    let cuts = cuts::routes(parts.door_state(), publisher.handle);
+    let further = Further {
+        operators: parts.metered_ocsp_routes(config),
+        administrators: cuts::routes(parts.door_state(), publisher.handle),
+    };
     let public_router: Router = public_routes(Arc::clone(&parts.watched)).merge(parts.crl_routes(config));
-    let api_router = ca::doors::routes(parts.door_state(), cuts);
+    let api_router = ca::doors::routes(parts.door_state(), further);
     let tls = Security::MutualTls {
         config: parts.door_tls.config(),
         failures: parts.watched.metrics.handshake_failures.clone(),
@@ -126,8 +135,9 @@ async fn run<T>(
     workers.spawn("the queue", again_and_again(QUEUE, parts.queue_worker()));
     workers.spawn("what waits for the signer", again_and_again(SIGNING, parts.signer()));
     workers.spawn("data keys", again_and_again(WRAPPING, parts.wrapper()));
+    workers.spawn("what was metered", again_and_again(RECORDING_USAGE, parts.usage_recorder()));
     workers.spawn("what a compromise is followed by", filling(parts.filler()));
-    let public_served = Served { ocsp: Some(parts.ocsp_door()), routes: public_router };
+    let public_served = parts.served_in_public(config, public_router);
     let public = listen(public, Security::Plain, public_served, limits, Some(cores), stopped.clone());
     listeners.spawn("the public listener", public);
     listeners.spawn("the doors' listener", listen(api, tls, api_router, limits, None, stopped.clone()));

@@ -17,6 +17,7 @@ use crate::phone::hours::PhoneHours;
 use crate::problem::{Problem, ProblemKind, token_unavailable};
 use crate::seam::{KeyedHash, LeafSigner, PartyCa, StepHook, Visibility};
 use crate::turns::{Turn, Turns};
+use crate::usage::meter::Meter;
 use crate::waiting::Waiting;
 
 /// Everything that the rules are given.
@@ -54,6 +55,7 @@ pub struct Authority {
     turns: Turns,
     pub(crate) waiting: Waiting,
     pub(crate) data_keys: DataKeys,
+    pub(crate) meter: Meter,
     refusals: Mutex<Refusals>,
 }
 
@@ -96,6 +98,7 @@ impl Authority {
             turns: Turns::default(),
             waiting: Waiting::default(),
             data_keys: DataKeys::default(),
+            meter: Meter::default(),
             refusals: Mutex::default(),
         }
     }

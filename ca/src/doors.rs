@@ -12,13 +12,15 @@ mod operators;
 mod phone;
 mod residents;
 mod routes;
+mod usage;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use pki::algorithm::sha256;
@@ -31,10 +33,10 @@ use crate::authority::{Asked, Authority, Caller, Ruling};
 use crate::problem::{Problem, ProblemKind};
 
 pub use admin::administrators_call;
-pub use describe::{described, document};
+pub use describe::{described, described_question, document};
 pub use gate::{Gate, IssueLimits};
 pub(crate) use routes::certificate_of;
-pub use routes::{calls, routes};
+pub use routes::{Further, calls, routes};
 
 /// An application to consent of 8 KiB with a CMS signature that brings certificates, in base64, takes about 20 KiB; a
 /// desk's request with an RSA-3072 key, a long address and every field about 6 KiB.
@@ -166,6 +168,31 @@ async fn ruled(
     ruling
 }
 
+/// Lets a party through a door to a call that is no JSON, if it may; who it is, or what it is answered. Nothing of the
+/// request's body is read.
+pub async fn enter(
+    state: DoorState,
+    door: Door,
+    head: &Parts,
+    may: impl FnOnce(&Caller) -> Result<(), Problem> + Send + 'static,
+) -> Result<Caller, Response> {
+    let mut request = Request::new(Body::empty());
+    *request.uri_mut() = head.uri.clone();
+    if let Some(peer) = head.extensions.get::<PeerCertificate>() {
+        request.extensions_mut().insert(peer.clone());
+    }
+    let (tell, told) = std::sync::mpsc::sync_channel(1);
+    let rules = move |_: &Authority, caller: &Caller, _: &Asked<'_>| {
+        may(caller)?;
+        let _ = tell.send(caller.clone());
+        Ok(Answer::ok(()))
+    };
+    match ruled(state, door, Kind::Reads, request, rules).await {
+        Ok(_) => Ok(told.recv().expect("who may enter was told")),
+        Err(problem) => Err(respond(Err(problem))),
+    }
+}
+
 fn observe(observer: &CallObserver, door: Door, ruling: &Ruling) {
     match ruling {
         Ok(answer) => observer(door, answer.status, ""),
@@ -224,10 +251,12 @@ async fn rule_in_turn(
     ruling.unwrap_or_else(|_| Err(Problem::new(ProblemKind::Internal, "the request was dropped")))
 }
 
-/// Only desks' calls have parameters. Elsewhere `dry_run=true` must not be passed over in silence and the change be made.
+/// Only desks' calls and usage have parameters. Elsewhere `dry_run=true` must not be passed over in silence and the change
+/// be made.
 fn require_no_parameters(door: Door, uri: &Uri) -> Result<(), Problem> {
     match (door, uri.query()) {
         (Door::Desk, _) | (_, None) => Ok(()),
+        (Door::Operators | Door::Admin, Some(_)) if usage::PATHS.contains(&uri.path()) => Ok(()),
         (_, Some(_)) => Err(Problem::new(ProblemKind::NoSuchCall, "this call takes no parameters; nothing was done")),
     }
 }

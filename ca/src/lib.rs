@@ -19,6 +19,7 @@
 //! | [`consent`] | a person's consent to that, and its withdrawal; [`disclosure`] the latest 4 info themselves |
 //! | [`signed`] | applications that a person signed: the XML, the signature, the signer's certificate |
 //! | [`phone`] | certificates in phones: applications, the queue that they go through, notices of loss' end |
+//! | [`usage`] | how often operators were told the status of certificates: counted, recorded once, told |
 //! | [`own`] | the CA's own certificates: self-signed CA certificates, links between them, delegated OCSP certificates |
 //! | [`seam`] | what the rules need from outside |
 //! | [`problem`] | the table of refusals |
@@ -48,5 +49,6 @@ pub mod seam;
 pub mod services;
 pub mod signed;
 mod turns;
+pub mod usage;
 mod waiting;
 pub mod withdraw;

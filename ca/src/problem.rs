@@ -196,6 +196,9 @@ kinds! {
     /// More mistakes than an honest party makes.
     TooManyRefusals = "too-many-refusals", 429, "Too many of this party's requests were mistaken in the last minute",
         "Correct the requests before sending more; the next minute begins anew.";
+    /// A party asks faster than it may.
+    TooManyRequests = "too-many-requests", 429, "This party asks too fast",
+        "Ask again after the seconds of Retry-After, and more slowly; keep answers for as long as they say that they may be kept.";
     /// A cut that somebody asked for is under way.
     CutUnderWay = "cut-under-way", 409, "A cut is under way",
         "Send the request again when that cut is published; a cut that is asked for then holds everything so far.";
@@ -299,6 +302,7 @@ impl ProblemKind {
             | Self::DestroyedBeforeHandOver
             | Self::IssueUnderWay
             | Self::TooManyRefusals
+            | Self::TooManyRequests
             | Self::CutUnderWay
             | Self::CutFailed
             | Self::CaKeyCompromised
@@ -351,7 +355,7 @@ impl Problem {
 
     /// The caller can send the same again later.
     pub const fn is_temporary(&self) -> bool {
-        self.kind.status() == 503
+        self.kind.status() == 503 || matches!(self.kind, ProblemKind::TooManyRequests)
     }
 
     /// The `application/problem+json` body.

@@ -91,6 +91,14 @@ impl Tally {
         self.0[digest as usize][status] += 1;
     }
 
+    /// Certificates of which the answer tells a definitive status: all but unknown ones.
+    pub fn definitive(&self) -> u64 {
+        self.counts()
+            .filter(|(_, status, _)| Self::STATUSES[*status] != "unknown")
+            .map(|(.., count)| u64::from(count))
+            .sum()
+    }
+
     /// Each digest and status that occurs, as its place in [`Self::STATUSES`], with how often.
     pub fn counts(&self) -> impl Iterator<Item = (Digest, usize, u8)> + '_ {
         Digest::ALL.into_iter().flat_map(move |digest| {

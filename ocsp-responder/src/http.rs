@@ -3,6 +3,7 @@
 //! One door takes the path as it stands in the request line, because GET carries base64 in it, where `/` and `//` are
 //! data. [`get_path`] undoes what clients do to it, [`headers`] says how long an answer may be kept. The door needs no
 //! router: a listener asks it for everything below its path, which costs a comparison.
+mod closed;
 mod get_path;
 pub(crate) mod headers;
 
@@ -28,7 +29,10 @@ const BODY_WITHIN: Duration = Duration::from_secs(30);
 /// What the door's paths begin with. The CA's word follows.
 const PATH: &str = "/ocsp/";
 
-/// OCSP at `/ocsp/{ca}` by POST, GET and HEAD.
+pub use closed::closed_ocsp_routes;
+
+/// OCSP at `/ocsp/{ca}` by POST, GET and HEAD. A response that gives a signed answer, or says that the asker has it (304), has
+/// the answer's [`Tally`](crate::Tally) as an extension.
 pub struct OcspDoor {
     service: Arc<OcspService>,
     body_within: Duration,
@@ -147,6 +151,9 @@ async fn answer(service: &OcspService, ca: Ca, method: Method, asked: &HeaderMap
     let answer = service.answer(ca, method, request, now).await;
     let mut response = Response::new(Body::empty());
     *response.headers_mut() = headers::of(&answer, now);
+    if let Answer::Signed(signed) = &answer {
+        response.extensions_mut().insert(signed.tally);
+    }
     if method != Method::Post && headers::is_already_there(asked, response.headers()) {
         service.metrics.not_modified.inc();
         // RFC 9110 §15.4.5: 304 repeats what concerns keeping, and has no content.

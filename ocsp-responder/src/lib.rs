@@ -25,7 +25,7 @@ mod under_way;
 
 pub use answer::{Answer, SignedAnswer, Tally};
 pub use decision::{Decided, Decision, Responder};
-pub use http::OcspDoor;
+pub use http::{OcspDoor, closed_ocsp_routes};
 pub use issuers::{Issuers, UnknownIssuer};
 pub use metrics::{Method, OcspMetrics};
 pub use service::{Clocks, OcspService, SigningLimits};

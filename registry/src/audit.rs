@@ -126,6 +126,7 @@ impl Heads {
             | Event::CompromiseFilled { .. }
             | Event::CaLinkIssued { .. }
             | Event::ExpiryNotified { .. }
+            | Event::UsageRecorded { .. }
             | Event::OwnSerialReserved { .. }
             | Event::CaKeyActivated { .. }
             | Event::OcspKeyActivated { .. }

@@ -11,6 +11,7 @@ use crate::batch::{BatchHash, DoneRow, RefusedRow};
 use crate::codec;
 use crate::consent::{ConsentId, DisclosureId, Items, ProviderId, ServiceId};
 use crate::queue::{PhoneHash, PhoneNotice, QueueEnd, QueueNumber, QueuedWork};
+use crate::usage::UsageCount;
 
 /// A party's number: a desk, the loss line, the register, an operator, an auditor, a member of the CA's staff.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
@@ -737,6 +738,16 @@ pub enum Event {
         /// Which ones.
         #[n(0)]
         certificates: Vec<CertificatePlace>,
+    },
+    /// Operators asked for the status of certificates. What a minute counts is the sum over all batches.
+    #[n(45)]
+    UsageRecorded {
+        /// The batch's number, the next one: each is recorded once.
+        #[n(0)]
+        batch: u64,
+        /// What was counted since the last batch.
+        #[n(1)]
+        counts: Vec<UsageCount>,
     },
 }
 

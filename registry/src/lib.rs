@@ -10,7 +10,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`event`] | what can happen; [`consent`] and [`batch`] the words of consents and of the register's batches in it, [`queue`] those of what waits and of phones |
+//! | [`event`] | what can happen; [`consent`] and [`batch`] the words of consents and of the register's batches in it, [`queue`] those of what waits and of phones, [`usage`] those of metering |
 //! | [`row`] | one event as it is stored: number, time, actor, door, commitment, leaf hash |
 //! | [`state`] | the records that follow from the log, and how each event changes them |
 //! | [`store`] | RocksDB: column families, settings, reads, frozen views |
@@ -31,6 +31,7 @@ pub mod seal;
 pub mod state;
 pub mod store;
 pub mod transaction;
+pub mod usage;
 pub mod writer;
 
 pub use store::{RegistryError, Store};

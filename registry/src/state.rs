@@ -8,6 +8,7 @@ mod key;
 mod queue;
 mod read;
 mod record;
+mod usage;
 
 pub(crate) use expiring::index_once;
 pub use expiring::{expiring_key, parse_expiring_key};
@@ -115,6 +116,7 @@ pub(crate) fn apply(transaction: &mut Transaction<'_>, number: u64, event: &Even
             let record = minicbor::bytes::ByteVec::from(certificate.clone());
             transaction.put(Family::Links, link_key(*ca, *linked, *with), &record);
         }
+        Event::UsageRecorded { batch, counts } => usage::add(transaction, *batch, counts)?,
         Event::ExpiryNotified { certificates } => note_notices(transaction, certificates)?,
         Event::PhonePoliciesFixed(policies) => {
             let settings = transaction.settings()?.ok_or(illegal("settings are fixed first"))?;

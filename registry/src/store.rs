@@ -119,11 +119,13 @@ pub enum Family {
     /// Municipality, leave-day, CA, serial → nothing: issued certificates that are not revoked, in the order in which they
     /// expire, as exactly as anybody may know it.
     Expiring,
+    /// Party, minute, CA, purpose → how many certificates' statuses were told.
+    Usage,
 }
 
 impl Family {
     /// Every family.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Log,
         Self::Meta,
         Self::Certificates,
@@ -152,6 +154,7 @@ impl Family {
         Self::Batches,
         Self::BatchRows,
         Self::Expiring,
+        Self::Usage,
     ];
 
     /// Its place in [`Family::ALL`].
@@ -189,6 +192,7 @@ impl Family {
             Self::Batches => "batches",
             Self::BatchRows => "batch-rows",
             Self::Expiring => "expiring",
+            Self::Usage => "usage",
         }
     }
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::call::{Ask, Call, CertificateOut, Deed, DoorCommand, Retry};
 use super::input::{self, CannotAsk};
 use super::tell::Telling;
+use super::usage::{Days, USAGE};
 
 /// Of a party, wherever it is shown.
 const PARTY: &[&str] = &["party", "role", "state", "municipality", "desk", "name"];
@@ -69,6 +70,9 @@ pub enum AdminCommand {
     /// List the services.
     #[command(after_help = "Example:\n  akashi admin services --sandbox sandbox")]
     Services,
+    /// Look up how many certificates' statuses OCSP told each operator, as far as it is recorded.
+    #[command(after_help = "Example:\n  akashi admin usage --sandbox sandbox --from 2026-11-01 --to 2026-11-30")]
+    Usage(Days),
     /// Record the compromise of a CA key: for ever. Everything issued under it counts as revoked from then on.
     #[command(
         after_help = "Example:\n  akashi admin compromise --sandbox sandbox sign/1 --confirm sign/1 --because 'its backup was found in an attic'"
@@ -203,6 +207,7 @@ impl DoorCommand for AdminCommand {
                 one("service registered", SERVICE),
             ),
             Self::Services => call("/admin/v1/services", Ask::Read, list("services", SERVICE)),
+            Self::Usage(days) => call(&days.path("admin"), Ask::Read, USAGE),
             Self::Compromise { issuer, confirm, because: Because { because, retry } } => call(
                 &format!("/admin/v1/ca-keys/{issuer}/compromise"),
                 Ask::change(retry, move || Ok(json!({ "because": because, "confirm": confirm }))),

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::call::{Ask, Call, Deed, DoorCommand, Retry};
 use super::signed::Signed;
 use super::tell::Telling;
+use super::usage::{Days, USAGE};
 
 /// Of a consent, wherever it is shown.
 const CONSENT: &[&str] = &["consent", "service", "items", "state", "in_force_from", "in_force_until", "withdrawn_at"];
@@ -65,6 +66,9 @@ pub enum OperatorCommand {
         #[command(flatten)]
         retry: Retry,
     },
+    /// Look up how many certificates' statuses OCSP told you, as far as it is recorded.
+    #[command(after_help = "Example:\n  akashi operator usage --sandbox sandbox --from 2026-11-01 --to 2026-11-30")]
+    Usage(Days),
 }
 
 impl DoorCommand for OperatorCommand {
@@ -88,6 +92,7 @@ impl DoorCommand for OperatorCommand {
                 Ask::Read,
                 Telling { done: "consent", fields: CONSENT, rows: None },
             ),
+            Self::Usage(days) => call(&days.path("operators"), Ask::Read, USAGE),
             Self::LatestInfo { service, ca, serial, retry } => call(
                 "/operators/v1/latest-info",
                 Ask::change(retry, move || {

@@ -16,12 +16,15 @@ use crl_publisher::serve::{CrlService, router as crl_router};
 use crl_publisher::signing::CrlSigner;
 use crl_publisher::slot::CrlLayout;
 use hsm_mock::{Pin as TokenPin, SoftToken};
-use ocsp_responder::{Clocks, Issuers, OcspDoor, OcspMetrics, OcspService, Responder, SigningLimits};
+use ocsp_responder::{
+    Clocks, Issuers, OcspDoor, OcspMetrics, OcspService, Responder, SigningLimits, closed_ocsp_routes,
+};
 use pki::certificate::{Issuer, Layout};
 use registry::state::StateReads;
 use registry::writer::{Durability, Followers, Surroundings};
 use registry::{Clock, Registry};
 use status::StatusIndex;
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::clock::{LoopClock, SystemClock, monotonic, randomness};
 use crate::config::Config;
@@ -35,8 +38,10 @@ use crate::keys::{
     TokenVault,
 };
 use crate::ledger::RegistryLedger;
+use crate::listen::Served;
 use crate::mark::{Mark, MarkKeeper};
 use crate::observe::{Metrics, Watched};
+use crate::serve::metered;
 use crate::snapshot::{SnapshotKeeper, Snapshots};
 use crate::steps::{self, durability, step_hook};
 use crate::tls::DoorTls;
@@ -174,9 +179,32 @@ impl Parts {
         self.door_state.clone()
     }
 
-    /// `/ocsp/…`
-    pub fn ocsp_door(&self) -> Arc<OcspDoor> {
+    /// What the public listener serves: those routes, and `/ocsp/…` or that it is closed.
+    pub fn served_in_public(&self, config: &Config, routes: Router) -> Served {
+        if config.public_ocsp {
+            Served { ocsp: Some(self.ocsp_door()), routes }
+        } else {
+            Served { ocsp: None, routes: routes.merge(closed_ocsp_routes()) }
+        }
+    }
+
+    fn ocsp_door(&self) -> Arc<OcspDoor> {
         Arc::new(OcspDoor::new(Arc::clone(&self.ocsp)))
+    }
+
+    /// `/operators/v1/ocsp/…`
+    pub fn metered_ocsp_routes(&self, config: &Config) -> OpenApiRouter<DoorState> {
+        metered::routes(self.door_state(), self.ocsp_door(), config.operator_ocsp_rate, Arc::new(monotonic()))
+    }
+
+    /// Records what operators were told.
+    pub fn usage_recorder(&self) -> Arc<dyn Fn() + Send + Sync> {
+        let authority = Arc::clone(self.door_state.authority());
+        Arc::new(move || {
+            if let Err(error) = authority.record_usage() {
+                tracing::error!(%error, unwritten = authority.meter().unwritten(), "usage could not be recorded now");
+            }
+        })
     }
 
     /// `/crl/…`

@@ -19,7 +19,7 @@ use utoipa_axum::routes;
 
 use super::{DoorState, IDEMPOTENCY_KEY_OCTETS_MAX, Kind, call};
 use crate::answer::Answer;
-use crate::problem::{ProblemBody, ProblemKind, TYPE_PREFIX, ToldCharacter};
+use crate::problem::{Problem, ProblemBody, ProblemKind, TYPE_PREFIX, ToldCharacter};
 
 /// What every call can be refused with: entry, size, our own state.
 const EVERY_CALL: [ProblemKind; 9] = [
@@ -63,12 +63,12 @@ pub(super) fn described_batch<S>(
     (schemas, paths, router)
 }
 
-/// A call that only reads, but by POST: what it is asked with may not stand in a URL.
-pub(super) fn described_question<S>(
+/// A call that only reads, though it may be by POST: what it is asked with may not stand in a URL.
+pub fn described_question<S>(
     (schemas, mut paths, router): UtoipaMethodRouter<S>,
     own: &[ProblemKind],
 ) -> UtoipaMethodRouter<S> {
-    for question in paths.paths.values_mut().filter_map(|item| item.post.as_mut()) {
+    for question in paths.paths.values_mut().flat_map(|item| [item.get.as_mut(), item.post.as_mut()]).flatten() {
         refuse(question, EVERY_CALL.iter().chain(own));
     }
     (schemas, paths, router)
@@ -110,7 +110,7 @@ fn problem_response(status: u16, kinds: &[ProblemKind]) -> utoipa::openapi::Resp
     let response = ResponseBuilder::new()
         .description(description)
         .content("application/problem+json", Content::new(Some(Schema::from(schema))));
-    if status == 503 {
+    if kinds.iter().any(|kind| Problem::new(*kind, "").is_temporary()) {
         let seconds = Header::new(ObjectBuilder::new().schema_type(Type::Integer).build());
         response.header("Retry-After", seconds).build()
     } else {

@@ -9,6 +9,7 @@ use pki::person::Sex;
 use pki::revocation::RevocationReason;
 use registry::consent::Item;
 use registry::event::Role;
+use registry::usage::QueryPurpose;
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
@@ -50,6 +51,8 @@ words! {
     ItemWord = Item::ALL.map(Item::word);
     /// What a party may do.
     RoleWord = Role::ALL.map(Role::word);
+    /// What the status of a certificate is asked for (利用目的).
+    PurposeWord = QueryPurpose::ALL.map(QueryPurpose::word);
     /// CRLReason (失効事由), RFC 5280 §5.3.1. It follows from the cause.
     ReasonWord = RevocationReason::ALL.map(RevocationReason::word).into_iter().chain([HOLD_WORD]);
 }

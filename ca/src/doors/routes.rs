@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::describe::with_document;
-use super::{DoorState, admin, desk, hotline, operators, phone, residents, respond};
+use super::{DoorState, admin, desk, hotline, operators, phone, residents, respond, usage};
 use crate::problem::{Problem, ProblemKind};
 
 /// What stands in a path. One that does not decode is no call of ours, and is told so as a problem.
@@ -55,18 +55,27 @@ pub fn calls(door: Door) -> OpenApiRouter<DoorState> {
         Door::Desk => desk::calls(),
         Door::Hotline => hotline::calls(),
         Door::Residents => residents::calls(),
-        Door::Operators => operators::calls(),
+        Door::Operators => operators::calls().merge(usage::operators_call()),
         Door::Phone => phone::calls(),
-        Door::Admin => admin::calls().merge(operators::registrations()),
+        Door::Admin => admin::calls().merge(operators::registrations()).merge(usage::administrators_call()),
     }
 }
 
-/// Every door's calls. `administrators` are another folder's calls behind the administrators' door.
-pub fn routes(state: DoorState, administrators: OpenApiRouter<DoorState>) -> Router {
-    let doors =
-        [Door::Desk, Door::Hotline, Door::Residents, Door::Operators, Door::Phone].map(|door| (door, calls(door)));
-    let admin = (Door::Admin, calls(Door::Admin).merge(administrators));
-    let served = doors.into_iter().chain([admin]).map(|(door, calls)| with_document(&state, door, calls));
+/// Another folder's calls behind two of the doors.
+#[derive(Default)]
+pub struct Further {
+    /// Behind the operators' door.
+    pub operators: OpenApiRouter<DoorState>,
+    /// Behind the administrators' door.
+    pub administrators: OpenApiRouter<DoorState>,
+}
+
+/// Every door's calls.
+pub fn routes(state: DoorState, Further { operators, administrators }: Further) -> Router {
+    let doors = [Door::Desk, Door::Hotline, Door::Residents, Door::Phone].map(|door| (door, calls(door)));
+    let further = [(Door::Operators, operators), (Door::Admin, administrators)];
+    let further = further.map(|(door, further)| (door, calls(door).merge(further)));
+    let served = doors.into_iter().chain(further).map(|(door, calls)| with_document(&state, door, calls));
     served
         .fold(Router::new(), |router, door| router.merge(Router::from(door)))
         .fallback(no_such_call)

@@ -26,6 +26,7 @@ mod services;
 mod signer_away;
 mod support;
 mod text;
+mod usage;
 mod validity;
 mod visibility;
 mod withdrawal;

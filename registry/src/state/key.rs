@@ -5,6 +5,7 @@ use crate::batch::BatchHash;
 use crate::consent::{ConsentId, ProviderId, ServiceId};
 use crate::event::{PartyId, StoredAlgorithm};
 use crate::queue::QueueNumber;
+use crate::usage::{Metered, Minute, QueryPurpose};
 
 /// CA, serial.
 pub fn certificate_key(ca: Ca, serial: Serial) -> Vec<u8> {
@@ -78,6 +79,25 @@ pub(super) fn queue_key(number: QueueNumber) -> Vec<u8> {
     number.0.to_be_bytes().to_vec()
 }
 
+/// Party, minute, CA, purpose.
+pub(super) fn usage_key(Metered { party, minute, ca, purpose }: Metered) -> Vec<u8> {
+    [&usage_minute_key(party, minute)[..], &[ca.code(), purpose.code()]].concat()
+}
+
+/// What the keys of a party's usage in one minute begin with.
+pub(super) fn usage_minute_key(party: PartyId, minute: Minute) -> Vec<u8> {
+    [party.0.to_be_bytes(), minute.0.to_be_bytes()].concat()
+}
+
+/// What stands in a key made by [`usage_key`].
+pub(super) fn parse_usage_key(key: &[u8]) -> Option<Metered> {
+    let (party, rest) = key.split_first_chunk::<4>()?;
+    let (minute, rest) = rest.split_first_chunk::<4>()?;
+    let [ca, purpose] = rest.try_into().ok()?;
+    let (party, minute) = (PartyId(u32::from_be_bytes(*party)), Minute(u32::from_be_bytes(*minute)));
+    Some(Metered { party, minute, ca: Ca::from_code(ca)?, purpose: QueryPurpose::from_code(purpose)? })
+}
+
 /// Service, resident and consent from a key made by [`consent_key`].
 pub(super) fn parse_consent_key(key: &[u8]) -> Option<(ServiceId, [u8; 32], ConsentId)> {
     let (service, rest) = key.split_first_chunk::<4>()?;
@@ -111,6 +131,8 @@ pub enum Counter {
     Disclosure,
     /// The last number in the queue.
     Queue,
+    /// The last batch of usage.
+    UsageBatch,
 }
 
 impl Counter {
@@ -124,6 +146,7 @@ impl Counter {
             Self::Consent => b"counter/consent".to_vec(),
             Self::Disclosure => b"counter/disclosure".to_vec(),
             Self::Queue => b"counter/queue".to_vec(),
+            Self::UsageBatch => b"counter/usage-batch".to_vec(),
         }
     }
 }

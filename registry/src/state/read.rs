@@ -6,8 +6,8 @@ use pki::time::UnixTime;
 use super::compromise::unfilled;
 use super::key::{
     Counter, batch_key, batch_row_key, certificate_key, consent_number_key, consents_prefix, issuer_key,
-    parse_certificate_key, parse_consent_key, party_key, provider_key, queue_key, request_key, resident_prefix,
-    service_key,
+    parse_certificate_key, parse_consent_key, parse_usage_key, party_key, provider_key, queue_key, request_key,
+    resident_prefix, service_key, usage_minute_key,
 };
 use super::record::{
     CertificateRecord, CompromiseRecord, ConsentRecord, KeyClaim, LinkRecord, OcspKeyRecord, PartyRecord,
@@ -19,6 +19,7 @@ use crate::consent::{ConsentId, ProviderId, ServiceId};
 use crate::event::{CertificatePlace, FixedSettings, PartyId, PublishedCut, RequestId};
 use crate::queue::QueueNumber;
 use crate::store::{Family, Reads, RegistryError, decode};
+use crate::usage::{Minute, UsageCount};
 
 /// A held or revoked certificate, and where it is found.
 pub type PlacedWithdrawal = ((Ca, Serial), WithdrawnRecord);
@@ -293,6 +294,17 @@ pub trait StateReads: Reads + Sized {
     fn key_of_serial(&self, ca: Ca, serial: Serial) -> Result<Option<KeyNumber>, RegistryError> {
         let ranges = self.key_ranges(ca)?;
         Ok(ranges.iter().rev().find(|(first, _)| *first <= serial).map(|(_, key)| *key))
+    }
+
+    /// What was recorded of a party's usage in the minutes from the first to the last one, ascending.
+    fn usage(&self, party: PartyId, from: Minute, to: Minute) -> Result<Vec<UsageCount>, RegistryError> {
+        // Nothing in a key is above these octets.
+        let to = [usage_minute_key(party, to), vec![u8::MAX; 2]].concat();
+        let pairs = self.range(Family::Usage, &usage_minute_key(party, from), &to)?;
+        let counts = pairs.iter().filter_map(|(key, value)| Some((parse_usage_key(key)?, key, value)));
+        counts
+            .map(|(metered, key, value)| Ok(UsageCount { metered, certificates: decode(Family::Usage, key, value)? }))
+            .collect()
     }
 
     /// The last published cut.

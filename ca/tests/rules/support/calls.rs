@@ -6,14 +6,13 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
 use ca::authority::Authority;
-use ca::doors::{DoorState, Gate, IssueLimits, PeerCertificate, routes};
+use ca::doors::{DoorState, Further, Gate, IssueLimits, PeerCertificate, routes};
 use der::Decode;
 use http_body_util::BodyExt;
 use pki::identity::{Ca, Serial};
 use pki::time::UnixTime;
 use serde_json::{Value, json};
 use tower::ServiceExt;
-use utoipa_axum::router::OpenApiRouter;
 
 use super::documented::assert_documented;
 use super::people::{Party, change};
@@ -25,20 +24,20 @@ pub(crate) struct Doors(pub(crate) Arc<Authority>, pub(crate) Router);
 impl Doors {
     pub(crate) fn new(authority: Arc<Authority>) -> Self {
         let state = DoorState::new(Arc::clone(&authority), Arc::new(|_, _, _| {}));
-        Self(authority, routes(state, OpenApiRouter::default()))
+        Self(authority, routes(state, Further::default()))
     }
 
     /// The doors of which a desk waits that long for a signature.
     pub(crate) fn with_signatures_within(&self, patience: std::time::Duration) -> Self {
         let state = DoorState::new(Arc::clone(&self.0), Arc::new(|_, _, _| {})).with_signatures_within(patience);
-        Self(Arc::clone(&self.0), routes(state, OpenApiRouter::default()))
+        Self(Arc::clone(&self.0), routes(state, Further::default()))
     }
 
     /// The doors with other limits to issues, and their gate.
     pub(crate) fn with_issue_limits(&self, limits: IssueLimits) -> (Self, Arc<Gate>) {
         let state = DoorState::new(Arc::clone(&self.0), Arc::new(|_, _, _| {})).with_issue_limits(limits);
         let gate = Arc::clone(state.gate());
-        (Self(Arc::clone(&self.0), routes(state, OpenApiRouter::default())), gate)
+        (Self(Arc::clone(&self.0), routes(state, Further::default())), gate)
     }
 
     /// What a GET is answered with for that `Accept`, as it comes.
