@@ -109,3 +109,29 @@ impl Tally {
 }
 
 const _: () = assert!(pki::ocsp::CERT_IDS_PER_REQUEST_MAX <= u8::MAX as usize, "a tally counts in octets");
+
+#[cfg(test)]
+mod tests {
+    use pki::revocation::RevocationReason;
+
+    use super::*;
+
+    #[test]
+    fn good_held_and_revoked_are_definitive_and_unknown_is_not() {
+        let (mut tally, since) = (Tally::default(), UnixTime::from_seconds(1_795_000_000));
+        assert_eq!(tally.definitive(), 0);
+        let revoked = Withdrawal::Revoked { since, reason: RevocationReason::KeyCompromise };
+        for (status, definitive) in [
+            (CertificateStatus::NotIssued, 0),
+            (CertificateStatus::Good, 1),
+            (CertificateStatus::Withdrawn(Withdrawal::Held { since }), 2),
+            (CertificateStatus::NotIssued, 2),
+            (CertificateStatus::Withdrawn(revoked), 3),
+        ] {
+            tally.add(Digest::Sha256, status);
+            assert_eq!(tally.definitive(), definitive);
+        }
+        tally.add(Digest::Sha1, CertificateStatus::Good);
+        assert_eq!(tally.definitive(), 4);
+    }
+}
