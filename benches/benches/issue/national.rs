@@ -153,7 +153,10 @@ fn fill(authority: &Authority) -> (f64, Vec<f64>) {
 /// Puts the records of that many good signature certificates behind the last one, straight into the closed store: no log
 /// rows and no certificate octets, which the figure does not ask about. Gives the last serial.
 fn populate(kept: &Kept, certificates: u64) -> Serial {
-    let folder = Folder::new(&kept.config.data_dir).registry();
+    let data = Folder::new(&kept.config.data_dir);
+    let folder = data.registry();
+    // It knows nothing of records that no row of the log tells of.
+    std::fs::remove_file(data.status_index()).expect("there is a snapshot after a clean stop");
     let families = DB::list_cf(&Options::default(), &folder).expect("the store is there");
     let store = DB::open_cf(&Options::default(), &folder, &families).expect("nobody has it open");
     let [records, meta] = ["certificates", "meta"].map(|name| store.cf_handle(name).expect("a family"));
