@@ -58,6 +58,7 @@ impl Row {
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Mutant {
+    #[serde(default)]
     rules: Vec<String>,
     breaks: String,
     file: String,
@@ -66,12 +67,25 @@ struct Mutant {
     tests: Vec<String>,
 }
 
-fn mutants() -> Vec<Mutant> {
+fn mutants_in(list: &str) -> Vec<Mutant> {
     #[derive(serde::Deserialize)]
     struct Mutants {
         mutant: Vec<Mutant>,
     }
-    toml::from_str::<Mutants>(&read("ops/mutants.toml")).expect("ops/mutants.toml is a list of mutants").mutant
+    toml::from_str::<Mutants>(&read(list)).unwrap_or_else(|error| panic!("{list}: {error}")).mutant
+}
+
+fn mutants() -> Vec<Mutant> {
+    mutants_in("ops/mutants.toml")
+}
+
+impl Mutant {
+    fn still_finds_its_place(&self) {
+        let Self { rules, breaks, file, text, replacement, tests } = self;
+        assert_ne!(text, replacement, "{rules:?} {breaks}");
+        assert_eq!(read(file).matches(text).count(), 1, "{rules:?} {breaks}: its text must stand once in {file}");
+        assert!(!tests.is_empty(), "{rules:?} {breaks}: nothing must fail");
+    }
 }
 
 /// The function is there, and of Rust a test.
@@ -127,10 +141,10 @@ fn a_row_has_what_its_state_asks_for() {
 #[test]
 fn each_way_to_break_a_rule_still_finds_its_place_and_stands_in_the_rules_row() {
     let rows = rows();
-    for Mutant { rules, breaks, file, text, replacement, tests } in mutants() {
-        assert_ne!(text, replacement, "{rules:?} {breaks}");
-        assert_eq!(read(&file).matches(&text).count(), 1, "{rules:?} {breaks}: its text must stand once in {file}");
-        assert!(!tests.is_empty(), "{rules:?} {breaks}: nothing must fail");
+    for mutant in mutants() {
+        mutant.still_finds_its_place();
+        let Mutant { rules, breaks, file, tests, .. } = mutant;
+        assert!(!rules.is_empty(), "{breaks}: of which rule?");
         for rule in &rules {
             let row = rows.get(rule).filter(|row| row.is_tested());
             let row = row.unwrap_or_else(|| panic!("{rule} is no row that is kept, all or in part"));
@@ -141,6 +155,14 @@ fn each_way_to_break_a_rule_still_finds_its_place_and_stands_in_the_rules_row() 
             let linked = rules.iter().any(|rule| rows[rule].tests.contains(&test));
             assert!(linked, "{rules:?} {breaks}: no row of these links {test}");
         }
+    }
+}
+
+#[test]
+fn each_fault_planted_for_the_random_lives_still_finds_its_place() {
+    for fault in mutants_in("ops/faults.toml") {
+        fault.still_finds_its_place();
+        assert!(fault.tests.iter().all(|link| is_test(link)), "{}: no test", fault.breaks);
     }
 }
 

@@ -4,12 +4,17 @@ The sandbox is not the same afterwards: parties are registered, and invented peo
 raised (`api.refusals_per_minute_max`), or nothing but 429 would be judged after the first seconds.
 """
 
+import base64
 import json
 import subprocess
 import sys
+import urllib.parse
 from collections import Counter
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509 import ocsp
 from sandbox import Judge
 from schemathesis_scene import Client, Scene, new_key
 
@@ -28,6 +33,8 @@ EXAMPLES = 60
 """Random calls an operation, besides those that Schemathesis derives from each constraint: all doors in about a minute."""
 LINES = {"report_batch"}
 """Takes and answers JSON Lines, which Schemathesis does not speak: one call is made by hand."""
+OCSP = {"ask_ocsp", "ask_ocsp_by_get"}
+"""OCSP is not Schemathesis's either; the other judges look at its answers. One question is asked by hand."""
 SLOW = {"publish_cut"}
 """Makes and signs all of the country's CRLs each time, so it is judged with its example and with refused calls alone."""
 
@@ -43,6 +50,8 @@ def operations(document: dict):
 def with_examples(document: dict, examples: dict) -> dict:
     """The document with one example a call that this sandbox must answer with success."""
     for _, method, operation in operations(document):
+        if operation["operationId"] in OCSP:
+            continue
         in_path, body = examples.get(operation["operationId"], ({}, None))
         for parameter in operation.get("parameters", []):
             if parameter["in"] == "path":
@@ -84,11 +93,13 @@ def judge_door(judge: Judge, scene: Scene, door: str, client: Client) -> None:
     document = with_examples(document, scene.examples(door))
     path = judge.scratch / f"{door}.json"
     path.write_text(json.dumps(document))
-    slow = [option for name in sorted(SLOW | LINES) for option in ("--exclude-operation-id", name)]
+    slow = [option for name in sorted(SLOW | LINES | OCSP) for option in ("--exclude-operation-id", name)]
     calls = run(judge, client, path, "--phases", "examples,coverage,fuzzing", *slow)
     for template, method, operation in operations(document):
         if operation["operationId"] in LINES:
             calls.append((method, template, judge_lines(judge, client, template, operation)))
+        if operation["operationId"] in OCSP:
+            calls.append((method, template, judge_ocsp(judge, scene, client, method, template)))
     if any(operation["operationId"] in SLOW for _, _, operation in operations(document)):
         only = [option for name in sorted(SLOW) for option in ("--include-operation-id", name)]
         calls += run(judge, client, path, "--phases", "examples", "--mode", "positive", *only)
@@ -115,6 +126,22 @@ def judge_lines(judge: Judge, client: Client, template: str, operation: dict) ->
     judge.expect(told == [(row, None, 200), (None, 2, 400), (row, None, 200)], template, f"answered {told}")
     judge.expect(answer[0] == answer[2], template, "a row that was sent again was answered otherwise")
     judge.expect(answer[-1].get("summary", {}).get("refused") == 1, template, "the last line is no summary")
+    return status
+
+
+def judge_ocsp(judge: Judge, scene: Scene, client: Client, method: str, template: str) -> int:
+    """Asks whether the person's user certificate is good, which it is; the answer's status."""
+    certificate = x509.load_pem_x509_certificate(scene.auth["certificate"].encode())
+    (issuer,) = (one for one in judge.content["issuers"]["auth"] if one["key"] == scene.auth["key"])
+    issuer = x509.load_pem_x509_certificate((judge.folder / issuer["path"]).read_bytes())
+    octets = ocsp.OCSPRequestBuilder().add_certificate(certificate, issuer, hashes.SHA256()).build()
+    octets = octets.public_bytes(serialization.Encoding.DER)
+    in_path = urllib.parse.quote(base64.b64encode(octets), safe="")
+    path = template.format(ca="auth", purpose="login", request=in_path)
+    status, answer = client.octets(method.upper(), path, octets if method == "post" else None, "application/ocsp-request")
+    told = ocsp.load_der_ocsp_response(answer)
+    judge.expect(told.response_status == ocsp.OCSPResponseStatus.SUCCESSFUL, template, f"answered {told.response_status}")
+    judge.expect(told.certificate_status == ocsp.OCSPCertStatus.GOOD, template, "does not say good")
     return status
 
 

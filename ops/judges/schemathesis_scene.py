@@ -39,14 +39,19 @@ class Client:
         connection.close()
         return answer.status, content
 
-    def lines(self, path: str, media_type: str, lines: list[str]) -> tuple[int, list[dict]]:
-        """Status and lines of the answer to JSON Lines."""
+    def octets(self, method: str, path: str, body: bytes | None, media_type: str) -> tuple[int, bytes]:
+        """Status and octets of the answer to octets."""
         connection = http.client.HTTPSConnection(self._host, context=self._context, timeout=60)
-        connection.request("POST", path, "\n".join(lines).encode(), {"Content-Type": media_type})
+        connection.request(method, path, body, {"Content-Type": media_type} if body is not None else {})
         answer = connection.getresponse()
-        content = [json.loads(line) for line in answer.read().splitlines()]
+        content = answer.read()
         connection.close()
         return answer.status, content
+
+    def lines(self, path: str, media_type: str, lines: list[str]) -> tuple[int, list[dict]]:
+        """Status and lines of the answer to JSON Lines."""
+        status, content = self.octets("POST", path, "\n".join(lines).encode(), media_type)
+        return status, [json.loads(line) for line in content.splitlines()]
 
     def call(self, method: str, path: str, body: dict | None = None, key: str | None = None) -> dict:
         """The answer's body; ends the judge if the call is refused, since nothing can be judged then."""
