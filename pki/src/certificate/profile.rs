@@ -231,11 +231,6 @@ impl Profile {
         format!("{}/crl/{ca}/{key}/{code}.crl", self.settings.public_base_url)
     }
 
-    /// The CRL of all certificates of one issuer.
-    pub fn full_crl_url(&self, IssuerKey { ca, key }: IssuerKey) -> String {
-        format!("{}/crl/{ca}/{key}/full.crl", self.settings.public_base_url)
-    }
-
     /// The signed list of all CRLs of the newest cut.
     pub fn crl_manifest_url(&self) -> String {
         format!("{}/crl/manifest.json", self.settings.public_base_url)
