@@ -1,8 +1,9 @@
 //! What a call is answered with when it is not refused.
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
 /// An answer in JSON.
 #[derive(Clone, PartialEq, Eq)]
@@ -10,7 +11,7 @@ pub struct Answer {
     /// The HTTP status.
     pub status: u16,
     /// The body.
-    pub body: Value,
+    pub body: Body,
     /// Path of what was made.
     pub location: Option<String>,
 }
@@ -39,7 +40,32 @@ impl Answer {
     }
 }
 
+/// A body in JSON: written once, and sent and kept as it is.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Body(Box<RawValue>);
+
+impl Body {
+    /// As it is sent.
+    pub fn text(&self) -> &str {
+        self.0.get()
+    }
+
+    /// To look into.
+    pub fn value(&self) -> Value {
+        serde_json::from_str(self.text()).expect("what was written as JSON is JSON")
+    }
+}
+
+impl PartialEq for Body {
+    fn eq(&self, other: &Self) -> bool {
+        self.value() == other.value()
+    }
+}
+
+impl Eq for Body {}
+
 /// A body in JSON. Bodies are our own types: with text as keys, and numbers that JSON has.
-pub(crate) fn json(body: impl Serialize) -> Value {
-    serde_json::to_value(body).expect("an answer's body is JSON")
+pub(crate) fn json(body: impl Serialize) -> Body {
+    Body(to_raw_value(&body).expect("an answer's body is JSON"))
 }

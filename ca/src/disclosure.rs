@@ -16,7 +16,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use zeroize::Zeroize;
 
-use crate::answer::{Answer, json};
+use crate::answer::Answer;
 use crate::authority::{Asked, Authority, Caller, Ruling, other_kind};
 use crate::consent::{effective_consent, require_in_force, year_changed};
 use crate::doors::forms::{CaWord, SerialWord, SexWord};
@@ -331,7 +331,7 @@ fn numbered(mut answer: Value, disclosure: DisclosureId) -> Value {
 fn answer_json(found: &Found, person: &PersonRecord) -> Result<Value, Problem> {
     let place = |place: CertificatePlace| (CaWord(place.ca.word().to_owned()), SerialWord(place.serial.to_string()));
     let ((asked_ca, asked_serial), (ca, serial)) = (place(found.asked), place(found.told()));
-    Ok(json(LatestInfo {
+    let told = LatestInfo {
         disclosure: None,
         consent: found.consent.0.0,
         service: found.service.0,
@@ -339,7 +339,8 @@ fn answer_json(found: &Found, person: &PersonRecord) -> Result<Value, Problem> {
         newer: found.items().is_some(),
         certificate: LatestCertificate { ca, key: found.latest.key.get(), serial },
         info: found.items().map(|items| info(items, person)).transpose()?,
-    }))
+    };
+    Ok(serde_json::to_value(told).expect("what is told is JSON"))
 }
 
 /// The items, in the forms in which desks send them.

@@ -307,14 +307,16 @@ fn idempotency_key(headers: &HeaderMap, kind: Kind) -> Result<&str, Problem> {
 /// The HTTP form of a ruling. Nothing of a door is ever cached.
 pub fn respond(ruling: Ruling) -> Response {
     let (status, media_type, body, location, retry) = match ruling {
-        Ok(Answer { status, body, location }) => (status, "application/json", body, location, false),
+        Ok(Answer { status, body, location }) => {
+            (status, "application/json", format!("{}\n", body.text()), location, false)
+        }
         Err(problem) => {
             let status = problem.kind().status();
-            (status, "application/problem+json", problem.to_json(), None, problem.is_temporary())
+            (status, "application/problem+json", format!("{}\n", problem.to_json()), None, problem.is_temporary())
         }
     };
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = (status, format!("{body}\n")).into_response();
+    let mut response = (status, body).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

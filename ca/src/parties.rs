@@ -6,10 +6,9 @@ use registry::Registry;
 use registry::event::{Actor, Door, Event, PartyId, Role};
 use registry::state::{PartyRecord, PartyState, RequestOutcome, StateReads};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::answer::{Answer, json};
+use crate::answer::{Answer, Body, json};
 use crate::application::{PHONES_SIGN, csr_problem};
 use crate::authority::{Asked, Authority, Caller, Ruling, other_kind};
 use crate::doors::forms::{Because, CertificatePem, DeskSign, MunicipalityWord, RequestPem, RoleWord};
@@ -246,8 +245,8 @@ fn party_answer(party: PartyId, record: &PartyRecord) -> PartyAnswer {
     }
 }
 
-fn created_party(answer: Value) -> Answer {
-    let location = format!("/admin/v1/parties/{}", answer["party"]);
+fn created_party(answer: Body) -> Answer {
+    let location = format!("/admin/v1/parties/{}", answer.value()["party"]);
     Answer::created(answer, location)
 }
 

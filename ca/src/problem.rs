@@ -5,7 +5,6 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::answer::json;
 use crate::seam::TokenFailure;
 
 mod characters;
@@ -360,7 +359,7 @@ impl Problem {
 
     /// The `application/problem+json` body.
     pub fn to_json(&self) -> Value {
-        json(ProblemBody {
+        let body = ProblemBody {
             problem_type: format!("{TYPE_PREFIX}{}", self.kind.slug()),
             title: self.kind.title(),
             status: self.kind.status(),
@@ -369,7 +368,8 @@ impl Problem {
             field: self.field,
             existing: self.existing.as_deref(),
             characters: &self.characters,
-        })
+        };
+        serde_json::to_value(body).expect("a problem is JSON")
     }
 }
 

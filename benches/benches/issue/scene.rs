@@ -120,7 +120,8 @@ fn desk(authority: &Authority, town: usize) -> Desk {
     let body = json!({ "role": "desk", "name": name, "municipality": code, "desk": "001A", "csr": csr }).to_string();
     let asked = Asked { path: "/admin/v1/parties", idempotency_key: code, body: body.as_bytes() };
     let answer = authority.register_party(&administrator, &asked).expect("the desk is registered");
-    let certificate_pem = answer.body["certificate"].as_str().expect("its certificate").to_owned();
+    let body = answer.body.value();
+    let certificate_pem = body["certificate"].as_str().expect("its certificate").to_owned();
     let (_, der) = x509_cert::der::pem::decode_vec(certificate_pem.as_bytes()).expect("PEM");
     let caller = authority.recognise(&der, Door::Desk).expect("the desk is recognised");
     Desk { caller, certificate_pem, key_pem: key.serialize_pem() }

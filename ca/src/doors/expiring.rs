@@ -48,7 +48,7 @@ async fn list_expiring(
     })
     .await;
     match ruling {
-        Ok(answer) if as_csv => csv_response(&answer.body, &asked),
+        Ok(answer) if as_csv => csv_response(&answer.body.value(), &asked),
         ruling => respond(ruling),
     }
 }

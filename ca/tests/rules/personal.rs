@@ -154,7 +154,7 @@ fn no_debug_output_tells_who_anybody_is() {
         // Moved meanwhile.
         body["person"]["address"] = json!(format!("{ADDRESS}－３"));
         let ruling = world.rule(key, &body);
-        let serial = ruling.as_ref().unwrap().body["serial"].as_str().unwrap().parse().unwrap();
+        let serial = ruling.as_ref().unwrap().body.value()["serial"].as_str().unwrap().parse().unwrap();
         print(&ruling);
         print(&world.record(ca, serial));
         print(&world.look_up((ca, serial)).status);
