@@ -68,12 +68,15 @@ impl Authority {
                 if problem.kind() != ProblemKind::TokenUnavailable {
                     return Err(problem);
                 }
-                vec![]
+                None
             }
             other => other?,
         };
         // Step 5: answer. If it is lost, the same idempotency key gets it again.
-        self.issue_answer(&self.registry().store().certificates_of_request(&request)?, &fresh)
+        match fresh {
+            Some(Fresh { issue, records }) => self.issue_answer(&issue, &records),
+            None => self.issue_answer(&self.registry().store().certificates_of_request(&request)?, &[]),
+        }
     }
 
     /// Gives what was issued just now; nothing if that was before.
@@ -83,9 +86,9 @@ impl Authority {
         request: RequestId,
         body: &[u8],
         recorded: &dyn Fn(RequestId),
-    ) -> Result<Vec<IssueRecord>, Problem> {
+    ) -> Result<Option<Fresh>, Problem> {
         if self.resume(&request, recorded)? {
-            return Ok(vec![]);
+            return Ok(None);
         }
         // Step 1: judge. A crash here leaves nothing. What the register reports from this row on was not judged.
         let judged_at = self.registry().store().tree_edge()?.size();
@@ -93,7 +96,7 @@ impl Authority {
         self.refuse_outdated(&application)?;
         let intended = self.intend_together(caller, request, application, judged_at, |_| Ok(()))?;
         recorded(request);
-        self.finish(intended)
+        self.finish(intended).map(Some)
     }
 
     /// What issuing would do, at this moment.
@@ -168,8 +171,7 @@ impl Authority {
     }
 
     /// Steps 3 and 4, also where a retry or recovery takes up an issue again.
-    /// Gives what was issued.
-    pub(crate) fn finish(&self, intended: Vec<Intended>) -> Result<Vec<IssueRecord>, Problem> {
+    pub(crate) fn finish(&self, intended: Vec<Intended>) -> Result<Fresh, Problem> {
         // Step 3: sign. A crash or a failure after it leaves the intents; the same octets are signed again.
         let mut signed = Vec::new();
         for Intended { issuer, serial, linted, record } in intended {
@@ -186,9 +188,9 @@ impl Authority {
             rows.push(((ca, serial), Some(sealed)));
             records.push(issued);
         }
-        self.transact_inside(move |transaction| record_issued(transaction, rows))?;
+        let issue = self.transact_inside(move |transaction| record_issued(transaction, rows))?;
         (self.outside.step)("issue.4-issued");
-        Ok(records)
+        Ok(Fresh { issue, records })
     }
 
     /// The answer about the certificates of a request: the same for a first answer, a retry and a look-up.
@@ -231,8 +233,29 @@ impl Authority {
     }
 }
 
-/// Step 4 in its transaction.
-fn record_issued(transaction: &mut Transaction<'_>, rows: Vec<((Ca, Serial), Option<Sealed>)>) -> Result<(), Problem> {
+/// What was issued just now.
+pub(crate) struct Fresh {
+    /// The certificates of the request, as the transaction left them: a later request may have ended them.
+    issue: Vec<Found>,
+    /// What is kept of each, in the same order.
+    records: Vec<IssueRecord>,
+}
+
+/// Step 4 in its transaction. Gives the certificates as they are after it.
+fn record_issued(
+    transaction: &mut Transaction<'_>,
+    rows: Vec<((Ca, Serial), Option<Sealed>)>,
+) -> Result<Vec<Found>, Problem> {
+    let places: Vec<(Ca, Serial)> = rows.iter().map(|(place, _)| *place).collect();
+    issue_in(transaction, rows)?;
+    let mut issue = Vec::new();
+    for (ca, serial) in places {
+        issue.extend(transaction.certificate(ca, serial)?.map(|record| (ca, serial, record)));
+    }
+    Ok(issue)
+}
+
+fn issue_in(transaction: &mut Transaction<'_>, rows: Vec<((Ca, Serial), Option<Sealed>)>) -> Result<(), Problem> {
     let mut own = Vec::new();
     for ((ca, serial), sealed) in rows {
         own.push(((ca, serial, still_pending(transaction.certificate(ca, serial)?)?), sealed));
