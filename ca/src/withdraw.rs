@@ -71,8 +71,8 @@ fn standing_on(
         Device::Phone => Ok(vec![]),
         Device::Card => {
             let card = CertificatePlace { ca, serial };
-            let of_person = transaction.certificates_of(&record.resident)?.into_iter();
-            Ok(of_person.filter(|(_, _, record)| record.card == Some(card)).collect())
+            let in_phones = transaction.certificates_in(&record.resident, Some(Device::Phone))?.into_iter();
+            Ok(in_phones.filter(|(_, _, record)| record.card == Some(card)).collect())
         }
     }
 }
@@ -346,10 +346,7 @@ fn withdraw_target(
             };
             (resident, found)
         }
-        Target::Resident(resident) => {
-            let of_person = transaction.certificates_of(&resident)?.into_iter();
-            (resident, of_person.filter(|(ca, _, _)| ca.device() == occasion.at).collect())
-        }
+        Target::Resident(resident) => (resident, transaction.certificates_in(&resident, Some(occasion.at))?),
     };
     let ended = phone_is_lost && end_waiting(transaction, &resident)?;
     if found.is_empty() && !ended {

@@ -32,6 +32,9 @@ pub(crate) struct Known {
 impl Known {
     /// The stored value of a key.
     pub(crate) fn get(&self, store: &Store, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>, RegistryError> {
+        if !is_asked_again(family) {
+            return store.get(family, key);
+        }
         let at = family.index();
         if let Some(value) = self.young.borrow().values[at].get(key) {
             return Ok(value.clone());
@@ -59,8 +62,7 @@ impl Known {
 
     /// Learns what was committed.
     pub(crate) fn learn(&mut self, family: Family, key: Vec<u8>, value: Option<Vec<u8>>) {
-        // Nothing is judged by these.
-        if matches!(family, Family::Log | Family::Withdrawn | Family::Expiring) {
+        if !is_asked_again(family) {
             return;
         }
         let at = family.index();
@@ -87,6 +89,12 @@ impl Known {
         young.size += 1;
         young
     }
+}
+
+/// Not of what nothing is judged by, and not of what is asked for once and forgotten: a new request, a new key.
+fn is_asked_again(family: Family) -> bool {
+    let once = matches!(family, Family::Log | Family::Withdrawn | Family::Expiring);
+    !once && !family.is_asked_in_vain()
 }
 
 /// How many octets the prefixes have by which a family is scanned for one thing of many. Other scans are rare, or large.
@@ -129,7 +137,7 @@ mod tests {
                 known.learn(Family::Residents, key.clone(), value);
             }
             // Keys that are asked for once, so that what was known gets old.
-            known.get(&store, Family::Requests, &round.to_be_bytes()).unwrap();
+            known.get(&store, Family::Certificates, &round.to_be_bytes()).unwrap();
             assert_eq!(
                 known.get(&store, Family::Residents, &key).unwrap(),
                 store.get(Family::Residents, &key).unwrap(),

@@ -14,8 +14,9 @@
 //! | [`row`] | one event as it is stored: number, time, actor, door, commitment, leaf hash |
 //! | [`state`] | the records that follow from the log, and how each event changes them |
 //! | [`store`] | RocksDB: column families, settings, reads, frozen views |
-//! | [`transaction`] | staged changes that are kept whole or dropped whole; `staged` holds them, `known` what was read before |
+//! | [`transaction`] | staged changes that are kept whole or dropped whole; `staged` holds them, `known` what was read before, `blinds` what hides rows without a sealed part |
 //! | [`writer`], [`merkle`], [`seal`], [`audit`] | as above |
+mod blinds;
 mod codec;
 mod known;
 mod staged;

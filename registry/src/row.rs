@@ -24,6 +24,16 @@ pub struct Open {
     pub event: Event,
 }
 
+/// What most open parts fit into.
+const OPEN_OCTETS: usize = 256;
+
+/// In CBOR. Made at its size at once: what grows is copied again and again.
+pub(crate) fn to_octets(record: &impl Encode<()>, about: usize) -> Vec<u8> {
+    let mut octets = Vec::with_capacity(about);
+    minicbor::encode(record, &mut octets).expect("writing to memory does not fail");
+    octets
+}
+
 /// A stored row.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Row {
@@ -45,10 +55,18 @@ pub struct Row {
 impl Row {
     /// The row of that number with its leaf hash.
     pub fn new(number: u64, open: &Open, sealed: Option<Sealed>, blind: [u8; 32]) -> Self {
-        let open = minicbor::to_vec(open).expect("writing to memory does not fail");
+        let open = to_octets(open, OPEN_OCTETS);
         let commitment = sealed.as_ref().map_or(blind, Sealed::commitment);
         let leaf_hash = leaf_hash(number, &open, &commitment);
         Self { open, commitment, leaf_hash, sealed }
+    }
+
+    /// No fewer than the row is stored in.
+    pub(crate) fn octets_at_most(&self) -> usize {
+        /// The two hashes, the year, and CBOR's heads.
+        const BESIDE_OCTETS: usize = 144;
+        let sealed = self.sealed.as_ref().map_or(0, Sealed::octets);
+        self.open.len() + sealed + BESIDE_OCTETS
     }
 
     /// The open part, decoded.

@@ -106,6 +106,11 @@ impl DataKey {
 }
 
 impl Sealed {
+    /// How long it is, without CBOR's heads.
+    pub(crate) const fn octets(&self) -> usize {
+        self.wrapped_key.len() + self.ciphertext.len() + self.commitment.len()
+    }
+
     /// Opens the record, and checks it against the commitment that the log's leaf hash covers.
     pub fn open(&self, vault: &dyn Vault, place: &str) -> Result<Zeroizing<Vec<u8>>, VaultError> {
         let data_key = vault.unwrap(self.year, &self.wrapped_key)?;

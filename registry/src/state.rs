@@ -302,10 +302,9 @@ fn reserve(transaction: &mut Transaction<'_>, event: &Event) -> Result<(), Regis
 }
 
 fn pending(transaction: &Transaction<'_>, ca: Ca, serial: Serial) -> Result<CertificateRecord, RegistryError> {
-    if transaction.get(Family::Pending, &certificate_key(ca, serial))?.is_none() {
-        return Err(illegal("the issue is not pending"));
-    }
-    transaction.certificate(ca, serial)?.ok_or(illegal("a pending issue has its record"))
+    let record = transaction.certificate(ca, serial)?;
+    let pending = record.filter(|record| record.issued_row.is_none() && record.withdrawal.is_none());
+    pending.ok_or(illegal("the issue is not pending"))
 }
 
 fn release_reservation(transaction: &mut Transaction<'_>, ca: Ca, serial: Serial) -> Result<(), RegistryError> {

@@ -4,7 +4,10 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use minicbor::Decode;
-use rocksdb::{ColumnFamily, ColumnFamilyDescriptor, DB, DBRecoveryMode, Direction, IteratorMode, Options};
+use rocksdb::{
+    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBRecoveryMode, Direction, IteratorMode,
+    Options,
+};
 
 use crate::merkle::TreeEdge;
 use crate::row::Row;
@@ -195,7 +198,33 @@ impl Family {
             Self::Usage => "usage",
         }
     }
+
+    /// Whether keys are asked for that are mostly not there: a new request's, a new public key's.
+    pub(crate) const fn is_asked_in_vain(self) -> bool {
+        matches!(self, Self::Requests | Self::PublicKeys | Self::ResidentChanges | Self::Applications | Self::BatchRows)
+    }
+
+    fn options(self, blocks: &Cache) -> Options {
+        let mut table = BlockBasedOptions::default();
+        table.set_block_cache(blocks);
+        // Without it, a key that is not there is looked for in a file of each level.
+        table.set_bloom_filter(FILTER_BITS_PER_KEY, false);
+        let mut options = Options::default();
+        options.set_block_based_table_factory(&table);
+        if self.is_asked_in_vain() {
+            options.set_memtable_prefix_bloom_ratio(MEMTABLE_FILTER_SHARE);
+            options.set_memtable_whole_key_filtering(true);
+        }
+        options
+    }
 }
+
+/// Blocks of all families that are kept in memory.
+const BLOCK_CACHE_OCTETS: usize = 256 << 20;
+/// One key in a hundred that is not there is looked for in vain.
+const FILTER_BITS_PER_KEY: f64 = 10.0;
+/// Of what a family has in memory before it is written to a file.
+const MEMTABLE_FILTER_SHARE: f64 = 0.02;
 
 const _: () = {
     let mut at = 0;
@@ -250,7 +279,8 @@ impl Store {
         let mut options = Self::options();
         options.create_if_missing(true);
         options.create_missing_column_families(true);
-        let families = Family::ALL.map(|family| ColumnFamilyDescriptor::new(family.name(), Options::default()));
+        let blocks = Cache::new_lru_cache(BLOCK_CACHE_OCTETS);
+        let families = Family::ALL.map(|family| ColumnFamilyDescriptor::new(family.name(), family.options(&blocks)));
         DB::open_cf_descriptors(&options, path, families)
             .map(|db| Self { db })
             .map_err(|error| Self::refused(path, error))
@@ -261,8 +291,9 @@ impl Store {
         let open = || {
             // A registry that an older akashi wrote last lacks the families that came since. Reading adds none.
             let there = DB::list_cf(&Self::options(), path)?;
-            let families = Family::ALL.map(Family::name).into_iter().filter(|name| there.iter().any(|is| is == name));
-            let families = families.map(|name| ColumnFamilyDescriptor::new(name, Options::default()));
+            let blocks = Cache::new_lru_cache(BLOCK_CACHE_OCTETS);
+            let families = Family::ALL.into_iter().filter(|family| there.iter().any(|is| is == family.name()));
+            let families = families.map(|family| ColumnFamilyDescriptor::new(family.name(), family.options(&blocks)));
             DB::open_cf_descriptors_read_only(&Self::options(), path, families, false)
         };
         let mut opened = open();

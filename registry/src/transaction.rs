@@ -6,10 +6,11 @@ use aws_lc_rs::rand::SecureRandom;
 use minicbor::Encode;
 use pki::time::UnixTime;
 
+use crate::blinds::Blinds;
 use crate::event::{Actor, Door, Event};
 use crate::known::Known;
 use crate::merkle::TreeEdge;
-use crate::row::{Open, Row};
+use crate::row::{Open, Row, to_octets};
 use crate::seal::Sealed;
 use crate::staged::Staged;
 use crate::state;
@@ -28,9 +29,13 @@ pub struct Committed {
 pub(crate) struct Batch {
     pub(crate) staged: Staged,
     pub(crate) known: Known,
+    pub(crate) blinds: Blinds,
     pub(crate) edge: TreeEdge,
     pub(crate) events: Vec<Committed>,
 }
+
+/// What most records fit into.
+const RECORD_OCTETS: usize = 224;
 
 /// One caller's changes.
 pub struct Transaction<'a> {
@@ -80,21 +85,18 @@ impl<'a> Transaction<'a> {
     pub fn append(&mut self, event: Event, sealed: Option<Sealed>) -> Result<u64, RegistryError> {
         let number = self.edge.size();
         state::apply(self, number, &event)?;
-        let mut blind = [0; 32];
-        if sealed.is_none() {
-            self.randomness.fill(&mut blind).map_err(|_| RegistryError::Illegal("no randomness for the commitment"))?;
-        }
+        let blind = if sealed.is_none() { self.batch.blinds.take(self.randomness)? } else { [0; 32] };
         let open = Open { time: self.now, actor: self.actor, door: self.door, event };
         let row = Row::new(number, &open, sealed, blind);
         self.edge.append(row.leaf_hash);
-        self.put(Family::Log, number.to_be_bytes().to_vec(), &row);
+        let octets = to_octets(&row, row.octets_at_most());
+        self.staged.insert(Family::Log, number.to_be_bytes().to_vec(), Some(octets));
         self.events.push(Committed { number, open });
         Ok(number)
     }
 
     pub(crate) fn put(&mut self, family: Family, key: Vec<u8>, record: &impl Encode<()>) {
-        let octets = minicbor::to_vec(record).expect("writing to memory does not fail");
-        self.staged.insert(family, key, Some(octets));
+        self.staged.insert(family, key, Some(to_octets(record, RECORD_OCTETS)));
     }
 
     pub(crate) fn delete(&mut self, family: Family, key: Vec<u8>) {

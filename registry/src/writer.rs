@@ -10,6 +10,7 @@ use aws_lc_rs::rand::SecureRandom;
 use pki::time::UnixTime;
 use rocksdb::{WriteBatch, WriteOptions};
 
+use crate::blinds::Blinds;
 use crate::event::{Actor, Door};
 use crate::known::Known;
 use crate::staged::Staged;
@@ -85,7 +86,13 @@ impl Registry {
         let followers = Arc::new(Followers::default());
         let writer = Writer {
             store: Arc::clone(&store),
-            batch: Batch { staged: Staged::default(), known: Known::default(), edge, events: Vec::new() },
+            batch: Batch {
+                staged: Staged::default(),
+                known: Known::default(),
+                blinds: Blinds::default(),
+                edge,
+                events: Vec::new(),
+            },
             last_time,
             followers: Arc::clone(&followers),
             surroundings,

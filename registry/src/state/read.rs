@@ -1,6 +1,6 @@
 //! The state's records by their own names, from anything they can be read from.
 use minicbor::bytes::{ByteArray, ByteVec};
-use pki::identity::{Ca, IssuerKey, KeyNumber, Serial};
+use pki::identity::{Ca, Device, IssuerKey, KeyNumber, Serial};
 use pki::time::UnixTime;
 
 use super::compromise::unfilled;
@@ -116,9 +116,19 @@ pub trait StateReads: Reads + Sized {
 
     /// Every certificate of a resident.
     fn certificates_of(&self, resident: &[u8; 32]) -> Result<Vec<(Ca, Serial, CertificateRecord)>, RegistryError> {
+        self.certificates_in(resident, None)
+    }
+
+    /// A resident's certificates in a card or a phone; in both, if none is named.
+    fn certificates_in(
+        &self,
+        resident: &[u8; 32],
+        device: Option<Device>,
+    ) -> Result<Vec<(Ca, Serial, CertificateRecord)>, RegistryError> {
         let keys = self.scan(Family::Residents, &resident_prefix(resident))?;
         let places = keys.keys().filter_map(|key| parse_certificate_key(key));
         places
+            .filter(|(ca, _)| device.is_none_or(|device| ca.device() == device))
             .filter_map(|(ca, serial)| match self.certificate(ca, serial) {
                 Ok(Some(record)) => Some(Ok((ca, serial, record))),
                 Ok(None) => None,
