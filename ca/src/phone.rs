@@ -7,6 +7,7 @@ pub mod hours;
 pub(crate) mod papers;
 
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pki::identity::{Ca, Device, Serial};
 use pki::municipality;
@@ -266,7 +267,11 @@ impl Authority {
             if stuck.contains(&resident) {
                 continue;
             }
-            if let Err(problem) = self.complete(number) {
+            // A panic is our bug and this application's alone.
+            let done = catch_unwind(AssertUnwindSafe(|| self.complete(number))).unwrap_or_else(|_| {
+                Err(Problem::new(ProblemKind::Internal, "what waits in the queue met a fault of ours"))
+            });
+            if let Err(problem) = done {
                 if problem.kind() == ProblemKind::TokenUnavailable {
                     return Err(problem);
                 }

@@ -1,5 +1,6 @@
 //! What is taken is done: after hours, while the token is away, and wherever the process stops.
 use ca::authority::Asked;
+use ca::problem::ProblemKind;
 use ca::recovery::Recovered;
 use hsm_mock::{Fault, Operation};
 use pki::identity::{Ca, Serial};
@@ -50,6 +51,24 @@ fn an_application_after_half_past_seven_in_the_evening_is_done_at_the_next_openi
     assert_eq!(world.application(2).body["certificates"].as_array().unwrap().len(), 2);
     let position = world.position();
     assert_eq!((world.0.work_queue(), world.position()), (Ok(()), position), "nothing is left");
+    world.verify_log();
+}
+
+#[test]
+fn a_fault_in_one_application_stops_none_of_the_others_and_it_is_done_when_the_fault_is_gone() {
+    let world = World::with_portal();
+    let cards = ["12345678901", "12345678902"].map(|code| Card::whole(&world, code));
+    world.clock.set(jst("2026-11-21", 22, 0, 0));
+    for (card, word) in cards.iter().zip(["one", "two"]) {
+        assert_eq!(world.apply(card, word, &BOTH, word).status, 202);
+    }
+    world.clock.set(jst("2026-11-22", 8, 30, 0));
+    world.steps.at("issue.2-intended", || std::panic::resume_unwind(Box::new("a fault")));
+    assert_eq!(world.0.work_queue().unwrap_err().kind(), ProblemKind::Internal);
+    assert_eq!((world.application(1).body["state"].clone(), issued(&world)), (json!("queued"), 2));
+    assert_eq!(world.application(2).body["state"], "issued");
+    assert_eq!((world.0.work_queue(), issued(&world)), (Ok(()), 4));
+    assert_eq!(world.application(1).body["state"], "issued");
     world.verify_log();
 }
 
