@@ -152,6 +152,15 @@ pub async fn serve(
     let _ = tokio::time::timeout(limits.drain_within, graceful.shutdown()).await;
 }
 
+/// Serves one connection that nothing secures, whatever it is made of, to its end.
+pub async fn serve_one<S>(stream: S, served: impl Into<Served>, limits: Limits, stop: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let client = Client { security: Security::Plain, served: served.into(), limits, stop };
+    client.plainly(Stalled::new(stream, limits.taking_within), GracefulShutdown::new().watcher()).await;
+}
+
 /// The next connection, once there is a place for it.
 async fn accept(
     listener: &TcpListener,
@@ -174,17 +183,9 @@ impl Client {
     async fn connection(mut self, stream: TcpStream, watcher: Watcher) {
         // Answers are small and complete: waiting to fill a segment only adds delay.
         let _ = stream.set_nodelay(true);
-        let mut stream = Stalled::new(stream, self.limits.taking_within);
+        let stream = Stalled::new(stream, self.limits.taking_within);
         match self.security.clone() {
-            Security::Plain => {
-                let came = match &self.served.ocsp {
-                    Some(door) => plain::answer(&mut stream, door, &self.limits, &mut self.stop).await,
-                    None => Some(Vec::new()),
-                };
-                if let Some(came) = came {
-                    self.http(Rewound::new(came, stream), None, watcher).await;
-                }
-            }
+            Security::Plain => self.plainly(stream, watcher).await,
             Security::MutualTls { config, failures } => {
                 let handshake = TlsAcceptor::from(config.load_full()).accept(stream);
                 let handshake = tokio::select! {
@@ -204,11 +205,24 @@ impl Client {
         }
     }
 
+    async fn plainly<S>(mut self, mut stream: S, watcher: Watcher)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let came = match &self.served.ocsp {
+            Some(door) => plain::answer(&mut stream, door, &self.limits, &mut self.stop).await,
+            None => Some(Vec::new()),
+        };
+        if let Some(came) = came {
+            self.http(Rewound::new(came, stream), None, watcher).await;
+        }
+    }
+
     async fn http<S>(self, stream: S, peer: Option<PeerCertificate>, watcher: Watcher)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Self { served, limits, security: _, stop: _ } = self;
+        let Self { served, limits, security, stop: _ } = self;
         let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
             let (served, peer) = (served.clone(), peer.clone());
             async move {
@@ -225,6 +239,9 @@ impl Client {
         });
         let mut builder = http1::Builder::new();
         builder.timer(TokioTimer::new()).header_read_timeout(limits.head_within).max_buf_size(HEAD_OCTETS_MAX);
+        // Who sends its last request and then its end is answered all the same, as [`plain`] does it. At the doors an end means
+        // that nobody waits any more, and gives the place in the queue to the next.
+        builder.half_close(matches!(security, Security::Plain));
         // A client that goes away or breaks the protocol concerns nobody but itself.
         let _ = watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await;
     }

@@ -2,7 +2,7 @@
 mod support;
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -121,6 +121,20 @@ fn an_answer_to_a_request_whose_body_nobody_read_says_that_the_connection_ends()
     let mut client = listener.client(&["GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n", read, ASK_SMALL].concat());
     let answers = client.small_answer();
     assert_eq!((answers.matches("HTTP/1.1 ").count(), answers.contains("connection: close")), (3, false), "{answers}");
+    listener.stop();
+}
+
+#[test]
+fn whoever_ends_after_the_last_request_is_answered_all_the_same() {
+    // As a signature is made: on another thread, so that the end is seen before the answer is there.
+    let later = get(async || tokio::task::spawn_blocking(|| "small").await.unwrap());
+    let listener = Listener::start(Security::Plain, Router::new().route("/later", later), PATIENT);
+    for _ in 0..20 {
+        let mut client = listener.client(&ASK_SMALL.replace("small", "later"));
+        client.0.shutdown(Shutdown::Write).unwrap();
+        assert!(client.small_answer().starts_with("HTTP/1.1 200 "));
+        assert_eq!(client.until_closed(), "");
+    }
     listener.stop();
 }
 
