@@ -53,8 +53,8 @@ fn reached_from(metadata: &Metadata, from: &PackageId) -> BTreeSet<String> {
     reached.iter().map(|id| metadata[id].name.to_string()).collect()
 }
 
-const MEMBERS: [&str; 9] =
-    ["akashi", "benches", "ca", "crl-publisher", "hsm-mock", "ocsp-responder", "pki", "registry", "status"];
+const MEMBERS: [&str; 10] =
+    ["akashi", "benches", "ca", "crl-publisher", "fuzz", "hsm-mock", "ocsp-responder", "pki", "registry", "status"];
 
 #[test]
 fn every_folder_has_its_layer() {
@@ -108,10 +108,16 @@ fn the_token_understands_no_protocol() {
 }
 
 #[test]
-fn only_the_binary_has_the_token() {
+fn only_the_binary_and_what_fuzzes_it_has_the_token() {
     let layers = Layers::read();
     let with_token = |name: &&str| layers.of(name).contains("hsm-mock");
-    assert_eq!(MEMBERS.into_iter().filter(with_token).collect::<Vec<_>>(), ["akashi"]);
+    assert_eq!(MEMBERS.into_iter().filter(with_token).collect::<Vec<_>>(), ["akashi", "fuzz"]);
+}
+
+#[test]
+fn nothing_is_built_from_what_fuzzes_it() {
+    let layers = Layers::read();
+    assert!(MEMBERS.into_iter().all(|member| !layers.of(member).contains("fuzz")));
 }
 
 #[test]

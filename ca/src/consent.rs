@@ -1,5 +1,5 @@
 //! A person's consent to having their latest 4 info told to a service, and its withdrawal (facts 4.2).
-mod application;
+pub mod application;
 
 use pki::identity::Ca;
 use pki::time::{CivilDate, UnixTime};

@@ -14,7 +14,7 @@ const ITEM: &str = "提供項目";
 
 /// What an application is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
+pub enum Purpose {
     /// To consent.
     Consent,
     /// To withdraw every consent for the service.
@@ -39,18 +39,19 @@ impl Purpose {
 }
 
 /// What an application says.
-pub(crate) struct Application {
-    pub(crate) service: ServiceId,
+pub struct Application {
+    /// サービス番号
+    pub service: ServiceId,
     service_name: String,
     /// What may be told; `None` in a withdrawal.
-    pub(crate) items: Option<Items>,
+    pub items: Option<Items>,
     /// 申請日時
-    pub(crate) applied_at: UnixTime,
+    pub applied_at: UnixTime,
 }
 
 impl Application {
     /// Reads an application of that purpose.
-    pub(crate) fn read(octets: &[u8], purpose: Purpose) -> Result<Self, Problem> {
+    pub fn read(octets: &[u8], purpose: Purpose) -> Result<Self, Problem> {
         let texts = purpose.form().read(octets)?;
         let service = texts.one(SERVICE)?;
         let service_name = texts.one(SERVICE_NAME)?.to_owned();
