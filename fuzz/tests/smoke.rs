@@ -8,6 +8,8 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 #[derive(Clone, Debug)]
 enum Change {
     Put(Vec<u8>),
+    /// These bits of one octet.
+    Flip(u8),
     Cut(usize),
     Insert(Vec<u8>),
     Repeat(usize),
@@ -32,6 +34,7 @@ fn change() -> impl Strategy<Value = (prop::sample::Index, Change)> {
     ];
     let change = prop_oneof![
         few.clone().prop_map(Change::Put),
+        (1..=255_u8).prop_map(Change::Flip),
         (1..40_usize).prop_map(Change::Cut),
         few.prop_map(Change::Insert),
         (1..40_usize).prop_map(Change::Repeat),
@@ -48,6 +51,7 @@ fn apply(octets: &mut Vec<u8>, at: prop::sample::Index, change: Change, seeds: &
             let end = end(few.len());
             octets.splice(at..end, few);
         }
+        Change::Flip(bits) => octets.iter_mut().skip(at).take(1).for_each(|octet| *octet ^= bits),
         Change::Cut(length) => {
             let end = end(length);
             octets.drain(at..end);
