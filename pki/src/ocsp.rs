@@ -6,6 +6,8 @@
 //!    that no answer may carry.
 //! 3. [`BasicResponse`] puts the signed parts together; [`ErrorStatus`] is every answer that is not signed.
 //! 4. [`RequestWriter`] makes requests, for those who ask and for tests.
+#[cfg(test)]
+mod published;
 mod request;
 mod request_writer;
 mod response;
