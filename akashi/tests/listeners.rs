@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use akashi::listen::cores::Cores;
-use akashi::listen::{Limits, Security, Served, serve};
+use akashi::listen::{Limits, Security, Served, serve, serve_one};
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::routing::{get, post};
@@ -20,6 +20,7 @@ use rustls_pki_types::PrivateKeyDer;
 use serde_json::json;
 use status::StatusIndex;
 use support::{Akashi, CardKey, Resident, eventually, openssl_with};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -284,14 +285,17 @@ fn one_cut_at_a_time_is_made_on_request_and_ocsp_answers_meanwhile() {
 
 /// A door that knows no CA key, so that it refuses all alike: what HTTP says about that is what is looked at.
 fn ocsp_listener(limits: Limits) -> Listener {
+    Listener::start(Security::Plain, ocsp_and_small(), limits)
+}
+
+fn ocsp_and_small() -> Served {
     let responder =
         Responder::new(Arc::new(Issuers::new()), Arc::new(StatusIndex::new()), OcspSettings::new(300, 28_800).unwrap());
     let clocks = Clocks { now: Arc::new(|| UnixTime::from_seconds(1_800_000_000)), elapsed: Arc::new(|| SOON) };
     let signing = SigningLimits { concurrent: 1, waiting: 1, patience: NEVER };
     let metrics = OcspMetrics::register(&prometheus::Registry::new(), &responder).unwrap();
     let ocsp = Some(Arc::new(OcspDoor::new(Arc::new(OcspService::new(responder, clocks, signing, metrics)))));
-    let routes = Router::new().route("/small", get(async || "small"));
-    Listener::start(Security::Plain, Served { ocsp, routes }, limits)
+    Served { ocsp, routes: Router::new().route("/small", get(async || "small")) }
 }
 
 /// The head and the body of each answer, heads in small letters and sorted.
@@ -394,4 +398,17 @@ fn an_ocsp_client_that_idles_or_does_not_finish_is_cut_off_and_a_stop_waits_for_
     let _silent = patient.client("");
     let _half = patient.client("GET /ocsp/si");
     patient.stop();
+}
+
+#[tokio::test]
+async fn after_a_stop_a_client_that_asks_without_a_pause_is_answered_once_and_told_that_it_is_the_last() {
+    let (mut client, server) = tokio::io::duplex(4_096);
+    client.write_all(PLAIN_GET.repeat(3).as_bytes()).await.unwrap();
+    let (stop, stopped) = watch::channel(false);
+    stop.send_replace(true);
+    serve_one(server, ocsp_and_small(), PATIENT, stopped).await;
+    let mut came = Vec::new();
+    client.read_to_end(&mut came).await.unwrap();
+    let [(head, _)] = &answers(&came)[..] else { panic!("one answer: {}", String::from_utf8_lossy(&came)) };
+    assert!(head.contains(&"connection: close".to_owned()), "{head:?}");
 }
