@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// How many rules each letter has, and how wide their numbers are written.
 const RULES: [(char, usize, usize); 7] =
-    [('R', 22, 2), ('L', 15, 2), ('N', 5, 2), ('B', 7, 2), ('C', 17, 2), ('I', 25, 1), ('F', 8, 1)];
+    [('R', 22, 2), ('L', 15, 2), ('N', 5, 2), ('B', 7, 2), ('C', 17, 2), ('I', 25, 1), ('F', 9, 1)];
 
 fn read(path: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the repository");

@@ -59,8 +59,9 @@ fn a_registry_older_than_its_mark_is_refused_though_nothing_was_published_since(
     let mut server = Akashi::started();
     server.settle();
     server.stop();
-    let (registry, backup) = (server.path("data/registry"), server.path("backup"));
+    let (registry, backup, mark) = (server.path("data/registry"), server.path("backup"), server.path("data/mark"));
     copy(&registry, &backup);
+    let then = std::fs::read(&mark).unwrap();
     server.start();
     server.desk("13221", "003A");
     server.stop();
@@ -69,6 +70,12 @@ fn a_registry_older_than_its_mark_is_refused_though_nothing_was_published_since(
     copy(&backup, &registry);
     let said = refusal(&["serve"], &server);
     assert!(said.contains("data/mark remembers") && said.contains("older copy of the registry"), "{said}");
+    // With a mark as old as it the index's snapshot still remembers.
+    let newest_mark = std::fs::read(&mark).unwrap();
+    std::fs::write(&mark, then).unwrap();
+    let said = refusal(&["serve"], &server);
+    assert!(said.contains("data/status-index shows") && said.contains("older copy of the registry"), "{said}");
+    std::fs::write(&mark, newest_mark).unwrap();
     // Refusing changed nothing: the newest one is taken as it is.
     copy(&newest, &registry);
     server.start();

@@ -95,11 +95,17 @@ impl OcspSigner for TokenOcspSigner {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
     use hsm_mock::{FaultyToken, Operation, Pin, PinCost, SoftToken, Token};
-    use pki::identity::{Ca, KeyNumber};
-    use pki::ocsp::{ResponseContents, SingleResponse, write_cert_id};
+    use ocsp_responder::{
+        Answer, Clocks, Issuers, Method, OcspMetrics, OcspService, OcspSettings, Responder, SigningLimits,
+    };
+    use pki::algorithm::Digest;
+    use pki::identity::{Ca, KeyNumber, Serial};
+    use pki::ocsp::{ErrorStatus, RequestWriter, ResponseContents, SingleResponse, write_cert_id};
     use pki::revocation::CertificateStatus;
+    use status::{Change, StatusIndex};
 
     use super::super::Labels;
     use super::*;
@@ -119,7 +125,7 @@ mod tests {
     }
 
     fn data(nonce: Option<&[u8]>) -> ResponseData {
-        let cert_id = write_cert_id(pki::algorithm::Digest::Sha256, b"name", b"key", pki::identity::Serial::FIRST);
+        let cert_id = write_cert_id(Digest::Sha256, b"name", b"key", Serial::FIRST);
         let single = SingleResponse {
             cert_id_der: &cert_id,
             status: CertificateStatus::Good,
@@ -176,6 +182,53 @@ mod tests {
         assert!(found_after.is_some());
         assert!((0..100).all(|_| is_wrong(&signer, nonce)));
         assert!(token.calls(Operation::Sign) > 100);
+    }
+
+    /// The responder as it is served, over this signer alone; a certificate of serial 1 is good.
+    fn service(signer: TokenOcspSigner) -> (OcspService, Vec<u8>) {
+        let (name, issuers, index) = (b"name", Issuers::new(), StatusIndex::new());
+        let (ca, serial, key) = (ISSUER.ca, Serial::FIRST, ISSUER.key);
+        index.apply(1, &[Change::KeyRange { ca, first_serial: serial, key }, Change::Issued { ca, serial }]).unwrap();
+        issuers.add(ISSUER, name, &signer.public_key);
+        let cert_id = write_cert_id(Digest::Sha256, name, signer.public_key.key_octets(), serial);
+        issuers.replace_signer(Box::new(signer)).unwrap();
+        let responder = Responder::new(Arc::new(issuers), Arc::new(index), OcspSettings::new(300, 28_800).unwrap());
+        let metrics = OcspMetrics::register(&prometheus::Registry::new(), &responder).unwrap();
+        let clocks = Clocks { now: Arc::new(|| NOW), elapsed: Arc::new(|| Duration::ZERO) };
+        let limits = SigningLimits { concurrent: 1, waiting: 4, patience: Duration::from_millis(50) };
+        (OcspService::new(responder, clocks, limits, metrics), RequestWriter::new().cert_id(&cert_id).finish())
+    }
+
+    #[tokio::test]
+    async fn a_token_that_hangs_or_fails_ends_in_try_later_and_when_it_is_back_all_is_as_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let (signer, token) = signer(Algorithm::EcdsaP256Sha256, folder.path());
+        let (service, request) = service(signer);
+        let ask = || service.answer(ISSUER.ca, Method::Post, &request, NOW);
+        let is_try_later = |answer| matches!(answer, Answer::Refused(ErrorStatus::TryLater));
+        // It neither signs nor fails until it is let go.
+        let (go, let_go) = std::sync::mpsc::channel::<()>();
+        let let_go = std::sync::Mutex::new(let_go);
+        token.fail_while(move |operation| {
+            // An error of the channel is its end: let go for good.
+            operation == Operation::Sign && let_go.lock().unwrap().recv().is_ok()
+        });
+        assert!(is_try_later(ask().await), "the first is given up after its patience");
+        assert_eq!(token.calls(Operation::Sign), 0, "the token has it still");
+        for _ in 0..20 {
+            assert!(is_try_later(ask().await), "while it hangs nobody waits");
+        }
+        // It fails now, and so does the second attempt of the same answer; then it is as before.
+        go.send(()).unwrap();
+        go.send(()).unwrap();
+        drop(go);
+        while token.calls(Operation::Sign) < 2 {
+            tokio::task::yield_now().await;
+        }
+        while is_try_later(ask().await) {
+            tokio::task::yield_now().await;
+        }
+        assert!(matches!(ask().await, Answer::Signed(_)));
     }
 
     #[test]
