@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID as ACCESS
-from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, SignatureAlgorithmOID
 
 from sandbox import CAS, EVERY_CRL, EVERY_STATUS, WAYS_TO_ASK, Certificate, Crl, Judge, http
 
@@ -22,6 +22,13 @@ OTHER_NAME_OIDS = [f"1.2.392.200149.8.5.5.{suffix}" for suffix in (1, 4, 3, 5, 2
 """Facts 1.3: the six otherNames of a signature certificate, in this order."""
 SECOND = {"sign": ExtensionOID.SUBJECT_ALTERNATIVE_NAME, "auth": ExtensionOID.EXTENDED_KEY_USAGE}
 """Facts 1.3 and 1.4: the two kinds of certificates differ in their second extension."""
+
+PREFERRED_SIGNATURE_ALGORITHMS = x509.ObjectIdentifier("1.3.6.1.5.5.7.48.1.8")
+PREFERENCES = {
+    SignatureAlgorithmOID.RSA_WITH_SHA256: bytes.fromhex("3011300f300d06092a864886f70d01010b0500"),
+    SignatureAlgorithmOID.ECDSA_WITH_SHA256: bytes.fromhex("300e300c300a06082a8648ce3d040302"),
+}
+"""One wish each: a sequence of sequences of an AlgorithmIdentifier."""
 
 judge = Judge("cryptography")
 issuers = {path: x509.load_pem_x509_certificate(path.read_bytes()) for path in judge.issuers.values()}
@@ -194,6 +201,40 @@ def judge_unissued(ca: str, serial: str) -> None:
     judge.judged(f"unissued serials of {ca}")
 
 
+def judge_several(ca: str) -> None:
+    response, words = judge.ask_about_several(ca)
+    answer = ocsp.load_der_ocsp_response(response.read_bytes())
+    said = {str(single.serial_number): single.certificate_status.name.lower() for single in answer.responses}
+    judge.expect(said == words, f"several of {ca}", f"says {said}, not {words}")
+    (responder,) = answer.certificates
+    signed = signed_by(responder.public_key(), answer.signature, answer.tbs_response_bytes, answer.signature_hash_algorithm)
+    judge.expect(signed, f"several of {ca}", "signature")
+    refused = ocsp.load_der_ocsp_response(judge.ask_nonsense(ca).read_bytes())
+    malformed = refused.response_status == ocsp.OCSPResponseStatus.MALFORMED_REQUEST
+    judge.expect(malformed, f"nonsense to {ca}", str(refused.response_status))
+    judge.judged(f"several of {ca}")
+
+
+def judge_preferences(item: Certificate) -> None:
+    """RFC 6960 §4.4.7: who prefers RSA or ECDSA is answered by a delegate of it."""
+    issuer = issuers[item.issuer]
+    for algorithm in (SignatureAlgorithmOID.RSA_WITH_SHA256, SignatureAlgorithmOID.ECDSA_WITH_SHA256):
+        wish = PREFERENCES[algorithm]
+        builder = ocsp.OCSPRequestBuilder()
+        builder = builder.add_certificate(x509.load_pem_x509_certificate(item.path.read_bytes()), issuer, hashes.SHA256())
+        extension = x509.UnrecognizedExtension(PREFERRED_SIGNATURE_ALGORITHMS, wish)
+        octets = builder.add_extension(extension, critical=False).build().public_bytes(serialization.Encoding.DER)
+        answer = http(judge.content["ocsp"][item.ca], octets, content_type="application/ocsp-request")
+        response = ocsp.load_der_ocsp_response(answer.body)
+        said = response.signature_algorithm_oid
+        judge.expect(said == algorithm, item.path, f"signed with {said}, and {algorithm} was preferred")
+        (responder,) = response.certificates
+        judge.expect(issued_by(responder, issuer), item.path, "the preferred delegate's certificate is not from the CA")
+        signed = signed_by(responder.public_key(), response.signature, response.tbs_response_bytes, hashes.SHA256())
+        judge.expect(signed, item.path, "the preferred delegate's signature")
+    judge.judged(f"preferences at {item.ca}")
+
+
 def judge_manifest(crls: list[Crl]) -> None:
     """The signed list of the cut: JWS, flattened JSON (RFC 7515 §7.2.2), checked with the key that the CA serves."""
     url = judge.content["manifest_url"]
@@ -236,5 +277,8 @@ for certificate in judge.certificates:
 for ca, serials in judge.content["unissued_serials"].items():
     for serial in serials:
         judge_unissued(ca, serial)
+for ca in CAS:
+    judge_several(ca)
+    guarded(judge_preferences, next(one for one in judge.certificates if (one.ca, one.status) == (ca, "good")))
 judge_manifest(crls)
-judge.close([*EVERY_STATUS, *EVERY_CRL, *(f"unissued serials of {ca}" for ca in CAS), "manifest"])
+judge.close([*EVERY_STATUS, *EVERY_CRL, *(f"{kind} {ca}" for kind in ("unissued serials of", "several of", "preferences at") for ca in CAS), "manifest"])

@@ -5,7 +5,7 @@ import datetime
 import re
 from pathlib import Path
 
-from sandbox import EVERY_CRL, EVERY_STATUS, Certificate, Crl, Judge, command
+from sandbox import CAS, EVERY_CRL, EVERY_STATUS, Certificate, Crl, Judge, command
 
 TRUSTED = "Verified. The certificate is trusted."
 PROFILE = ("--verify-profile", "medium")
@@ -103,6 +103,19 @@ def judge_ocsp(certificate: Certificate) -> None:
         judge.expect(fields.get("Revocation time") == since, certificate.path, f"not since {since}: {output}")
 
 
+def judge_several(ca: str) -> None:
+    response, words = judge.ask_about_several(ca)
+    _, output = command("ocsptool", "--verify-response", "--load-trust", judge.issuers[ca, 1], "--load-response", response)
+    judge.expect("Verifying OCSP Response: Success." in output, f"several of {ca}", output[-200:])
+    _, output = command("ocsptool", "--response-info", "--load-response", response)
+    serials = [str(int(found, 16)) for found in re.findall(r"Serial Number: ([0-9a-fA-F]+)", output)]
+    said = dict(zip(serials, re.findall(r"Certificate Status: (\w+)", output), strict=True))
+    judge.expect(said == words, f"several of {ca}", f"says {said}, not {words}")
+    _, output = command("ocsptool", "--response-info", "--load-response", judge.ask_nonsense(ca))
+    judge.expect("malformedRequest" in output, f"nonsense to {ca}", output)
+    judge.judged(f"several of {ca}")
+
+
 crls = judge.pull_crls()
 pem = {crl.path: write_pem(crl) for crl in crls}
 for crl in crls:
@@ -112,4 +125,6 @@ for certificate in judge.certificates:
     judge_chain(certificate)
     judge_with_crls(certificate)
     judge_ocsp(certificate)
-judge.close(EVERY_STATUS + EVERY_CRL)
+for ca in CAS:
+    judge_several(ca)
+judge.close([*EVERY_STATUS, *EVERY_CRL, *(f"several of {ca}" for ca in CAS)])

@@ -152,6 +152,20 @@ def judge_unissued(ca: str, serial: str) -> None:
     judge.judged(f"unissued serials of {ca}")
 
 
+def judge_several(ca: str) -> None:
+    response, words = judge.ask_about_several(ca)
+    issuer = judge.issuers[ca, 1]
+    serials = [argument for serial in words for argument in ("-serial", serial)]
+    read = ["openssl", "ocsp", "-respin", response, "-issuer", issuer, "-CAfile", issuer, "-sha256"]
+    output = command(*read, *serials)[1]
+    judge.expect("Response verify OK" in output, f"several of {ca}", output)
+    said = dict(re.findall(r"^(\d+): (good|revoked|unknown)$", output, re.MULTILINE))
+    judge.expect(said == words, f"several of {ca}", f"says {said}, not {words}")
+    output = command(*[*read[:3], judge.ask_nonsense(ca), *read[4:]], *serials)[1]
+    judge.expect("malformedrequest (1)" in output, f"nonsense to {ca}", output)
+    judge.judged(f"several of {ca}")
+
+
 for (ca, key), path in judge.issuers.items():
     accepted, why = verify(path, path, "-x509_strict", "-check_ss_sig")
     judge.expect(accepted, path, why)
@@ -170,8 +184,11 @@ for certificate in judge.certificates:
 for ca, serials in judge.content["unissued_serials"].items():
     for serial in serials[:5]:
         judge_unissued(ca, serial)
+for ca in CAS:
+    judge_several(ca)
 judge.close(
     EVERY_STATUS + EVERY_CRL
+    + [f"several of {ca}" for ca in CAS]
     + [f"POST with {digest}, {nonce=}" for digest, nonce in WAYS_TO_ASK]
     + [f"GET with {digest}" for digest in ("sha1", "sha256")]
     + [f"unissued serials of {ca}" for ca in CAS]

@@ -124,6 +124,28 @@ class Judge:
             **{name: item[name] for name in ("ca", "key", "serial", "status", "municipality", "person")},
         )
 
+    def ask_about_several(self, ca: str) -> tuple[Path, dict[str, str]]:
+        """One question about a good, a held and a revoked certificate and one that was never issued: the answer as it came, and
+        what it must say of each serial, in the question's order."""
+        ours = [one for one in self.certificates if (one.ca, one.key) == (ca, 1)]
+        firsts = [next(one for one in ours if one.status == status) for status in ("good", "held", "revoked")]
+        words = {one.serial: "revoked" if one.withdrawn else "good" for one in firsts}
+        words[self.content["unissued_serials"][ca][0]] = "unknown"
+        request, response = self.scratch / "several.req", self.scratch / "several.rsp"
+        serials = [argument for serial in words for argument in ("-serial", serial)]
+        asked = ["openssl", "ocsp", "-issuer", self.issuers[ca, 1], "-sha256", "-no_nonce", *serials, "-reqout", request]
+        _, output = command(*asked)
+        self.expect(request.exists(), ca, f"openssl makes no question: {output}")
+        answer = http(self.content["ocsp"][ca], request.read_bytes(), content_type="application/ocsp-request")
+        response.write_bytes(answer.body)
+        return response, words
+
+    def ask_nonsense(self, ca: str) -> Path:
+        """What is answered to a question that is none."""
+        response = self.scratch / "nonsense.rsp"
+        response.write_bytes(http(self.content["ocsp"][ca], b"0", content_type="application/ocsp-request").body)
+        return response
+
     def pull_crls(self) -> list[Crl]:
         """Of each CA key the full CRL, those of all municipalities with certificates, and one that has to be empty."""
         crls = []
