@@ -93,6 +93,9 @@ impl OcspSigner for BenchSigner {
     fn not_after(&self) -> UnixTime {
         NOW.plus_seconds(86_400 * 7)
     }
+    fn signs_in_memory(&self) -> bool {
+        true
+    }
     fn sign(&self, data: ResponseData) -> Result<SignedResponseData, (ResponseData, SignFailure)> {
         let signature = match &self.key {
             Key::EcdsaP256(key) => key.sign(&self.random, data.as_der()).map(|signature| signature.as_ref().to_vec()),

@@ -123,6 +123,11 @@ impl<T: Token> Token for FaultyToken<T> {
         self.run(Operation::Labels, Token::labels)
     }
 
+    /// A test may make it wait.
+    fn signs_in_memory(&self) -> bool {
+        false
+    }
+
     fn sign(&self, label: &KeyLabel, message: &[u8]) -> Result<Vec<u8>, TokenError> {
         let mut signature = self.run(Operation::Sign, |token| token.sign(label, message))?;
         let wrong = self.wrong_signatures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));

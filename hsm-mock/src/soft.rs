@@ -126,6 +126,11 @@ impl Token for SoftToken {
         Ok(self.keys.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect())
     }
 
+    /// Keys are in memory, and the lock on them is held to look one up, or to put in or take out one whose file is written.
+    fn signs_in_memory(&self) -> bool {
+        true
+    }
+
     fn sign(&self, label: &KeyLabel, message: &[u8]) -> Result<Vec<u8>, TokenError> {
         let operation = Operation::Sign;
         let key = self.find(label)?;

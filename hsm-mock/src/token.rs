@@ -34,6 +34,10 @@ pub trait Token: Send + Sync {
     /// The labels of all keys, in order.
     fn labels(&self) -> Result<Vec<KeyLabel>, TokenError>;
 
+    /// Whether [`Token::sign`] does nothing but compute, for a millisecond or less: it waits for no device, no disk, no network,
+    /// and for no lock that is held over one of these.
+    fn signs_in_memory(&self) -> bool;
+
     /// Signs a message with the key's one signature algorithm: RSASSA-PKCS1-v1_5 (RFC 8017 §8.2), or ECDSA as a DER
     /// Ecdsa-Sig-Value (RFC 3279 §2.2.3).
     fn sign(&self, label: &KeyLabel, message: &[u8]) -> Result<Vec<u8>, TokenError>;

@@ -224,6 +224,11 @@ impl Decision {
         self.tells_unknown
     }
 
+    /// See [`OcspSigner::signs_in_memory`](crate::OcspSigner::signs_in_memory).
+    pub(crate) fn signs_in_memory(&self) -> bool {
+        self.signer.signs_in_memory()
+    }
+
     /// Signs and assembles, and keeps what may be kept. A failing token is asked once more, then the client is told to try
     /// later.
     pub fn sign(self) -> Answer {

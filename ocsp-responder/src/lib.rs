@@ -17,6 +17,7 @@ mod decision;
 mod http;
 mod issuers;
 mod kept;
+mod line;
 mod metrics;
 mod service;
 mod settings;

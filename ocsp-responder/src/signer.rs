@@ -18,6 +18,10 @@ pub trait OcspSigner: Send + Sync {
     fn key_hash(&self) -> [u8; 20];
     /// The certificate's last second. No answer promises anything beyond it.
     fn not_after(&self) -> UnixTime;
+    /// Whether [`Self::sign`] does nothing but compute, for a millisecond or less: it waits for no device, no disk, no network,
+    /// and for no lock that is held over one of these. It is then called where the answer is waited for; else on a thread that
+    /// may block. The type that signs knows which, so there is no default.
+    fn signs_in_memory(&self) -> bool;
     /// Signs the data. On failure it comes back, so that another try is possible. May block for as long as a token does.
     fn sign(&self, data: ResponseData) -> Result<SignedResponseData, (ResponseData, SignFailure)>;
 }

@@ -1,11 +1,12 @@
 //! Counts the signatures that a token owes and nobody waits for any more.
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use prometheus::IntGauge;
 
 /// One signature, from the side of who waits for it.
 pub(crate) struct UnderWay {
-    state: Arc<Mutex<State>>,
+    /// Once it has begun.
+    state: OnceLock<Arc<Mutex<State>>>,
     stuck: IntGauge,
 }
 
@@ -17,7 +18,6 @@ pub(crate) struct Begun {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
-    NotBegun,
     Begun,
     GivenUp,
     Over,
@@ -25,18 +25,18 @@ enum State {
 
 impl UnderWay {
     /// Not begun. `stuck` counts those that are given up and not over.
-    pub(crate) fn new(stuck: IntGauge) -> Self {
-        Self { state: Arc::new(Mutex::new(State::NotBegun)), stuck }
+    pub(crate) const fn new(stuck: IntGauge) -> Self {
+        Self { state: OnceLock::new(), stuck }
     }
 
     pub(crate) fn begin(&self) -> Begun {
-        *lock(&self.state) = State::Begun;
-        Begun { state: Arc::clone(&self.state), stuck: self.stuck.clone() }
+        let state = self.state.get_or_init(|| Arc::new(Mutex::new(State::Begun)));
+        Begun { state: Arc::clone(state), stuck: self.stuck.clone() }
     }
 
     /// Nobody waits for it any more.
     pub(crate) fn is_given_up(&self) {
-        let mut state = lock(&self.state);
+        let Some(mut state) = self.state.get().map(|state| lock(state)) else { return };
         if *state == State::Begun {
             *state = State::GivenUp;
             self.stuck.inc();

@@ -293,6 +293,9 @@ impl OcspSigner for SlowSigner {
     fn not_after(&self) -> UnixTime {
         self.fixed.not_after()
     }
+    fn signs_in_memory(&self) -> bool {
+        false
+    }
     fn sign(&self, data: ResponseData) -> Result<SignedResponseData, (ResponseData, SignFailure)> {
         // Nobody may listen any more.
         let _ = self.begun.send(());
@@ -394,6 +397,7 @@ async fn while_the_token_owes_all_signatures_nobody_waits_and_when_it_is_back_al
 struct PanickingSigner {
     fixed: FixedSigner,
     while_deciding: bool,
+    in_memory: bool,
     broken: Arc<AtomicBool>,
 }
 
@@ -420,6 +424,9 @@ impl OcspSigner for PanickingSigner {
     fn not_after(&self) -> UnixTime {
         self.fixed.not_after()
     }
+    fn signs_in_memory(&self) -> bool {
+        self.in_memory
+    }
     fn sign(&self, data: ResponseData) -> Result<SignedResponseData, (ResponseData, SignFailure)> {
         self.panic_if(!self.while_deciding);
         self.fixed.sign(data)
@@ -428,11 +435,11 @@ impl OcspSigner for PanickingSigner {
 
 #[tokio::test]
 async fn a_panic_is_an_internal_error_for_one_request_only() {
-    for while_deciding in [true, false] {
+    for (while_deciding, in_memory) in [(true, true), (false, true), (false, false)] {
         let responder = responder();
         let broken = Arc::new(AtomicBool::new(true));
         let fixed = FixedSigner(TestSigner::new(issuer(Ca::Sign, 1)));
-        let signer = PanickingSigner { fixed, while_deciding, broken: Arc::clone(&broken) };
+        let signer = PanickingSigner { fixed, while_deciding, in_memory, broken: Arc::clone(&broken) };
         responder.issuers().replace_signer(Box::new(signer)).unwrap();
         let door = Door::new(responder, SigningLimits { concurrent: 1, waiting: 0, ..LIMITS });
         for _ in 0..3 {

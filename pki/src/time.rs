@@ -90,7 +90,8 @@ impl UnixTime {
         ascii(&self.generalized()).to_owned()
     }
 
-    fn generalized(self) -> [u8; 15] {
+    /// The same as octets.
+    pub(crate) fn generalized(self) -> [u8; 15] {
         let mut text = [b'Z'; 15];
         text[..14].copy_from_slice(&fourteen_digits(self.utc()));
         text
@@ -121,10 +122,16 @@ impl UnixTime {
     pub fn http_date(self) -> String {
         const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
         const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-        let (date, [hour, minute, second]) = self.utc();
+        let (date, _) = self.utc();
+        let digits = self.generalized();
+        let mut text = *b"Day, 00 Mon 0000 00:00:00 GMT";
         let weekday = WEEKDAYS[usize::try_from(date.days().rem_euclid(7)).expect("below 7")];
-        let month = MONTHS[usize::from(date.month()) - 1];
-        format!("{weekday}, {:02} {month} {:04} {hour:02}:{minute:02}:{second:02} GMT", date.day(), date.year())
+        text[..3].copy_from_slice(weekday.as_bytes());
+        text[8..11].copy_from_slice(MONTHS[usize::from(date.month()) - 1].as_bytes());
+        for (to, from) in [(5..7, 6..8), (12..16, 0..4), (17..19, 8..10), (20..22, 10..12), (23..25, 12..14)] {
+            text[to].copy_from_slice(&digits[from]);
+        }
+        ascii(&text).to_owned()
     }
 }
 

@@ -78,6 +78,10 @@ impl OcspSigner for TokenOcspSigner {
         self.not_after
     }
 
+    fn signs_in_memory(&self) -> bool {
+        self.token.signs_in_memory()
+    }
+
     fn sign(&self, data: ResponseData) -> Result<SignedResponseData, (ResponseData, SignFailure)> {
         let signature = match self.token.sign(&self.label, data.as_der()) {
             Ok(signature) => signature,

@@ -1,12 +1,13 @@
 //! The plain case of OCSP over HTTP/1.1, on one screen: a GET or POST that came whole and says nothing unusual is read where
 //! it lies, and its answer leaves as it is kept, in one write. At the first request that is anything else hyper takes over
 //! the connection, with what came of it, and keeps it.
-use std::io::{self, IoSlice};
+use std::pin::pin;
 
 use ocsp_responder::{Method, OcspDoor};
 use pki::time::UnixTime;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::{HEAD_OCTETS_MAX, Limits};
 
@@ -38,12 +39,17 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let (mut came, mut date) = (Vec::with_capacity(ROOM_OCTETS), (UnixTime::EPOCH, String::new()));
+    let mut written = Vec::with_capacity(2 * ROOM_OCTETS);
+    // Both are waited for all the time, not anew for each request: that would cost more than reading one.
+    let told = stop.clone();
+    let mut stopped = pin!(stop.wait_for(|stop| *stop));
+    let mut idle = pin!(tokio::time::sleep(limits.head_within));
     loop {
-        let read = async { tokio::time::timeout(limits.head_within, stream.read_buf(&mut came)).await };
         tokio::select! {
             biased;
-            read = read => if !matches!(read, Ok(Ok(1..))) { return None },
-            _ = stop.wait_for(|stop| *stop) => return None,
+            read = stream.read_buf(&mut came) => if !matches!(read, Ok(1..)) { return None },
+            () = &mut idle => return None,
+            _ = &mut stopped => return None,
         }
         let mut done = 0;
         while done < came.len() {
@@ -52,16 +58,20 @@ where
             if date.0 != now || date.1.is_empty() {
                 date = (now, format!("date: {}\r\n\r\n", now.http_date()));
             }
-            // Who sends without a pause never lets the other arm of the select above be looked at.
-            let stopped = !matches!(stop.has_changed(), Ok(false));
-            let first: &[u8] = if stopped { LAST } else { b"HTTP/1.1 200 OK\r\n" };
-            let parts = [first, answer.headers(), date.1.as_bytes(), answer.der()];
-            write(stream, parts.map(IoSlice::new)).await.ok()?;
-            if stopped {
+            // Who sends without a pause never lets the other arms of the select above be looked at.
+            let is_last = !matches!(told.has_changed(), Ok(false));
+            let first: &[u8] = if is_last { LAST } else { b"HTTP/1.1 200 OK\r\n" };
+            written.clear();
+            for part in [first, answer.headers(), date.1.as_bytes(), answer.der()] {
+                written.extend_from_slice(part);
+            }
+            stream.write_all(&written).await.ok()?;
+            if is_last {
                 return None;
             }
             done += octets;
         }
+        idle.as_mut().reset(Instant::now() + limits.head_within);
         came.drain(..done);
         if !came.is_empty() {
             return Some(came);
@@ -110,14 +120,3 @@ const UNUSUAL: [&str; 8] = [
     "if-unmodified-since",
     "range",
 ];
-
-async fn write<S: AsyncWrite + Unpin>(stream: &mut S, mut parts: [IoSlice<'_>; 4]) -> io::Result<()> {
-    let mut left = &mut parts[..];
-    while !left.is_empty() {
-        match stream.write_vectored(left).await? {
-            0 => return Err(io::ErrorKind::WriteZero.into()),
-            octets => IoSlice::advance_slices(&mut left, octets),
-        }
-    }
-    Ok(())
-}

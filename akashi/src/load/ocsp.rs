@@ -173,6 +173,9 @@ impl OcspSigner for Delegate {
     fn not_after(&self) -> UnixTime {
         self.not_after
     }
+    fn signs_in_memory(&self) -> bool {
+        true
+    }
     fn sign(&self, data: ResponseData) -> Result<SignedResponseData, (ResponseData, SignFailure)> {
         match self.key.sign(data.as_der()) {
             Ok(signature) => Ok(SignedResponseData::new(data, signature)),

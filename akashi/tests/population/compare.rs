@@ -43,6 +43,9 @@ impl OcspSigner for NoSigner {
     fn not_after(&self) -> UnixTime {
         UnixTime::MAX
     }
+    fn signs_in_memory(&self) -> bool {
+        false
+    }
     fn sign(&self, data: ResponseData) -> Result<SignedResponseData, (ResponseData, SignFailure)> {
         Ok(SignedResponseData::new(data, vec![0]))
     }

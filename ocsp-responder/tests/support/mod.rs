@@ -178,6 +178,9 @@ impl OcspSigner for TestSigner {
     fn not_after(&self) -> UnixTime {
         self.not_after
     }
+    fn signs_in_memory(&self) -> bool {
+        true
+    }
     fn sign(&self, data: ResponseData) -> Result<SignedResponseData, (ResponseData, SignFailure)> {
         if self.calls.fetch_add(1, Ordering::Relaxed) < self.failures {
             return Err((data, self.failure));
@@ -205,6 +208,9 @@ impl OcspSigner for FixedSigner {
     }
     fn not_after(&self) -> UnixTime {
         self.0.not_after()
+    }
+    fn signs_in_memory(&self) -> bool {
+        true
     }
     fn sign(&self, data: ResponseData) -> Result<SignedResponseData, (ResponseData, SignFailure)> {
         self.0.calls.fetch_add(1, Ordering::Relaxed);

@@ -185,7 +185,7 @@ fn write_revoked_info(writer: &mut DerWriter, withdrawal: Withdrawal) {
 
 /// Always GeneralizedTime here, with seconds, without fraction (R14, L09).
 fn write_time(writer: &mut DerWriter, time: UnixTime) {
-    writer.primitive(Tag::GENERALIZED_TIME, time.generalized_text().as_bytes());
+    writer.primitive(Tag::GENERALIZED_TIME, &time.generalized());
 }
 
 /// A whole successful OCSPResponse with a BasicOCSPResponse inside (R02).

@@ -1,0 +1,35 @@
+//! Signatures by keys in memory, made on the very thread that asks for them.
+//!
+//! To hand one to another thread and back costs nearly as much as a P-256 signature. But a thread that signed and did nothing
+//! else would let those wait who need no signature: so each thread has a line, in which one signs after the other, and after
+//! [`SLICE`] of it all others go first who are ready by then.
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+/// Some thirty P-256 signatures, or two of RSA-2048.
+const SLICE: Duration = Duration::from_micros(500);
+
+struct Line {
+    turn: Semaphore,
+    /// When others last went first, in nanoseconds of the caller's clock.
+    rested: AtomicU64,
+}
+
+thread_local! {
+    static LINE: Arc<Line> = Arc::new(Line { turn: Semaphore::new(1), rested: AtomicU64::new(0) });
+}
+
+/// Signs when it is its turn on this thread.
+pub(crate) async fn in_turn<T>(elapsed: &(dyn Fn() -> Duration + Send + Sync), sign: impl FnOnce() -> T) -> T {
+    let line = LINE.with(Arc::clone);
+    let _turn = line.turn.acquire().await.expect("the semaphore is never closed");
+    let now = || u64::try_from(elapsed().as_nanos()).unwrap_or(u64::MAX);
+    if u128::from(now().abs_diff(line.rested.load(Ordering::Relaxed))) > SLICE.as_nanos() {
+        tokio::task::yield_now().await;
+        line.rested.store(now(), Ordering::Relaxed);
+    }
+    sign()
+}
