@@ -33,3 +33,39 @@ pub(crate) async fn in_turn<T>(elapsed: &(dyn Fn() -> Duration + Send + Sync), s
     }
     sign()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn after_half_a_millisecond_of_signing_others_go_first_and_nobody_overtakes() {
+        let (clock, done) = (Arc::new(AtomicU64::new(0)), Arc::new(Mutex::new(Vec::new())));
+        let mut tasks: Vec<_> = (0..8)
+            .map(|number| {
+                let (clock, done) = (Arc::clone(&clock), Arc::clone(&done));
+                tokio::spawn(async move {
+                    let micros = Arc::clone(&clock);
+                    let elapsed = move || Duration::from_micros(micros.load(Ordering::Relaxed));
+                    let sign = || {
+                        clock.fetch_add(300, Ordering::Relaxed);
+                        done.lock().unwrap().push(Some(number));
+                    };
+                    in_turn(&elapsed, sign).await;
+                })
+            })
+            .collect();
+        tasks.push(tokio::spawn({
+            let done = Arc::clone(&done);
+            async move { done.lock().unwrap().push(None) }
+        }));
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let done = done.lock().unwrap().clone();
+        assert_eq!(done.iter().flatten().copied().collect::<Vec<_>>(), (0..8).collect::<Vec<_>>());
+        assert_eq!(done.iter().position(Option::is_none), Some(2), "{done:?}");
+    }
+}

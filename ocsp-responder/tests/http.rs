@@ -47,9 +47,17 @@ impl Door {
         now: Arc<dyn Fn() -> UnixTime + Send + Sync>,
         adjust: impl FnOnce(OcspService) -> OcspService,
     ) -> Self {
+        Self::with_clocks(responder, limits, Clocks { now, elapsed: Arc::new(|| Duration::ZERO) }, adjust)
+    }
+
+    fn with_clocks(
+        responder: Responder,
+        limits: SigningLimits,
+        clocks: Clocks,
+        adjust: impl FnOnce(OcspService) -> OcspService,
+    ) -> Self {
         let registry = Registry::new();
         let metrics = OcspMetrics::register(&registry, &responder).unwrap();
-        let clocks = Clocks { now, elapsed: Arc::new(|| Duration::ZERO) };
         let service = adjust(OcspService::new(responder, clocks, limits, metrics));
         Self { door: OcspDoor::new(Arc::new(service)), registry }
     }
@@ -336,6 +344,30 @@ async fn beyond_the_queue_requests_are_told_to_try_later_at_once() {
     door.post("/ocsp/sign", request(&[UNISSUED])).await.is_error(ErrorStatus::Unauthorized);
     go.send(()).unwrap();
     assert!(first.await.unwrap().is_signed());
+}
+
+#[tokio::test]
+async fn while_keys_in_memory_sign_others_are_answered_and_the_queue_is_as_long_as_for_a_token() {
+    // A clock of which each look takes a second: every signature lets all others go first.
+    let seconds = AtomicI64::new(0);
+    let elapsed = move || Duration::from_secs(seconds.fetch_add(1, Ordering::Relaxed).unsigned_abs());
+    let clocks = Clocks { now: Arc::new(|| NOW), elapsed: Arc::new(elapsed) };
+    let limits = SigningLimits { concurrent: 1, waiting: 1, ..LIMITS };
+    let door = Door::with_clocks(responder(), limits, clocks, |service| service);
+    let ended = Mutex::new(vec![]);
+    let ask = async |name, numbers: &[u64]| {
+        let reply = door.post("/ocsp/sign", request(numbers)).await;
+        ended.lock().unwrap().push(name);
+        reply
+    };
+    let asked = (ask("first", &[GOOD]), ask("second", &[HELD]), ask("third", &[REVOKED]), ask("no", &[UNISSUED]));
+    let (first, second, third, unissued) = tokio::join!(asked.0, asked.1, asked.2, asked.3);
+    assert!(first.is_signed() && second.is_signed());
+    third.is_error(ErrorStatus::TryLater);
+    assert!((door.count("ocsp_shed_total", &[]) - 1.0).abs() < 0.5);
+    unissued.is_error(ErrorStatus::Unauthorized);
+    assert_eq!(*ended.lock().unwrap(), ["third", "no", "first", "second"]);
+    assert!(door.post("/ocsp/sign", request(&[REVOKED])).await.is_signed(), "there is room again");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

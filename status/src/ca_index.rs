@@ -6,7 +6,7 @@ use pki::time::UnixTime;
 use crate::change::{self, Change, Refusal};
 use crate::image::PageImage;
 use crate::keys::{KeyState, Keys};
-use crate::page::{Entry, GOOD, HELD, NOT_ISSUED, PAGE_SERIALS, Page, REVOKED, WORD_SERIALS, with_bits};
+use crate::page::{Entry, GOOD, HELD, NOT_ISSUED, PAGE_SERIALS, REVOKED, WORD_SERIALS, with_bits};
 use crate::pages::{SERIAL_MAX, StatusCounts, StatusPages};
 use crate::snapshot::CaKeys;
 
@@ -28,6 +28,7 @@ impl Seen {
     const NOTHING: Self = Self { entry: Entry::NONE, compromised_since: None };
 
     /// Whatever the pages say of a certificate, its key's compromise says more.
+    #[inline]
     pub(crate) fn status(self) -> CertificateStatus {
         match self.compromised_since {
             None => self.entry.status(),
@@ -45,10 +46,12 @@ pub(crate) enum Undo {
 }
 
 impl CaIndex {
+    #[inline]
     pub(crate) fn look(&self, key: KeyNumber, serial: Serial) -> Seen {
         if self.keys.key_of(serial) == Some(key) { self.look_under(key, serial) } else { Seen::NOTHING }
     }
 
+    #[inline]
     fn look_under(&self, key: KeyNumber, serial: Serial) -> Seen {
         let compromised_since = self.keys.state(key).and_then(KeyState::compromised_since);
         Seen { entry: self.pages.entry(serial), compromised_since }
@@ -101,7 +104,7 @@ impl CaIndex {
     pub(crate) fn set_page(&self, number: usize, image: &PageImage) -> bool {
         let words = (0..).map(|word| (number * PAGE_SERIALS + word * WORD_SERIALS) as u64).zip(image.bits.iter());
         let mut issued = words.filter(|(_, word)| **word != 0);
-        issued.all(|(first, word)| self.count(first, *word)) && self.pages.put(number, Page::from_image(image))
+        issued.all(|(first, word)| self.count(first, *word)) && self.pages.put(number, image)
     }
 
     /// Counts the statuses of the 32 serials from `first` on.

@@ -9,7 +9,7 @@ use pki::time::UnixTime;
 use crate::change::Refusal;
 use crate::pages::{Counting, SERIAL_MAX};
 use crate::snapshot::CaKeys;
-use crate::words::Words;
+use crate::words::{Chunked, Words};
 
 /// Keys of one CA: it has a new one every four years.
 pub(crate) const KEYS_MAX: usize = 64;
@@ -38,6 +38,7 @@ pub(crate) struct KeyState {
 }
 
 impl KeyState {
+    #[inline]
     pub(crate) fn compromised_since(&self) -> Option<UnixTime> {
         match self.compromised_since.load(Relaxed) {
             NEVER => None,
@@ -55,6 +56,7 @@ impl Default for Keys {
 
 impl Keys {
     /// The key to which a serial belongs.
+    #[inline]
     pub(crate) fn key_of(&self, serial: Serial) -> Option<KeyNumber> {
         // The last range that begins at or before it.
         let (mut low, mut high) = (0, self.range_count.load(Relaxed));
@@ -65,6 +67,7 @@ impl Keys {
         if low == 0 { None } else { key_in(self.ranges.get(low - 1)) }
     }
 
+    #[inline]
     pub(crate) fn state(&self, key: KeyNumber) -> Option<&KeyState> {
         self.states().find(|state| state.key == key)
     }

@@ -6,16 +6,21 @@ use std::sync::atomic::Ordering::Relaxed;
 use pki::identity::Serial;
 use pki::revocation::CertificateStatus;
 
-use crate::page::{Entry, GOOD, HELD, PAGE_SERIALS, PAGE_WORDS, Page, REVOKED, WORD_SERIALS};
+use crate::block::{BLOCK_WORDS, Block};
+use crate::chunks::Chunks;
+use crate::image::PageImage;
+use crate::page::{ABOUT_WORDS, Entry, GOOD, HELD, LINES_WORDS, PAGE_SERIALS, PAGE_WORDS, Page, REVOKED, WORD_SERIALS};
 
 /// The highest serial that the index takes: 4 billion, thirty for every inhabitant of Japan. It bounds what a wrong
 /// serial can cost to a directory and a page.
 pub const SERIAL_MAX: u64 = u32::MAX as u64;
 
-/// Pages are found in two steps, so that a small index is small.
-const DIRECTORY: usize = 256;
 /// Pages of one CA.
-pub(crate) const PAGES_MAX: usize = DIRECTORY * DIRECTORY;
+pub(crate) const PAGES_MAX: usize = 1 << 16;
+/// Pages in a block: first the lines of each, then what is about each.
+const PAGES: usize = BLOCK_WORDS / (LINES_WORDS + ABOUT_WORDS);
+const ABOUT_AT: usize = PAGES * LINES_WORDS;
+const BLOCKS: usize = PAGES_MAX.div_ceil(PAGES);
 const _: () = assert!((PAGES_MAX * PAGE_SERIALS) as u64 == SERIAL_MAX + 1, "every serial has its place");
 
 /// How many certificates have each status.
@@ -66,16 +71,15 @@ impl Counting {
     }
 }
 
-type Directory = Box<[OnceLock<Box<Page>>; DIRECTORY]>;
-
 /// The statuses of one CA.
 pub(crate) struct StatusPages {
-    directories: [OnceLock<Directory>; DIRECTORY],
+    blocks: [OnceLock<Box<Block>>; BLOCKS],
+    chunks: Chunks,
 }
 
 impl Default for StatusPages {
     fn default() -> Self {
-        Self { directories: [const { OnceLock::new() }; DIRECTORY] }
+        Self { blocks: [const { OnceLock::new() }; BLOCKS], chunks: Chunks::default() }
     }
 }
 
@@ -88,25 +92,22 @@ pub(crate) const fn place_of(serial: u64) -> (usize, u16) {
 }
 
 impl StatusPages {
+    #[inline]
     pub(crate) fn entry(&self, serial: Serial) -> Entry {
-        let (page, in_page) = place_of(serial.get());
-        self.page(page).map_or(Entry::NONE, |page| page.entry(in_page))
+        let (number, in_page) = place_of(serial.get());
+        // Zeros say that nothing is issued.
+        self.in_block(number).map_or(Entry::NONE, |page| page.entry(in_page))
     }
 
     /// `None` while none of its serials was issued.
-    pub(crate) fn page(&self, number: usize) -> Option<&Page> {
-        let directory = self.directories.get(number / DIRECTORY)?.get()?;
-        directory[number % DIRECTORY].get().map(|page| &**page)
+    pub(crate) fn page(&self, number: usize) -> Option<Page<'_>> {
+        self.in_block(number).filter(|page| page.is_there())
     }
 
     /// The numbers of the pages that there are, rising.
     pub(crate) fn numbers(&self) -> impl Iterator<Item = usize> {
-        let directories =
-            self.directories.iter().enumerate().filter_map(|(at, directory)| Some((at, directory.get()?)));
-        directories.flat_map(|(at, directory)| {
-            let there = |within: &usize| directory[*within].get().is_some();
-            (0..DIRECTORY).filter(there).map(move |within| at * DIRECTORY + within)
-        })
+        let blocks = self.blocks.iter().enumerate().filter(|(_, block)| block.get().is_some());
+        blocks.flat_map(|(at, _)| at * PAGES..(at + 1) * PAGES).filter(|number| self.page(*number).is_some())
     }
 
     /// No serial from this one on is issued.
@@ -131,17 +132,28 @@ impl StatusPages {
         counting.add(after, 1);
     }
 
-    fn page_or_new(&self, number: usize) -> &Page {
-        self.slot(number).get_or_init(Page::new)
-    }
-
     /// Puts a whole page where none is yet.
-    pub(crate) fn put(&self, number: usize, page: Box<Page>) -> bool {
-        self.slot(number).set(page).is_ok()
+    pub(crate) fn put(&self, number: usize, image: &PageImage) -> bool {
+        let page = self.page_or_new(number);
+        let is_new = !page.is_there();
+        if is_new {
+            page.put(image);
+        }
+        is_new
     }
 
-    fn slot(&self, number: usize) -> &OnceLock<Box<Page>> {
-        let new = || Box::new([const { OnceLock::new() }; DIRECTORY]);
-        &self.directories[number / DIRECTORY].get_or_init(new)[number % DIRECTORY]
+    pub(crate) fn page_or_new(&self, number: usize) -> Page<'_> {
+        self.page_in(self.blocks[number / PAGES].get_or_init(Block::zeros), number)
+    }
+
+    fn in_block(&self, number: usize) -> Option<Page<'_>> {
+        Some(self.page_in(self.blocks.get(number / PAGES)?.get()?, number))
+    }
+
+    fn page_in<'a>(&'a self, block: &'a Block, number: usize) -> Page<'a> {
+        let within = number % PAGES;
+        let lines = block.0[within * LINES_WORDS..].first_chunk().expect("a block has room for its pages");
+        let about = block.0[ABOUT_AT + within * ABOUT_WORDS..].first_chunk().expect("a block has room for its pages");
+        Page { lines, about, chunks: &self.chunks }
     }
 }

@@ -31,7 +31,22 @@ pub(crate) struct Writing<'a> {
 impl Turn {
     /// What `look` sees between two changes. It is called again and again if need be, and what it gives must make no
     /// decision by itself: it may see words that do not belong together.
+    #[inline]
     pub(crate) fn read<T>(&self, look: impl Fn() -> T) -> T {
+        let before = self.number.load(Acquire);
+        if before.is_multiple_of(2) {
+            let seen = look();
+            fence(Acquire);
+            if self.number.load(Relaxed) == before {
+                return seen;
+            }
+        }
+        self.read_again(look)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn read_again<T>(&self, look: impl Fn() -> T) -> T {
         for _ in 0..ATTEMPTS {
             let before = self.number.load(Acquire);
             if before.is_multiple_of(2) {
