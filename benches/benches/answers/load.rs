@@ -2,6 +2,7 @@
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use akashi::clock::monotonic;
@@ -98,6 +99,14 @@ pub(crate) fn as_fast_as_answers_come(
         answers += CONNECTIONS;
     }
     (answers, elapsed())
+}
+
+/// Waits for an answer to nothing that was asked, in the way in which answers are waited for, until it is done.
+pub(crate) fn wait_for_nothing(address: SocketAddr, done: &AtomicBool) {
+    let mut connection = Connection::open(address);
+    while !done.load(Ordering::Relaxed) {
+        assert!(connection.read().is_none(), "nothing was asked");
+    }
 }
 
 /// Asks so many times in a second, whether or not answers come, for so long; the 99th percentile of the time from when each

@@ -8,15 +8,17 @@
 //! |---|---|
 //! | `questions` | the hot set: who is asked about, and the octets of each request |
 //! | `servers` | the door in a process of its own: listener, service and index as in `akashi serve`; nginx with the same answers as files |
+//! | `start` | how long a start over a nation's snapshot takes |
 //! | `load` | clients on kept-alive connections: as fast as answers come, or at a rate that they hold |
 //! | `figures` | the pairs |
 //!
 //! With `--test`, or without `--bench` (`cargo test`), it does everything once with few requests, and holds nothing against
-//! a limit; with `--signed` it leaves out kept answers and records nothing. nginx is taken from the PATH or from the folder in `$AKASHI_NGINX`, where `ops/bench` puts it.
+//! a limit; with `--signed` or `--start` it measures these figures alone and records nothing. nginx is taken from the PATH or from the folder in `$AKASHI_NGINX`, where `ops/bench` puts it.
 mod figures;
 mod load;
 mod questions;
 mod servers;
+mod start;
 
 use std::process::ExitCode;
 
@@ -35,6 +37,11 @@ fn main() -> ExitCode {
     {
         return servers::serve(Algorithm::from_word(algorithm).expect("the bench wrote it"));
     }
+    if let [word, snapshot, issuers] = &arguments[..]
+        && word == start::SERVE
+    {
+        return start::serve(snapshot, issuers);
+    }
     let scale = match (is("--bench") && !is("--test"), is("--short")) {
         (true, false) => Scale::FULL,
         (true, true) => Scale::SHORT,
@@ -42,10 +49,16 @@ fn main() -> ExitCode {
     };
     let cores = Cores::find();
     let mut figures: Vec<Figure> = Vec::new();
-    if !is("--signed") {
+    let (signed, start) = (is("--signed"), is("--start"));
+    if !signed && !start {
         figures.extend(figures::kept(&cores, scale).into_iter().map(told));
     }
-    for (algorithm, least) in [(Algorithm::Rsa2048Sha256, 0.95), (Algorithm::EcdsaP256Sha256, 0.7)] {
+    if !signed {
+        let (starts, certificates) = if scale == Scale::SMOKE { (1, 100_000) } else { (3, 250_000_000) };
+        figures.push(told(start::first_answer(&cores, starts, certificates)));
+    }
+    let algorithms = [(Algorithm::Rsa2048Sha256, 0.95), (Algorithm::EcdsaP256Sha256, 0.7)];
+    for (algorithm, least) in algorithms.into_iter().filter(|_| !start) {
         figures.push(told(figures::signed(algorithm, least, &cores, scale)));
     }
     if scale == Scale::SMOKE {
@@ -53,7 +66,7 @@ fn main() -> ExitCode {
     }
     let page = results::page(&figures, &cores);
     println!("{page}");
-    if is("--record") && scale == Scale::FULL && !is("--signed") {
+    if is("--record") && scale == Scale::FULL && !signed && !start {
         results::record("ocsp", &page);
     }
     if figures.iter().all(Figure::holds) { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -51,7 +51,7 @@ fn get(text: &str) -> Vec<u8> {
     format!("GET /ocsp/sign/{text} HTTP/1.1\r\n{HEADERS}\r\n").into_bytes()
 }
 
-fn post(path: &str, der: &[u8]) -> Vec<u8> {
+pub(crate) fn post(path: &str, der: &[u8]) -> Vec<u8> {
     let octets = der.len();
     let kind = "Content-Type: application/ocsp-request";
     let head = format!("POST {path} HTTP/1.1\r\n{HEADERS}{kind}\r\nContent-Length: {octets}\r\n\r\n");

@@ -7,6 +7,11 @@ pub fn processor_time() -> f64 {
     std::time::Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).expect("it is not negative").as_secs_f64()
 }
 
+/// Processor time of this thread so far, in seconds.
+pub fn thread_processor_time() -> f64 {
+    std::time::Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).expect("it is not negative").as_secs_f64()
+}
+
 /// Processor time of another process so far, in seconds, to a hundredth (proc_pid_stat(5), fields 14 and 15).
 pub fn processor_time_of(process: u32) -> f64 {
     const TICKS_PER_SECOND: f64 = 100.0;
