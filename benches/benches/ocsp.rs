@@ -1,15 +1,21 @@
 //! The hot path of an OCSP answer, part by part and whole, in memory.
 use std::hint::black_box;
 use std::sync::Arc;
+use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use benches::{BenchSigner, ISSUER, NOW, index, is_revoked, request, responder, responder_with, scattered, serial};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use der07::Decode;
-use ocsp_responder::{Answer, OcspSettings, OcspSigner, Responder};
+use der07::{Decode, Encode};
+use ocsp_responder::{
+    Answer, Clocks, Method, OcspDoor, OcspMetrics, OcspService, OcspSettings, OcspSigner, Responder, SigningLimits,
+};
 use pki::algorithm::{Algorithm, Digest};
 use pki::identity::Ca;
 use pki::ocsp::{BasicResponse, OcspRequest, ResponseContents, ResponseData, SingleResponse};
 use pki::revocation::{CertificateStatus, Withdrawal};
+use prometheus::Registry;
 use status::{Change, StatusIndex};
 
 const CERTIFICATES: u64 = 1_000_000;
@@ -60,6 +66,10 @@ fn encode(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("encode an answer about 1 certificate");
     group.bench_function("to-be-signed data", |bencher| bencher.iter(|| ResponseData::encode(black_box(&contents))));
     let data = ResponseData::encode(&contents).expect("times in order");
+    // The `ocsp` crate has no CertIDs by SHA-256.
+    let theirs = x509_ocsp::ResponseData::from_der(data.as_der()).expect("well-formed");
+    assert_eq!(theirs.to_der().expect("it was decoded"), data.as_der());
+    group.bench_function("to-be-signed data, x509-ocsp 0.2", |bencher| bencher.iter(|| black_box(&theirs).to_der()));
     let signed = signer.sign(data).expect("a key in memory signs");
     group.bench_function("whole, from stored parts, RSA-2048", |bencher| {
         let (algorithm, certificate) = (signer.algorithm(), signer.certificate_der());
@@ -112,6 +122,28 @@ fn kept_path(criterion: &mut Criterion) {
             let answer = responder.answer(Ca::Sign, black_box(asked.next().expect("the list goes round")), NOW);
             assert!(matches!(answer, Answer::Signed(_)), "signed");
             answer
+        });
+    });
+    // As listeners ask: by the service, with its limits and metrics.
+    let metrics = OcspMetrics::register(&Registry::new(), &responder).expect("a new registry");
+    let clocks = Clocks { now: Arc::new(|| NOW), elapsed: Arc::new(akashi::clock::monotonic()) };
+    let limits = SigningLimits { concurrent: 1, waiting: 1_024, patience: Duration::from_secs(2) };
+    let door = OcspDoor::new(Arc::new(OcspService::new(responder, clocks, limits, metrics)));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let paths: Vec<_> =
+        requests.iter().map(|request| format!("/ocsp/{}/{}", Ca::Sign.word(), STANDARD.encode(request))).collect();
+    let mut asked = paths.iter().cycle();
+    group.bench_function("found, at the door, by GET", |bencher| {
+        bencher.iter(|| {
+            let path = black_box(asked.next().expect("the list goes round"));
+            runtime.block_on(door.answer(Method::Get, path, &[])).expect("a path of OCSP")
+        });
+    });
+    let mut asked = requests.iter().cycle();
+    group.bench_function("found, at the door, by POST", |bencher| {
+        bencher.iter(|| {
+            let request = black_box(asked.next().expect("the list goes round"));
+            runtime.block_on(door.answer(Method::Post, "/ocsp/sign", request)).expect("a path of OCSP")
         });
     });
     group.finish();
