@@ -42,7 +42,7 @@ use phones::Phones;
 use place::Place;
 
 /// A country's CRLs take a second or two; whoever waits so long waits for something that will not come.
-const FIRST_CUT_WITHIN: Duration = Duration::from_mins(5);
+const CUT_WITHIN: Duration = Duration::from_mins(5);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// How much of everything.
@@ -86,21 +86,35 @@ fn make(place: &Place, config: &Config, wanted: Wanted) -> Result<(), Failure> {
     let mut past = serve_while(config, clock, async |_| {
         let past = past::live(place, &api_url, &people, &mut cards, clock).await?;
         // The first cut is made by the publisher's loop meanwhile. To stop in the midst of it would keep the registry open.
-        let is_published = async {
-            while !place.path("data/crl/current").exists() {
-                tokio::time::sleep(LOOK_AGAIN).await;
-            }
-        };
-        let late = |_| Failure::Sandbox("the first cut was not published; what is logged above says why".to_owned());
-        tokio::time::timeout(FIRST_CUT_WITHIN, is_published).await.map_err(late)?;
+        cut_after(place, None).await?;
         Ok(past)
     })?;
+    let of_the_past = current_cut(place);
     let cut_number = serve_while(config, SystemClock::REAL, async |_| {
+        // The cuts of three mornings were missed, and one is made at the start. What happens today comes after it, so that
+        // the last cut's deltas tell of today, each time.
+        cut_after(place, of_the_past).await?;
         today::live(place, &api_url, &people, &mut cards, &mut past).await
     })?;
     let description = description::describe(config, &people, &past, cut_number, SystemClock::REAL.now())?;
     let text = serde_json::to_string_pretty(&description).expect("a value without maps of other keys than text");
     place.write_at_once(place::DESCRIPTION, text.as_bytes())
+}
+
+/// What says which cut is current; `None` before the first.
+fn current_cut(place: &Place) -> Option<String> {
+    std::fs::read_to_string(place.path("data/crl/current")).ok()
+}
+
+/// Returns when another cut than that one is current.
+async fn cut_after(place: &Place, before: Option<String>) -> Result<(), Failure> {
+    let is_published = async {
+        while current_cut(place) == before {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    };
+    let late = |_| Failure::Sandbox("no cut was published; what is logged above says why".to_owned());
+    tokio::time::timeout(CUT_WITHIN, is_published).await.map_err(late)
 }
 
 fn people(wanted: Wanted, today: CivilDate) -> Vec<(Person, Fate)> {

@@ -79,10 +79,19 @@ fn a_first_start_publishes_valid_lists_for_every_municipality_before_anybody_ask
     let manifest = verified_manifest(&akashi);
     assert_eq!(manifest["cut_number"], 1);
     let files = manifest["files"].as_array().unwrap();
-    // 1,741 municipalities in force and those that were, and one full list; for each of four CAs.
-    assert!(files.len() >= 4 * (1_741 + 1), "{}", files.len());
+    // 1,741 municipalities in force and those that were, one full list and its delta; for each of four CAs.
+    assert!(files.len() >= 4 * (1_741 + 2), "{}", files.len());
     assert_eq!(files.iter().filter(|file| file["partition"] == "full").count(), 4);
-    for path in ["/crl/sign/1/13101.crl", "/crl/auth/1/01514.crl", "/crl/sign/1/full.crl", "/crl/auth/1/full.crl"] {
+    // There is no cut before it, so the deltas begin at this one.
+    let bases = files.iter().filter(|file| file["partition"] == "delta").map(|file| file["base_crl_number"].as_u64());
+    assert_eq!(bases.collect::<Vec<_>>(), [Some(1); 4]);
+    for path in [
+        "/crl/sign/1/13101.crl",
+        "/crl/auth/1/01514.crl",
+        "/crl/sign/1/full.crl",
+        "/crl/auth/1/full.crl",
+        "/crl/auth/1/delta.crl",
+    ] {
         let ca = &path[5..9];
         let text = verified_crl(&akashi, ca, &pull(&akashi, path));
         assert!(text.contains("No Revoked Certificates") && text.contains("X509v3 CRL Number"), "{text}");
@@ -122,6 +131,22 @@ fn every_url_in_a_certificate_answers() {
         let converted = openssl_with(&["x509", "-inform", "DER", "-out", &issuer], &get(urls[2], &[]).body);
         assert!(converted.status.success());
         openssl(&["verify", "-CAfile", &issuer, &file]);
+    }
+}
+
+#[test]
+fn every_url_in_a_crl_answers() {
+    let akashi = Akashi::started();
+    akashi.settle();
+    for ca in ["sign", "auth", "phone-sign", "phone-auth"] {
+        for shape in ["full", "13221"] {
+            let text = verified_crl(&akashi, ca, &pull(&akashi, &format!("/crl/{ca}/1/{shape}.crl")));
+            let urls: Vec<_> = text.split("URI:").skip(1).filter_map(|rest| rest.split_whitespace().next()).collect();
+            let expected = if shape == "full" { "delta" } else { shape };
+            assert_eq!(urls, [format!("{}/crl/{ca}/1/{expected}.crl", akashi.public_url())], "{text}");
+            let path = urls[0].strip_prefix(&akashi.public_url()).unwrap();
+            verified_crl(&akashi, ca, &pull(&akashi, path));
+        }
     }
 }
 

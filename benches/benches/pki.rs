@@ -10,7 +10,7 @@ use pki::algorithm::{Algorithm, PublicKey};
 use pki::certificate::{
     AuthCommonName, AuthLeaf, DeskId, Issuer, Layout, Profile, ProfileSettings, SignCommonName, SignLeaf, pem,
 };
-use pki::crl::{CrlEntry, CrlHead, CrlScope};
+use pki::crl::{CrlEntry, CrlHead, CrlKind, CrlScope};
 use pki::csr::CertificationRequest;
 use pki::identity::{Ca, IssuerKey, KeyNumber, Serial};
 use pki::lint;
@@ -159,6 +159,7 @@ fn crl(criterion: &mut Criterion) {
         next_update: NOW.plus_seconds(172_800),
         crl_number: 77,
         scope: &scope,
+        kind: CrlKind::Complete { freshest_crl: None },
     };
     let withdrawal = Withdrawal::Revoked { since: NOW, reason: RevocationReason::Superseded };
     let entries = (2..CRL_ENTRIES + 2).map(|number| CrlEntry { serial: benches::serial(number), withdrawal });

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pki::algorithm::sha256;
-use pki::crl::{CrlHead, CrlWriteError, SignedCrl};
+use pki::crl::{CrlHead, CrlKind, CrlWriteError, SignedCrl};
 use pki::identity::IssuerKey;
 use pki::lint::{self, LintRefusal};
 
@@ -79,7 +79,7 @@ pub(crate) fn build(
     let mut files = Vec::with_capacity(plan.slots().len());
     let build_one = |&slot: &CrlSlot| {
         let crl = build_crl(slot, plan, layout, crl_signers)?;
-        let file = manifest_file(plan.frame(), slot, crl.der());
+        let file = manifest_file(plan, slot, crl.der());
         Ok((file, crl))
     };
     workers::in_order(plan.slots(), worker_count, build_one, |_, (file, crl)| {
@@ -103,6 +103,7 @@ fn build_crl(
     let issuer = slot.issuer;
     let signer = signers.iter().find(|signer| signer.issuer() == issuer).ok_or(BuildError::NoSigner { issuer })?;
     let scope = layout.scope(slot).ok_or(BuildError::NotInLayout { slot })?;
+    let freshest_crl = layout.freshest_crl(slot);
     let CutFrame { cut_number, this_update, next_update, .. } = *plan.frame();
     let head = CrlHead {
         issuer,
@@ -112,6 +113,7 @@ fn build_crl(
         next_update,
         crl_number: cut_number,
         scope: &scope,
+        kind: plan.kind(slot, freshest_crl.as_deref()),
     };
     let tbs_der = head.tbs_der(plan.entries(slot)).map_err(|source| BuildError::Write { slot, source })?;
     let mut linted = lint::crl(tbs_der, &head).map_err(|source| BuildError::Lint { slot, source })?;
@@ -125,15 +127,21 @@ fn build_crl(
     }
 }
 
-fn manifest_file(frame: &CutFrame, slot: CrlSlot, der: &[u8]) -> ManifestFile {
+fn manifest_file(plan: &PublishPlan, slot: CrlSlot, der: &[u8]) -> ManifestFile {
+    let cut_number = plan.frame().cut_number;
+    let base_crl_number = match plan.kind(slot, None) {
+        CrlKind::Complete { .. } => None,
+        CrlKind::Delta { base_crl_number } => Some(base_crl_number),
+    };
     ManifestFile {
         ca: slot.issuer.ca.to_string(),
         key: slot.issuer.key.get(),
         partition: slot.shape.to_string(),
-        url: slot.immutable_path(frame.cut_number),
+        url: slot.immutable_path(cut_number),
         size: der.len() as u64,
         sha256: hex(&sha256(der)),
-        crl_number: frame.cut_number,
+        crl_number: cut_number,
+        base_crl_number,
     }
 }
 

@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pki::algorithm::{PublicKey, Sha256};
-use pki::crl::{CrlEntry, CrlReader};
+use pki::crl::{CrlEntry, CrlReader, freshest_crl_value};
 use pki::identity::{Ca, IssuerKey};
 use pki::time::UnixTime;
 
 pub use self::failure::{CheckFailure, CrlFinding};
-use crate::departures::check_departures;
+use crate::delta::{CombineError, combine};
+use crate::departures::explain;
 use crate::generation::Generation;
 use crate::ledger::{FrozenState, LedgerError, PublishedCut};
 use crate::manifest::Manifest;
@@ -37,7 +38,8 @@ pub(crate) struct Demand<'a> {
 
 /// Judges the whole cut. Each CRL's entries equal what the ledger demands for its slot, and each demanded entry was put
 /// in the full list and in the one list of its municipality; so the partitions' union, the full CRL and the demanded set
-/// are the same set (I6).
+/// are the same set (I6). So is what a reader makes of the full CRL held before and the delta (C10). What the delta removes is
+/// what left, and is explained (I7).
 pub(crate) fn check(built: &Generation, demand: &Demand<'_>) -> Result<(), CheckFailure> {
     check_frame(built, demand)?;
     check_slots(built, demand)?;
@@ -47,8 +49,7 @@ pub(crate) fn check(built: &Generation, demand: &Demand<'_>) -> Result<(), Check
     }
     let slots: Vec<CrlSlot> = built.crls().keys().copied().collect();
     let check_one = |&slot: &CrlSlot| check_crl(built, slot, demand, &demanded[&slot.issuer.ca]);
-    workers::in_order(&slots, demand.worker_count, check_one, |_, ()| Ok(()))?;
-    check_departures(built, demand)
+    workers::in_order(&slots, demand.worker_count, check_one, |_, ()| Ok(()))
 }
 
 /// The manifest verifies and names the cut that was begun.
@@ -152,17 +153,60 @@ fn check_crl(
     }
     let crl = CrlReader::new(&der).map_err(|error| at(error.into()))?;
     check_head(&crl, slot, demand).map_err(at)?;
-    let mut set = EntrySet::default();
-    for entry in crl.entries() {
-        let entry = entry.map_err(|error| at(error.into()))?;
-        set.add(entry);
+    match slot.shape {
+        Shape::Full | Shape::Partition(_) => {
+            let mut set = EntrySet::default();
+            for entry in crl.entries() {
+                set.add(entry.map_err(|error| at(error.into()))?);
+            }
+            check_set(set, demanded, slot.shape).map_err(at)
+        }
+        Shape::Delta => check_delta(&crl, built, slot, demand, demanded),
     }
-    let wanted = demanded.get(&slot.shape).copied().unwrap_or_else(|| EntrySet::default().finish());
-    let found = set.finish();
+}
+
+fn check_set(found: EntrySet, demanded: &DemandedSets, shape: Shape) -> Result<(), CrlFinding> {
+    let wanted = demanded.get(&shape).copied().unwrap_or_else(|| EntrySet::default().finish());
+    let found = found.finish();
     if found != wanted {
-        return Err(at(CrlFinding::WrongEntries { found: found.0, demanded: wanted.0 }));
+        return Err(CrlFinding::WrongEntries { found: found.0, demanded: wanted.0 });
     }
     Ok(())
+}
+
+/// C10: the base is the full CRL that readers hold, signed by the same key for the same scope, and with the delta it says
+/// what the full CRL of this cut says. Without one it is this cut's own.
+fn check_delta(
+    delta: &CrlReader<'_>,
+    built: &Generation,
+    slot: CrlSlot,
+    demand: &Demand<'_>,
+    demanded: &DemandedSets,
+) -> Result<(), CheckFailure> {
+    let at = |finding| CheckFailure::Crl { slot, finding };
+    let full = slot.beside(Shape::Full);
+    let held = demand.served.filter(|served| served.crls().contains_key(&full)).unwrap_or(built);
+    let der = held.read(full)?.ok_or(CheckFailure::WrongSlots { slot: full, missing: true })?;
+    let base = CrlReader::new(&der).map_err(|error| at(error.into()))?;
+    let is_held = base.crl_number() == held.cut().cut_number && delta.base_crl_number() == Some(base.crl_number());
+    let of_one_scope = base.issuer_name_der() == delta.issuer_name_der()
+        && base.authority_key_identifier() == delta.authority_key_identifier()
+        && base.issuing_distribution_point() == delta.issuing_distribution_point();
+    if !(is_held && of_one_scope) {
+        return Err(at(CrlFinding::WrongBase { held: held.cut().cut_number }));
+    }
+    let (mut set, mut departed) = (EntrySet::default(), BTreeMap::new());
+    let removed = |entry: CrlEntry| {
+        departed.insert(entry.serial, entry);
+    };
+    combine(&base, delta, |entry| set.add(entry), removed).map_err(|error| {
+        at(match error {
+            CombineError::Form(error) => error.into(),
+            CombineError::ChangesNothing { entry } => CrlFinding::ChangesNothing { serial: entry.serial() },
+        })
+    })?;
+    check_set(set, demanded, Shape::Full).map_err(at)?;
+    explain(slot.issuer, departed, held.cut().this_update, demand)
 }
 
 /// I11: issuer DN octets, key, AKI, IDP, number and times are those of the slot.
@@ -182,6 +226,12 @@ fn check_head(crl: &CrlReader<'_>, slot: CrlSlot, demand: &Demand<'_>) -> Result
     }
     if crl.crl_number() != demand.frame.cut_number {
         return Err(CrlFinding::WrongNumber { found: crl.crl_number() });
+    }
+    // C10, C12: complete or delta as its place says, and a full one leads to its deltas.
+    let freshest_crl = demand.layout.freshest_crl(slot).map(|uri| freshest_crl_value(&uri));
+    let is_delta = crl.base_crl_number().is_some();
+    if is_delta != (slot.shape == Shape::Delta) || crl.freshest_crl() != freshest_crl.as_deref() {
+        return Err(CrlFinding::WrongKind);
     }
     if (crl.this_update(), crl.next_update()) != (demand.frame.this_update, demand.frame.next_update) {
         return Err(CrlFinding::WrongTimes);

@@ -1,15 +1,14 @@
 //! Every serial that stands in the cut being served and not in the new one must have a reason: its leave-day, or the
-//! release of its hold (I6, I7). A lookback with its sign turned round, or a list cut short, ends here.
+//! release of its hold (I6, I7). A lookback with its sign turned round, or a list cut short, ends here. Which they are
+//! the delta says.
 use std::collections::BTreeMap;
 
-use pki::crl::{CrlEntry, CrlReader};
+use pki::crl::CrlEntry;
 use pki::identity::{IssuerKey, Serial};
 use pki::revocation::Withdrawal;
 use pki::time::UnixTime;
 
-use crate::check::{CheckFailure, CrlFinding, Demand};
-use crate::generation::Generation;
-use crate::slot::{CrlSlot, Shape};
+use crate::check::{CheckFailure, Demand};
 
 /// A serial left for no reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,44 +20,8 @@ pub struct UnexplainedDeparture {
     pub serial: Serial,
 }
 
-pub(crate) fn check_departures(built: &Generation, demand: &Demand<'_>) -> Result<(), CheckFailure> {
-    let Some(served) = demand.served else { return Ok(()) };
-    for slot in served.crls().keys().copied().filter(|slot| slot.shape == Shape::Full) {
-        let departed = departed(served, built, slot)?;
-        explain(slot.issuer, departed, served.cut().this_update, demand)?;
-    }
-    Ok(())
-}
-
-/// The entries of that CRL in `before` whose serials are not in `after`.
-fn departed(
-    before: &Generation,
-    after: &Generation,
-    slot: CrlSlot,
-) -> Result<BTreeMap<Serial, CrlEntry>, CheckFailure> {
-    let at = |error| CheckFailure::Crl { slot, finding: CrlFinding::Form(error) };
-    let missing = CheckFailure::WrongSlots { slot, missing: true };
-    let (Some(before), Some(after)) = (before.read(slot)?, after.read(slot)?) else { return Err(missing) };
-    let (before, after) = (CrlReader::new(&before).map_err(at)?, CrlReader::new(&after).map_err(at)?);
-    let mut after = after.entries().peekable();
-    let mut departed = BTreeMap::new();
-    for entry in before.entries() {
-        let entry = entry.map_err(at)?;
-        while after.peek().is_some_and(|next| next.as_ref().is_ok_and(|next| next.serial < entry.serial)) {
-            after.next();
-        }
-        match after.peek() {
-            Some(Err(error)) => return Err(at(error.clone())),
-            Some(Ok(next)) if next.serial == entry.serial => {}
-            Some(Ok(_)) | None => {
-                departed.insert(entry.serial, entry);
-            }
-        }
-    }
-    Ok(departed)
-}
-
-fn explain(
+/// `departed` left the full CRL of a cut with thisUpdate `carried_at`.
+pub(crate) fn explain(
     issuer: IssuerKey,
     mut departed: BTreeMap<Serial, CrlEntry>,
     carried_at: UnixTime,

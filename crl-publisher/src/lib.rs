@@ -10,7 +10,7 @@
 //! |---|---|
 //! | [`ledger`], [`signing`] | what it needs from the registry and from the token, as traits |
 //! | [`slot`] | names: issuer and shape of a CRL, its URLs, its distribution point |
-//! | [`plan`] | which entries stand in which CRL; prints as sentences |
+//! | [`plan`], `delta` | which entries stand in which CRL, and what changed since the cut before; prints as sentences |
 //! | `build`, [`check`], `departures` | files written; files judged against the ledger |
 //! | [`generation`], [`manifest`], [`store`] | a cut on disk, its signed list, the folder and the flip |
 //! | [`publish`] | the durable steps in order, and what a start finds after a crash |
@@ -20,6 +20,7 @@ mod body;
 mod build;
 pub mod check;
 pub mod decide;
+mod delta;
 mod departures;
 pub mod generation;
 pub mod ledger;
@@ -36,6 +37,7 @@ pub mod store;
 mod workers;
 
 pub use build::BuildError;
+pub use delta::BaseError;
 pub use departures::UnexplainedDeparture;
 
 #[cfg(test)]

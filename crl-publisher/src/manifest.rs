@@ -37,7 +37,7 @@ pub struct ManifestFile {
     pub ca: String,
     /// The key generation's number.
     pub key: u16,
-    /// `full`, or the 5-digit code of the municipality.
+    /// `full`, `delta`, or the 5-digit code of the municipality.
     pub partition: String,
     /// Path of a URL whose contents never change.
     pub url: String,
@@ -47,6 +47,9 @@ pub struct ManifestFile {
     pub sha256: String,
     /// cRLNumber.
     pub crl_number: u64,
+    /// Of a delta alone: the cRLNumber of the full CRL that it goes with, or of a later one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_crl_number: Option<u64>,
 }
 
 impl ManifestFile {

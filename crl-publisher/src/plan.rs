@@ -1,12 +1,15 @@
-//! What a cut will hold. A plan touches no file and no key; it prints as sentences.
+//! What a cut will hold. A plan writes no file and touches no key; it prints as sentences. Of files it reads the full CRLs
+//! of the cut being served, the bases of its deltas.
 use std::collections::BTreeMap;
 use std::fmt;
 
-use pki::crl::CrlEntry;
+use pki::crl::{CrlEntry, CrlKind, DeltaEntry};
 use pki::identity::{Ca, IssuerKey, Serial};
 use pki::municipality::MunicipalityCode;
 use pki::time::{CivilDate, UnixTime};
 
+use crate::delta::{BaseError, PlannedDelta};
+use crate::generation::Generation;
 use crate::ledger::{FrozenState, LedgerError};
 use crate::slot::{CrlLayout, CrlSlot, Shape};
 
@@ -62,6 +65,14 @@ pub enum PlanError {
         /// The code in its distribution point.
         code: MunicipalityCode,
     },
+    /// The full CRL that readers hold cannot be read, so nobody knows what changed.
+    #[error("{slot}, of the cut being served: {source}")]
+    Base {
+        /// Which.
+        slot: CrlSlot,
+        /// Why.
+        source: BaseError,
+    },
 }
 
 /// The entries of one CA. All its live keys sign the same lists: serials are unique across keys.
@@ -78,16 +89,18 @@ pub struct PublishPlan {
     frame: CutFrame,
     slots: Vec<CrlSlot>,
     lists: [EntryLists; Ca::ALL.len()],
+    deltas: BTreeMap<IssuerKey, PlannedDelta>,
 }
 
 impl PublishPlan {
-    /// Plans the cut of that state for these issuers: per issuer one full CRL and one for each municipality, the empty
-    /// ones included (I10).
+    /// Plans the cut of that state for these issuers: per issuer one full CRL, its delta, and one for each municipality,
+    /// the empty ones included (I10). `served` is the cut that readers hold.
     pub fn new(
         frame: CutFrame,
         frozen: &dyn FrozenState,
         issuers: &[IssuerKey],
         layout: &CrlLayout,
+        served: Option<&Generation>,
     ) -> Result<Self, PlanError> {
         let mut lists: [EntryLists; Ca::ALL.len()] = Default::default();
         for ca in Ca::ALL {
@@ -95,7 +108,14 @@ impl PublishPlan {
                 lists[ca.index()] = EntryLists::read(&frame, frozen, ca, layout)?;
             }
         }
-        Ok(Self { frame, slots: layout.slots(issuers), lists })
+        let mut deltas = BTreeMap::new();
+        for &issuer in issuers {
+            let slot = CrlSlot { shape: Shape::Delta, issuer };
+            let delta = PlannedDelta::new(slot, frame.cut_number, served, &lists[issuer.ca.index()].full);
+            let source_of = |source| PlanError::Base { slot: slot.beside(Shape::Full), source };
+            deltas.insert(issuer, delta.map_err(source_of)?);
+        }
+        Ok(Self { frame, slots: layout.slots(issuers), lists, deltas })
     }
 
     /// What all its CRLs share.
@@ -108,14 +128,24 @@ impl PublishPlan {
         &self.slots
     }
 
-    /// The entries of one of them, in ascending order of serials.
-    pub fn entries(&self, slot: CrlSlot) -> impl ExactSizeIterator<Item = CrlEntry> + '_ {
+    /// Whether one of them is complete, with that freshestCRL, or a delta, and of which base.
+    pub fn kind<'a>(&self, slot: CrlSlot, freshest_crl: Option<&'a str>) -> CrlKind<'a> {
+        match slot.shape {
+            Shape::Full | Shape::Partition(_) => CrlKind::Complete { freshest_crl },
+            Shape::Delta => CrlKind::Delta { base_crl_number: self.deltas[&slot.issuer].base_crl_number },
+        }
+    }
+
+    /// The entries of one of them, in ascending order of serials. Only a delta has removals among them.
+    pub fn entries(&self, slot: CrlSlot) -> impl ExactSizeIterator<Item = DeltaEntry> + '_ {
         let lists = &self.lists[slot.issuer.ca.index()];
-        let (places, whole): (&[u32], &[CrlEntry]) = match slot.shape {
-            Shape::Full => (&[], &lists.full),
-            Shape::Partition(code) => (lists.by_municipality.get(&code).map_or(&[], Vec::as_slice), &[]),
-        };
-        EntriesOf { lists, places: places.iter(), whole: whole.iter() }
+        let (mut places, mut whole, mut changes): (&[u32], &[CrlEntry], &[DeltaEntry]) = (&[], &[], &[]);
+        match slot.shape {
+            Shape::Full => whole = &lists.full,
+            Shape::Partition(code) => places = lists.by_municipality.get(&code).map_or(&[], Vec::as_slice),
+            Shape::Delta => changes = self.deltas.get(&slot.issuer).map_or(&[], |delta| &delta.entries),
+        }
+        EntriesOf { lists, places: places.iter(), whole: whole.iter(), changes: changes.iter() }
     }
 }
 
@@ -154,18 +184,21 @@ struct EntriesOf<'a> {
     lists: &'a EntryLists,
     places: std::slice::Iter<'a, u32>,
     whole: std::slice::Iter<'a, CrlEntry>,
+    changes: std::slice::Iter<'a, DeltaEntry>,
 }
 
 impl Iterator for EntriesOf<'_> {
-    type Item = CrlEntry;
+    type Item = DeltaEntry;
 
-    fn next(&mut self) -> Option<CrlEntry> {
-        // One of the two iterators is empty from the start.
-        self.whole.next().copied().or_else(|| self.places.next().map(|&place| self.lists.full[place as usize]))
+    fn next(&mut self) -> Option<DeltaEntry> {
+        // Two of the three iterators are empty from the start.
+        let complete = || self.places.next().map(|&place| self.lists.full[place as usize]);
+        let complete = self.whole.next().copied().or_else(complete).map(DeltaEntry::Listed);
+        complete.or_else(|| self.changes.next().copied())
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.whole.len() + self.places.len();
+        let left = self.whole.len() + self.places.len() + self.changes.len();
         (left, Some(left))
     }
 }
@@ -186,10 +219,19 @@ impl fmt::Display for PublishPlan {
         }
         let mut empty = 0_usize;
         for &slot in &self.slots {
-            match self.entries(slot).len() {
-                0 => empty += 1,
-                1 => writeln!(f, "{slot}: 1 entry.")?,
-                count => writeln!(f, "{slot}: {count} entries.")?,
+            let count = self.entries(slot).len();
+            let entries = if count == 1 { "entry" } else { "entries" };
+            match self.kind(slot, None) {
+                CrlKind::Complete { .. } if count == 0 => empty += 1,
+                CrlKind::Complete { .. } => writeln!(f, "{slot}: {count} {entries}.")?,
+                CrlKind::Delta { base_crl_number } if base_crl_number == cut_number => {
+                    empty += usize::from(count == 0);
+                    writeln!(f, "{slot}: none, for there is no earlier full CRL to begin from.")?;
+                }
+                CrlKind::Delta { base_crl_number } => {
+                    empty += usize::from(count == 0);
+                    writeln!(f, "{slot}: {count} {entries} since cut {base_crl_number}.")?;
+                }
             }
         }
         writeln!(f, "{} CRLs in all, {empty} of them empty.", self.slots.len())

@@ -199,7 +199,7 @@ impl Publisher {
         };
         // Judged before anything is written, so that a number given twice can touch no file of the cut that has it.
         check_follows(&demand)?;
-        let plan = PublishPlan::new(frame, demand.frozen, &issuers, &parts.layout)?;
+        let plan = PublishPlan::new(frame, demand.frozen, &issuers, &parts.layout, demand.served)?;
         tracing::debug!("{plan}");
         (parts.step)("publish.3-planned");
         let folder = store.begin(cut_number)?;

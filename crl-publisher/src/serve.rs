@@ -2,7 +2,7 @@
 //!
 //! | path | answer | may be cached |
 //! |---|---|---|
-//! | `/crl/{ca}/{key}/{code}.crl`, `…/full.crl` | the latest CRL; these URLs stand in certificates and answer for ever (I10) | until the next flip, at most an hour |
+//! | `/crl/{ca}/{key}/{code}.crl`, `…/full.crl`, `…/delta.crl` | the latest CRL; these URLs stand in certificates and CRLs and answer for ever (I10) | until the next flip, at most an hour |
 //! | `/crl/manifest.json` | the signed manifest of the latest cut | the same |
 //! | `/crl/cuts/{number}/{ca}/{key}/{code}.crl` | that cut's CRL, while it is kept | for ever |
 use std::sync::Arc;
@@ -106,7 +106,13 @@ fn answer_crl(
     };
     let Some(stored) = generation.crls().get(&slot) else {
         let issuer_is_known = generation.crls().contains_key(&CrlSlot { shape: Shape::Full, issuer: slot.issuer });
-        return if issuer_is_known { Problem::UnknownMunicipality } else { Problem::UnknownIssuer }.into_response();
+        let problem = match slot.shape {
+            Shape::Partition(_) if issuer_is_known => Problem::UnknownMunicipality,
+            // A cut made before there were deltas, until the next one.
+            Shape::Delta if issuer_is_known => Problem::NoDelta,
+            Shape::Partition(_) | Shape::Full | Shape::Delta => Problem::UnknownIssuer,
+        };
+        return problem.into_response();
     };
     let file = Representation {
         media_type: "application/pkix-crl", // C17
@@ -178,6 +184,7 @@ enum Problem {
     NoSuchCrl,
     UnknownIssuer,
     UnknownMunicipality,
+    NoDelta,
     CutNotKept,
 }
 
@@ -194,7 +201,7 @@ impl IntoResponse for Problem {
                 404,
                 "no-such-crl",
                 "This is not the name of a CRL.",
-                "Write /crl/{ca}/{key}/{code}.crl or /crl/{ca}/{key}/full.crl.",
+                "Write /crl/{ca}/{key}/{code}.crl, /crl/{ca}/{key}/full.crl or /crl/{ca}/{key}/delta.crl.",
             ),
             Self::UnknownIssuer => (
                 404,
@@ -207,6 +214,12 @@ impl IntoResponse for Problem {
                 "unknown-municipality",
                 "No municipality has this code.",
                 "Write the 5-digit code without its check digit.",
+            ),
+            Self::NoDelta => (
+                404,
+                "no-delta",
+                "This cut has no delta CRL.",
+                "Take the full CRL; cuts have deltas from the next one on.",
             ),
             Self::CutNotKept => (
                 404,

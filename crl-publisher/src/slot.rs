@@ -6,21 +6,24 @@ use pki::crl::{CrlScope, DistributionPoint};
 use pki::identity::{Ca, IssuerKey};
 use pki::municipality::MunicipalityCode;
 
-/// Full, or the part of one municipality.
+/// Full, the part of one municipality, or what changed in the full one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Shape {
     /// The certificates of one municipality. The code is the identity; DN text is not unique.
     Partition(MunicipalityCode),
     /// Every end-entity certificate of the issuer.
     Full,
+    /// What changed since an earlier full one: the delta CRL of the same scope (C10). Municipal CRLs are small and have none.
+    Delta,
 }
 
-/// The code, or `full`: the word for it in URLs and in the manifest.
+/// The code, `full` or `delta`: the word for it in URLs and in the manifest.
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Partition(code) => code.fmt(f),
             Self::Full => f.write_str("full"),
+            Self::Delta => f.write_str("delta"),
         }
     }
 }
@@ -29,14 +32,20 @@ impl fmt::Display for Shape {
 /// that a builder with several threads does not pile up finished small ones behind an unfinished large one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CrlSlot {
-    /// Full, or whose part.
+    /// Full, whose part, or delta.
     pub shape: Shape,
     /// Which key of which CA signs it.
     pub issuer: IssuerKey,
 }
 
 impl CrlSlot {
-    /// The URL path of the latest one, as it stands in certificates: `/crl/sign/1/13221.crl`.
+    /// The same issuer's CRL of that shape.
+    #[must_use]
+    pub const fn beside(self, shape: Shape) -> Self {
+        Self { shape, issuer: self.issuer }
+    }
+
+    /// The URL path of the latest one, as it stands in certificates and CRLs: `/crl/sign/1/13221.crl`.
     pub fn path(self) -> String {
         format!("/crl/{self}.crl")
     }
@@ -46,11 +55,15 @@ impl CrlSlot {
         format!("/crl/cuts/{cut_number}/{self}.crl")
     }
 
-    /// From the parts of a URL path or of the manifest; the shape is a code or `full`. Only the words we write ourselves
+    /// From the parts of a URL path or of the manifest; the shape is a code, `full` or `delta`. Only the words we write ourselves
     /// are read, so that each CRL has one URL.
     pub fn from_words(ca: &str, key: &str, shape_word: &str) -> Option<Self> {
         let issuer = IssuerKey { ca: ca.parse().ok()?, key: key.parse().ok()? };
-        let shape = if shape_word == "full" { Shape::Full } else { Shape::Partition(shape_word.parse().ok()?) };
+        let shape = match shape_word {
+            "full" => Shape::Full,
+            "delta" => Shape::Delta,
+            code => Shape::Partition(code.parse().ok()?),
+        };
         let slot = Self { shape, issuer };
         (slot.to_string() == format!("{ca}/{key}/{shape_word}")).then_some(slot)
     }
@@ -111,10 +124,10 @@ impl CrlLayout {
     /// The scope of that CRL; `None` for a municipality that has none.
     pub fn scope(&self, slot: CrlSlot) -> Option<CrlScope> {
         match slot.shape {
-            Shape::Full => Some(CrlScope::Full),
+            Shape::Full | Shape::Delta => Some(CrlScope::Full),
             Shape::Partition(code) => {
                 let Partition { code: _, prefecture_dn_text, dn_text } = self.partitions.get(&code)?;
-                let uri = self.base_url.as_ref().map(|base| format!("{base}{}", slot.path()));
+                let uri = self.uri(slot);
                 let ca: Ca = slot.issuer.ca;
                 Some(CrlScope::Partition(DistributionPoint::of_municipality(
                     ca,
@@ -127,9 +140,22 @@ impl CrlLayout {
         }
     }
 
+    fn uri(&self, slot: CrlSlot) -> Option<String> {
+        self.base_url.as_ref().map(|base| format!("{base}{}", slot.path()))
+    }
+
+    /// The URI that freshestCRL names in that CRL: where the deltas of a full one are (C12). `None` without `base_url`,
+    /// because a freshestCRL must name a place.
+    pub fn freshest_crl(&self, slot: CrlSlot) -> Option<String> {
+        match slot.shape {
+            Shape::Full => self.uri(slot.beside(Shape::Delta)),
+            Shape::Partition(_) | Shape::Delta => None,
+        }
+    }
+
     /// Every CRL of a cut for these issuers, in file order.
     pub fn slots(&self, issuers: &[IssuerKey]) -> Vec<CrlSlot> {
-        let shapes = || self.codes().map(Shape::Partition).chain([Shape::Full]);
+        let shapes = || self.codes().map(Shape::Partition).chain([Shape::Full, Shape::Delta]);
         let mut slots: Vec<_> =
             issuers.iter().flat_map(|&issuer| shapes().map(move |shape| CrlSlot { shape, issuer })).collect();
         slots.sort_unstable();

@@ -2,6 +2,7 @@
 mod checks;
 mod crashes;
 mod cuts;
+mod deltas;
 mod fakes;
 mod loops;
 mod serving;

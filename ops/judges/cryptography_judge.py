@@ -13,7 +13,7 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID as ACCESS
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, SignatureAlgorithmOID
 
-from sandbox import CAS, EVERY_CRL, EVERY_STATUS, WAYS_TO_ASK, Certificate, Crl, Judge, http
+from sandbox import CAS, EVERY_CRL, EVERY_DELTA, EVERY_STATUS, WAYS_TO_ASK, Certificate, Crl, Delta, Judge, http
 
 DIGESTS = {"sha1": (hashes.SHA1, hashlib.sha1), "sha256": (hashes.SHA256, hashlib.sha256)}
 JAPAN = datetime.timezone(datetime.timedelta(hours=9))
@@ -147,6 +147,40 @@ def judge_crl(item: Crl) -> None:
             judge.expect(same, path, "its scope is not the distribution point of its certificates (RFC 5280 §5.2.5)")
 
 
+def judge_delta(item: Delta) -> None:
+    """RFC 5280 §5.2.4: the full CRL of the cut before and the delta say what the new full CRL says."""
+    judge.judged(item)
+    issuer = issuers[item.issuer]
+    delta, base, full = (x509.load_der_x509_crl(path.read_bytes()) for path in (item.path, item.base, item.full))
+    judge.expect(delta.is_signature_valid(issuer.public_key()), item.path, "signature")
+    number, of_full, of_base = (extension(crl, x509.CRLNumber).value.crl_number for crl in (delta, full, base))
+    indicator = extension(delta, x509.DeltaCRLIndicator)
+    judge.expect(indicator.critical and indicator.value.crl_number == of_base == item.base_number, item.path, "its base")
+    judge.expect(number == of_full > of_base, item.path, f"numbers {number}, {of_full} and {of_base}")
+    for kind in (x509.AuthorityKeyIdentifier, x509.IssuingDistributionPoint):
+        judge.expect(extension(delta, kind) == extension(base, kind) == extension(full, kind), item.path, f"another {kind.__name__}")
+    judge.expect(delta.issuer == base.issuer and delta.last_update_utc == full.last_update_utc, item.path, "issuer or time")
+    judge.expect(all(found.oid != ExtensionOID.FRESHEST_CRL for found in delta.extensions), item.path, "has a freshestCRL")
+    freshest = extension(full, x509.FreshestCRL)  # cryptography judges the default layout alone, which has one
+    (point,) = freshest.value
+    addresses = [name.value for name in point.full_name]
+    right = addresses == [item.url] and not (freshest.critical or point.reasons or point.crl_issuer)
+    judge.expect(right, item.full, f"its freshestCRL names {addresses}")
+
+    def entries(crl):
+        reasons = [[found.value.reason.value for found in one.extensions if isinstance(found.value, x509.CRLReason)] for one in crl]
+        return {one.serial_number: (one.revocation_date_utc, reason) for one, reason in zip(crl, reasons, strict=True)}
+
+    combined = entries(base)
+    for serial, (since, reason) in entries(delta).items():
+        removed = reason == ["removeFromCRL"]
+        same = combined.pop(serial, None) == (since, reason)
+        judge.expect(not same, item.path, f"serial {serial} is as it was")
+        if not removed:
+            combined[serial] = (since, reason)
+    judge.expect(combined == entries(full), item.path, "with its base it is not the full CRL")
+
+
 def judge_ocsp(item: Certificate, digest: str, nonce: bool) -> None:
     path, issuer = item.path, issuers[item.issuer]
     algorithm, hasher = DIGESTS[digest]
@@ -235,7 +269,7 @@ def judge_preferences(item: Certificate) -> None:
     judge.judged(f"preferences at {item.ca}")
 
 
-def judge_manifest(crls: list[Crl]) -> None:
+def judge_manifest(crls: list[Crl], deltas: list[Delta]) -> None:
     """The signed list of the cut: JWS, flattened JSON (RFC 7515 §7.2.2), checked with the key that the CA serves."""
     url = judge.content["manifest_url"]
     manifest = json.loads(http(url).body)
@@ -245,8 +279,9 @@ def judge_manifest(crls: list[Crl]) -> None:
     signed = f"{manifest['protected']}.{manifest['payload']}".encode()
     judge.expect(signed_by(key, decode(manifest["signature"]), signed, hashes.SHA256()), url, "signature")
     files = {(file["ca"], file["key"], file["partition"]): file for file in payload["files"]}
-    for item in crls:
-        octets, file = item.path.read_bytes(), files.get((item.ca, item.key, item.municipality or "full"), {})
+    for item in [*crls, *deltas]:
+        partition = "delta" if isinstance(item, Delta) else item.municipality or "full"
+        octets, file = item.path.read_bytes(), files.get((item.ca, item.key, partition), {})
         judge.expect(file.get("size") == len(octets), item.path, f"the manifest says {file.get('size')} octets")
         judge.expect(file.get("sha256") == hashlib.sha256(octets).hexdigest(), item.path, "the manifest says another SHA-256")
         immutable = http(judge.content["public_url"] + file.get("url", ""))
@@ -270,6 +305,9 @@ for path, root in issuers.items():
 crls = judge.pull_crls()
 for crl in crls:
     guarded(judge_crl, crl)
+deltas = judge.pull_deltas()
+for delta in deltas:
+    guarded(judge_delta, delta)
 for certificate in judge.certificates:
     guarded(judge_certificate, certificate)
     for digest, nonce in WAYS_TO_ASK:
@@ -280,5 +318,6 @@ for ca, serials in judge.content["unissued_serials"].items():
 for ca in CAS:
     judge_several(ca)
     guarded(judge_preferences, next(one for one in judge.certificates if (one.ca, one.status) == (ca, "good")))
-judge_manifest(crls)
-judge.close([*EVERY_STATUS, *EVERY_CRL, *(f"{kind} {ca}" for kind in ("unissued serials of", "several of", "preferences at") for ca in CAS), "manifest"])
+judge_manifest(crls, deltas)
+kinds = ("unissued serials of", "several of", "preferences at")
+judge.close([*EVERY_STATUS, *EVERY_CRL, *EVERY_DELTA, *(f"{kind} {ca}" for kind in kinds for ca in CAS), "manifest"])

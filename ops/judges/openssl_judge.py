@@ -6,7 +6,7 @@ import re
 import urllib.parse
 from pathlib import Path
 
-from sandbox import CAS, EVERY_CRL, EVERY_STATUS, WAYS_TO_ASK, Certificate, Crl, Judge, command, http
+from sandbox import CAS, EVERY_CRL, EVERY_DELTA, EVERY_STATUS, WAYS_TO_ASK, Certificate, Crl, Delta, Judge, command, http
 
 judge = Judge("openssl")
 PURPOSES = {"auth": "sslclient", "sign": "any"}
@@ -72,6 +72,37 @@ def judge_crl(crl: Crl) -> None:
     tampered.write_bytes(octets)
     status, output = command("openssl", "crl", "-in", tampered, "-inform", "DER", "-CAfile", crl.issuer, "-noout")
     judge.expect("verify OK" not in output, crl.path, "verifies although one octet was changed")
+
+
+def judge_delta(delta: Delta) -> None:
+    """Its form, and what OpenSSL makes of it with the full CRL of the cut before: what the new full CRL says."""
+    judge.judged(delta)
+    for (ca, key), issuer in judge.issuers.items():
+        _, output = command("openssl", "crl", "-in", delta.path, "-inform", "DER", "-CAfile", issuer, "-noout")
+        judge.expect(("verify OK" in output) == ((ca, key) == (delta.ca, delta.key)), delta.path, f"with issuer {ca}: {output}")
+    _, output = command("openssl", "crl", "-in", delta.path, "-inform", "DER", "-noout", "-text")
+    named = re.search(r"X509v3 Delta CRL Indicator: critical\s+(?:0x)?([0-9A-F]+)\s", output)
+    judge.expect(named and int(named.group(1), 16) == delta.base_number, delta.path, f"its base is not {delta.base_number}")
+    judge.expect("Freshest CRL" not in output, delta.path, "leads to other deltas (RFC 5280 §5.2.6)")
+    _, output = command("openssl", "crl", "-in", delta.full, "-inform", "DER", "-noout", "-text")
+    if judge.content["layout"] == "jpki-exact":
+        # Its CRLs name no URLs, and OpenSSL takes no delta that its base does not lead to.
+        judge.expect("Freshest CRL" not in output, delta.full, "leads to a delta")
+        return
+    judge.expect(f"URI:{delta.url}\n" in output.partition("X509v3 Freshest CRL:")[2], delta.full, f"does not lead to {delta.url}")
+    for certificate in judge.certificates:
+        if certificate.issuer != delta.issuer:
+            continue
+        said = [
+            # Without -extended_crl it takes a delta for a complete CRL.
+            verify(certificate.path, delta.issuer, "-no_check_time", "-crl_check", "-use_deltas", "-extended_crl", *crls)
+            for crls in (["-CRLfile", delta.base, "-CRLfile", delta.path], ["-CRLfile", delta.base])
+        ]
+        accepted, why = said[0]
+        right = not accepted and "certificate revoked" in why if certificate.withdrawn else accepted
+        judge.expect(right, certificate.path, f"{certificate.status}, and with the cut before and the delta: {why}")
+        if said[0] != said[1]:
+            judge.judged(f"news of the delta of {delta.ca}")
 
 
 def plain(reason: str | None) -> str | None:
@@ -174,6 +205,8 @@ for ca in CAS:
 crls = judge.pull_crls()
 for crl in crls:
     judge_crl(crl)
+for delta in judge.pull_deltas():
+    judge_delta(delta)
 for certificate in judge.certificates:
     judge.judged(certificate)
     judge_chain(certificate)
@@ -187,8 +220,9 @@ for ca, serials in judge.content["unissued_serials"].items():
 for ca in CAS:
     judge_several(ca)
 judge.close(
-    EVERY_STATUS + EVERY_CRL
+    EVERY_STATUS + EVERY_CRL + EVERY_DELTA
     + [f"several of {ca}" for ca in CAS]
+    + ([] if judge.content["layout"] == "jpki-exact" else [f"news of the delta of {ca}" for ca in CAS])
     + [f"POST with {digest}, {nonce=}" for digest, nonce in WAYS_TO_ASK]
     + [f"GET with {digest}" for digest in ("sha1", "sha256")]
     + [f"unissued serials of {ca}" for ca in CAS]

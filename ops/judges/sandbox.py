@@ -1,5 +1,6 @@
 """A sandbox (`akashi sandbox`) that is being served, read for the judges, and how a judge counts and ends."""
 
+import base64
 import datetime
 import json
 import subprocess
@@ -15,6 +16,7 @@ CAS = ("sign", "auth", "phone-sign", "phone-auth")
 STATUSES = ("good", "held", "revoked", "expired")
 EVERY_STATUS = [f"{status} certificates of {ca}" for ca in CAS for status in STATUSES]
 EVERY_CRL = [f"{kind} CRLs of {ca}" for ca in CAS for kind in ("full", "municipal", "empty")]
+EVERY_DELTA = [f"delta CRLs of {ca}" for ca in CAS]
 
 WAYS_TO_ASK = [(digest, nonce) for digest in ("sha1", "sha256") for nonce in (False, True)]
 """How a CertID is hashed, and whether the request has a nonce."""
@@ -96,6 +98,21 @@ class Crl:
     omits: frozenset[str]
 
 
+@dataclass(frozen=True)
+class Delta:
+    """A delta CRL of the published cut, and the full CRLs that it leads from and to."""
+
+    path: Path
+    url: str
+    issuer: Path
+    ca: str
+    key: int
+    base_number: int
+    base: Path
+    """The full CRL of the cut before, which a relying party may hold."""
+    full: Path
+
+
 class Judge:
     """Reads the sandbox that the command line names, counts verdicts, says each that failed, and notes what was met."""
 
@@ -158,6 +175,31 @@ class Judge:
                 crls += [self._pull(ca, int(key), town, urls["partition"][town], ours) for town in [*towns, unused]]
         return crls
 
+    def pull_deltas(self) -> list[Delta]:
+        """Of each CA key the delta CRL, with its base, whose number the manifest says."""
+        manifest = json.loads(http(self.content["manifest_url"]).body)
+        payload = manifest["payload"]
+        files = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["files"]
+        bases = {(file["ca"], file["key"]): file["base_crl_number"] for file in files if file["partition"] == "delta"}
+        deltas = []
+        for ca, keys in self.content["crl"].items():
+            for key, urls in keys.items():
+                number = bases[ca, int(key)]
+                base_url = f"{self.content['public_url']}/crl/cuts/{number}/{ca}/{key}/full.crl"
+                pulled = {"delta": urls["delta"], "full": urls["full"], "base": base_url}
+                paths = {name: self.scratch / f"{ca}-{key}-{name}-of-delta.crl" for name in pulled}
+                for name, url in pulled.items():
+                    answer = http(url)
+                    paths[name].write_bytes(answer.body)
+                    right = answer.status == 200 and answer.headers.get("content-type") == "application/pkix-crl"
+                    self.expect(right, url, f"status {answer.status}, or not sent as application/pkix-crl")
+                # A sandbox's last cut has others before it.
+                self.expect(number < self.content["cut_number"], urls["delta"], f"its base is of cut {number}")
+                deltas.append(
+                    Delta(paths["delta"], urls["delta"], self.issuers[ca, int(key)], ca, int(key), number, paths["base"], paths["full"])
+                )
+        return deltas
+
     def _pull(self, ca: str, key: int, municipality: str | None, url: str, ours: list[Certificate]) -> Crl:
         answer = http(url)
         path = self.scratch / f"{ca}-{key}-{municipality or 'full'}.crl"
@@ -178,13 +220,15 @@ class Judge:
             self.failed += 1
             print(f"{self.name}: {getattr(subject, 'name', subject)}: {sentence}", file=sys.stderr)
 
-    def judged(self, what: Certificate | Crl | str) -> None:
+    def judged(self, what: Certificate | Crl | Delta | str) -> None:
         """Notes that such a one was judged."""
         match what:
             case Certificate():
                 self.met[f"{what.status} certificates of {what.ca}"] += 1
             case Crl():
                 self.met[f"{what.kind} CRLs of {what.ca}"] += 1
+            case Delta():
+                self.met[f"delta CRLs of {what.ca}"] += 1
             case str():
                 self.met[what] += 1
 

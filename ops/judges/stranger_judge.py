@@ -46,14 +46,27 @@ def der_elements(octets: bytes) -> list[tuple[int, bytes]]:
     return elements
 
 
-def serials_of(crl: bytes) -> set[str]:
-    """The serials in a CRL (RFC 5280 section 5.1): the entries are the one SEQUENCE after the times."""
+# The value of reasonCode, an ENUMERATED: removeFromCRL (8).
+REMOVE_FROM_CRL = bytes([0x0A, 1, 8])
+
+
+def entries_of(crl: bytes) -> dict[str, tuple[bytes, bytes]]:
+    """Serial to revocationDate and the rest of the entry in a CRL (RFC 5280 section 5.1): the entries are the one SEQUENCE
+    after the times."""
     [(_, whole)] = der_elements(crl)
     tbs = der_elements(der_elements(whole)[0][1])
     last_time = max(at for at, (tag, _) in enumerate(tbs) if tag in (0x17, 0x18))
     entries = [contents for tag, contents in tbs[last_time + 1 :] if tag == 0x30]
     listed = der_elements(entries[0]) if entries else []
-    return {str(int.from_bytes(der_elements(entry)[0][1], "big")) for _, entry in listed}
+    parts = [der_elements(entry) for _, entry in listed]
+    return {str(int.from_bytes(one[0][1], "big")): (one[1][1], one[2][1] if one[2:] else b"") for one in parts}
+
+
+def base_of(delta: bytes) -> int:
+    """BaseCRLNumber (RFC 5280 section 5.2.4): the INTEGER in the extension 2.5.29.27, which is critical."""
+    _, _, value = delta.partition(bytes([6, 3, 0x55, 0x1D, 27, 1, 1, 0xFF]))
+    [(_, number)] = der_elements(der_elements(value[: 2 + value[1]])[0][1])
+    return int.from_bytes(number, "big")
 
 
 class Stranger:
@@ -142,13 +155,32 @@ class Stranger:
                     self.expect(answer.status == 200, url, f"status {answer.status}")
                     if answer.status == 200:
                         self.crl(ca, int(key), municipality, url, body)
+                self.delta(public, urls)
         public.close()
+
+    def delta(self, public: http.client.HTTPConnection, urls: dict) -> None:
+        """With the full CRL of the cut that it names it says what the newest full CRL says."""
+
+        def get(url: str) -> bytes:
+            public.request("GET", urlsplit(url).path)
+            answer = public.getresponse()
+            self.expect(answer.status == 200, url, f"status {answer.status}")
+            return answer.read()
+
+        delta = get(urls["delta"])
+        base = urls["full"].replace("/crl/", f"/crl/cuts/{base_of(delta)}/", 1)
+        combined = entries_of(get(base))
+        for serial, entry in entries_of(delta).items():
+            combined.pop(serial, None)
+            if not entry[1].endswith(REMOVE_FROM_CRL):
+                combined[serial] = entry
+        self.expect(combined == entries_of(get(urls["full"])), urls["delta"], "does not lead to the full CRL")
 
     def crl(self, ca: str, key: int, municipality: str | None, url: str, body: bytes) -> None:
         ours = [one for one in self.certificates if (one["ca"], one["key"]) == (ca, key)]
         inside = [one for one in ours if municipality in (None, one["municipality"])]
         must = {one["serial"] for one in inside if one["status"] in ("held", "revoked")}
-        listed = serials_of(body)
+        listed = entries_of(body).keys()
         self.expect(must <= listed, url, f"does not list {must - listed}")
         wrong = listed & ({one["serial"] for one in ours} - must)
         self.expect(not wrong, url, f"lists {wrong}")

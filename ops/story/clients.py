@@ -114,11 +114,15 @@ def make_request(key_path: Path, subject: str = "/CN=applicant", algorithm: str 
     return request
 
 
-def verify(certificate: Path, issuer: Path, crl: Path | None = None) -> tuple[bool, str]:
-    """What `openssl verify` says of a certificate, with `-crl_check` if a CRL is given: accepted or not, and why not."""
+def verify(certificate: Path, issuer: Path, *crls: Path) -> tuple[bool, str]:
+    """What `openssl verify` says of a certificate, with `-crl_check` if a CRL is given, or one and its delta: accepted or not,
+    and why not."""
     arguments = ["verify", "-x509_strict", "-CAfile", issuer]
-    if crl:
-        arguments += ["-crl_check", "-CRLfile", crl]
+    if crls:
+        # Without -extended_crl it takes a delta for a complete CRL.
+        arguments += ["-crl_check", "-use_deltas", "-extended_crl"]
+    for crl in crls:
+        arguments += ["-CRLfile", crl]
     status, output, errors = openssl(*arguments, certificate, may_fail=True)
     reason = re.search(r"^error \d+ at \d+ depth lookup: (.*)$", output + errors, re.MULTILINE)
     return status == 0, reason.group(1) if reason else (output + errors).strip()

@@ -1,6 +1,8 @@
 """The steps of the story: one line each, with what was asked, what answered and how long it took."""
 
+import base64
 import datetime
+import json
 import re
 import time
 from collections.abc import Callable
@@ -248,14 +250,30 @@ class Story:
             answered.append(f"{len(crls) + len(empty)} CRLs")
         for number, kind in enumerate(("municipal", "full"), 3):
             with self.step(f"e.{number}", f"openssl verify -crl_check with the {kind} CRLs") as answered:
-                self._check_with_crls(lambda held: crls[held.ca, held.serial, kind], answered)
+                self._check_with_crls(lambda held: [crls[held.ca, held.serial, kind]], answered)
+        with self.step("e.5", "openssl verify -use_deltas with the full CRLs of the cut before and the deltas") as answered:
+            of_ca = {ca: self._before_and_delta(ca) for ca in ("sign", "auth")}
+            accepted, reason = verify(self.old_signature.path, self.authority.issuer("sign"), of_ca["sign"][0])
+            expect(accepted, f"the cut before refuses the moved person's old certificate: {reason}")
+            self._check_with_crls(lambda held: of_ca[held.ca], answered)
 
-    def _check_with_crls(self, crl_for: Callable[[Held], Path], answered: list[str]) -> None:
-        accepted, reason = verify(self.old_signature.path, self.authority.issuer("sign"), crl_for(self.old_signature))
+    def _before_and_delta(self, ca: str) -> list[Path]:
+        """The delta, and before it the full CRL of the cut that the manifest names as its base."""
+        public = self.authority.urls["public"]
+        payload = json.loads(http("GET", f"{public}/crl/manifest.json").body)["payload"]
+        files = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["files"]
+        base = next(file["base_crl_number"] for file in files if (file["ca"], file["key"], file["partition"]) == (ca, 1, "delta"))
+        return [
+            self.pull(f"{public}/crl/cuts/{base}/{ca}/1/full.crl", f"{ca}-before"),
+            self.pull(f"{public}/crl/{ca}/1/delta.crl", f"{ca}-delta"),
+        ]
+
+    def _check_with_crls(self, crls_for: Callable[[Held], list[Path]], answered: list[str]) -> None:
+        accepted, reason = verify(self.old_signature.path, self.authority.issuer("sign"), *crls_for(self.old_signature))
         expect(not accepted and reason == "certificate revoked", f"the moved person's old certificate: {reason}")
         answered.append("old signature certificate refused")
         for what, held in (("new signature certificate", self.new_signature), ("user certificate", self.user)):
-            accepted, reason = verify(held.path, self.authority.issuer(held.ca), crl_for(held))
+            accepted, reason = verify(held.path, self.authority.issuer(held.ca), *crls_for(held))
             expect(accepted, f"openssl verify refuses the {what}: {reason}")
             answered.append(f"{what} accepted")
 

@@ -117,6 +117,8 @@ oids! {
     REASON_CODE = [2, 5, 29, 21];
     /// invalidityDate
     INVALIDITY_DATE = [2, 5, 29, 24];
+    /// deltaCRLIndicator
+    DELTA_CRL_INDICATOR = [2, 5, 29, 27];
     /// issuingDistributionPoint
     ISSUING_DISTRIBUTION_POINT = [2, 5, 29, 28];
     /// cRLDistributionPoints
@@ -127,6 +129,8 @@ oids! {
     AUTHORITY_KEY_IDENTIFIER = [2, 5, 29, 35];
     /// extKeyUsage
     EXT_KEY_USAGE = [2, 5, 29, 37];
+    /// freshestCRL
+    FRESHEST_CRL = [2, 5, 29, 46];
 
     /// id-qt-cps
     QUALIFIER_CPS = [1, 3, 6, 1, 5, 5, 7, 2, 1];

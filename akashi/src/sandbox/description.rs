@@ -65,7 +65,7 @@ fn crls(public: &str, ca: Ca) -> Value {
     let url = |shape: &str| json!(format!("{public}/crl/{issuer}/{shape}.crl"));
     let codes = pki::municipality::all().iter().map(|municipality| municipality.code.to_string());
     let partitions: Map<_, _> = codes.map(|code| (code.clone(), url(&code))).collect();
-    json!({ KeyNumber::FIRST.to_string(): { "full": url("full"), "partition": partitions } })
+    json!({ KeyNumber::FIRST.to_string(): { "full": url("full"), "delta": url("delta"), "partition": partitions } })
 }
 
 fn certificate(held: &Held, now: UnixTime) -> Result<Value, Failure> {

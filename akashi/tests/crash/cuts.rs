@@ -77,7 +77,7 @@ pub(crate) fn served_cut(akashi: &Akashi) -> u64 {
         return 0;
     }
     let manifest = Manifest::read(&manifest.body).expect("a manifest");
-    for name in ["sign/1/full", "sign/1/13221", "auth/1/full", "auth/1/14100"] {
+    for name in ["sign/1/full", "sign/1/delta", "sign/1/13221", "auth/1/full", "auth/1/14100"] {
         let crl = akashi.get(&format!("/crl/{name}.crl"));
         assert_eq!(crl.status, 200, "{name}");
         assert_eq!(crl_number(akashi, &crl.body), manifest.cut_number, "{name}");

@@ -62,6 +62,11 @@ fn a_death_after_each_step_of_a_cut_leaves_the_old_one_or_the_new_one_whole() {
         let next = request_cut(&akashi, step);
         assert!(next > reserved, "{step}: the retry makes cut {next} after cut {reserved}");
         assert_eq!(served_cut(&akashi), next, "{step}");
+        assert_eq!(
+            bases(&akashi),
+            [now_served; 4],
+            "{step}: the deltas are of the cut that readers held, none that died"
+        );
         served = next;
     }
 }
@@ -123,10 +128,16 @@ fn served_whole(akashi: &Akashi) -> u64 {
         assert_eq!(octets_of(&file.sha256), sha256(&pulled[&name]), "{name}");
         assert_eq!(file.crl_number, manifest.cut_number, "{name}");
     }
-    for name in ["sign/1/full", "auth/1/full", "sign/1/13221"] {
+    for name in ["sign/1/full", "auth/1/full", "sign/1/delta", "sign/1/13221"] {
         assert_eq!(crl_number(akashi, &pulled[name]), manifest.cut_number, "{name}");
     }
     manifest.cut_number
+}
+
+/// BaseCRLNumber of each delta that is served, as the manifest says.
+fn bases(akashi: &Akashi) -> Vec<u64> {
+    let manifest = Manifest::read(&akashi.get("/crl/manifest.json").body).expect("a manifest");
+    manifest.files.iter().filter_map(|file| file.base_crl_number).collect()
 }
 
 /// What hexadecimal text stands for.

@@ -20,6 +20,7 @@ use x509_cert::crl::CertificateList;
 use x509_cert::der::oid::AssociatedOid as _;
 use x509_cert::der::{Decode as _, DecodePem as _, Encode as _};
 use x509_cert::ext::Extension;
+use x509_cert::ext::pkix::crl::BaseCrlNumber;
 use x509_cert::ext::pkix::{AuthorityKeyIdentifier, CrlReason};
 use x509_cert::time::Time;
 
@@ -103,7 +104,7 @@ pub(crate) fn cut(world: &World, model: &mut Model) {
     assert_eq!(cut.this_update.as_seconds(), model.now);
     let (keys, crls) = (public_keys(world), model.crls());
     let generation = publisher.published().load().current.clone().unwrap();
-    assert_eq!(generation.crls().len(), keys.len() * (world.layout.codes().len() + 1), "each live key has all CRLs");
+    assert_eq!(generation.crls().len(), keys.len() * (world.layout.codes().len() + 2), "each live key has all CRLs");
     for slot in generation.crls().keys() {
         let what = format!("the CRL {slot}");
         let der = generation.read(*slot).unwrap().unwrap();
@@ -111,23 +112,45 @@ pub(crate) fn cut(world: &World, model: &mut Model) {
         let key = &keys[&slot.issuer];
         assert_signed(key, &list.tbs_cert_list.to_der().unwrap(), list.signature.raw_bytes(), &what);
         assert_names_key(list.tbs_cert_list.crl_extensions.as_ref(), key, &what);
-        let municipality = match slot.shape {
-            Shape::Full => None,
-            Shape::Partition(code) => Some(code.get()),
-        };
-        let expected = crls.get(&(slot.issuer.ca, municipality)).map_or(&[][..], Vec::as_slice);
-        assert_eq!(entries(&list), expected, "{what}");
+        let expected = |municipality| crls.get(&(slot.issuer.ca, municipality)).map_or(&[][..], Vec::as_slice);
+        let extensions = list.tbs_cert_list.crl_extensions.iter().flatten();
+        let mut base = extensions.filter(|extension| extension.extn_id == BaseCrlNumber::OID);
+        let base = base.next().map(|base| BaseCrlNumber::from_der(base.extn_value.as_bytes()).unwrap());
+        assert_eq!(base.is_some(), slot.shape == Shape::Delta, "{what}");
+        match slot.shape {
+            Shape::Full => assert_eq!(entries(&list), expected(None), "{what}"),
+            Shape::Partition(code) => assert_eq!(entries(&list), expected(Some(code.get())), "{what}"),
+            Shape::Delta => {
+                let numbers = (cut.cut_number, number(base.unwrap().0.as_bytes()));
+                let combined = model.combined((slot.issuer.ca, slot.issuer.key.get()), numbers, &changes(&list));
+                assert_eq!(combined, expected(None), "{what}");
+            }
+        }
+    }
+    for issuer in keys.keys() {
+        let full = crls.get(&(issuer.ca, None)).cloned().unwrap_or_default();
+        model.held.insert((issuer.ca, issuer.key.get()), (cut.cut_number, full));
     }
     model.carried_at = Some(model.now);
 }
 
 fn entries(list: &CertificateList) -> Entries {
+    let complete = |(serial, withdrawal): (u64, Option<_>)| (serial, withdrawal.expect("nothing is removed here"));
+    changes(list).into_iter().map(complete).collect()
+}
+
+/// The entries of a delta, in which `None` is a removal.
+fn changes(list: &CertificateList) -> Vec<(u64, Option<Withdrawal>)> {
     let entries = list.tbs_cert_list.revoked_certificates.iter().flatten();
     let entry = |entry: &x509_cert::crl::RevokedCert| {
         let extensions = entry.crl_entry_extensions.iter().flatten();
         let reason = extensions.clone().find(|extension| extension.extn_id == CrlReason::OID);
-        let code = reason.map_or(0, |reason| CrlReason::from_der(reason.extn_value.as_bytes()).unwrap() as u8);
-        (number(entry.serial_number.as_bytes()), withdrawal(seconds(entry.revocation_date), code))
+        let reason = reason.map(|reason| CrlReason::from_der(reason.extn_value.as_bytes()).unwrap());
+        let withdrawal = match reason {
+            Some(CrlReason::RemoveFromCRL) => None,
+            reason => Some(withdrawal(seconds(entry.revocation_date), reason.map_or(0, |reason| reason as u8))),
+        };
+        (number(entry.serial_number.as_bytes()), withdrawal)
     };
     entries.map(entry).collect()
 }

@@ -10,6 +10,7 @@ use der07::Decode as _;
 use ocsp_responder::{Answer, Issuers, OcspSettings, OcspSigner, Responder, SignFailure, SignedResponseData};
 use pki::algorithm::{Algorithm, Digest};
 use pki::certificate::Issuer;
+use pki::crl::{CrlEntry, CrlKind, DeltaEntry};
 use pki::identity::{Ca, IssuerKey, KeyNumber, Serial};
 use pki::ocsp::{ErrorStatus, RequestWriter, ResponseData, write_cert_id};
 use pki::revocation::{CertificateStatus, RevocationReason, Withdrawal};
@@ -259,14 +260,29 @@ fn compare_crls(world: &World, model: &Model) {
         carried_at: model.carried_at.map(UnixTime::from_seconds),
     };
     let newest = Ca::ALL.map(|ca| issuer_key(ca, model.newest_key(ca)));
-    let plan = PublishPlan::new(frame, frozen.as_ref(), &newest, &world.layout).unwrap();
+    let served = process.publisher.published().load().current.clone();
+    let plan = PublishPlan::new(frame, frozen.as_ref(), &newest, &world.layout, served.as_deref()).unwrap();
     let mut crls = model.crls();
     for slot in plan.slots() {
+        let planned = plan.entries(*slot).map(|entry| match entry {
+            DeltaEntry::Listed(CrlEntry { serial, withdrawal }) => (serial.get(), Some(withdrawal)),
+            DeltaEntry::Removed { serial, .. } => (serial.get(), None),
+        });
+        let planned: Vec<_> = planned.collect();
         let municipality = match slot.shape {
             Shape::Full => None,
             Shape::Partition(code) => Some(code.get()),
+            Shape::Delta => {
+                let CrlKind::Delta { base_crl_number } = plan.kind(*slot, None) else { panic!("{slot} is a delta") };
+                let issuer = (slot.issuer.ca, slot.issuer.key.get());
+                let combined = model.combined(issuer, (1, base_crl_number), &planned);
+                let full = model.crls().remove(&(slot.issuer.ca, None)).unwrap_or_default();
+                assert_eq!(combined, full, "the CRL {slot}");
+                continue;
+            }
         };
-        let planned: Vec<_> = plan.entries(*slot).map(|entry| (entry.serial.get(), entry.withdrawal)).collect();
+        let complete = |(serial, withdrawal): (u64, Option<_>)| (serial, withdrawal.expect("nothing is removed here"));
+        let planned: Vec<_> = planned.into_iter().map(complete).collect();
         assert_eq!(planned, crls.remove(&(slot.issuer.ca, municipality)).unwrap_or_default(), "the CRL {slot}");
     }
     assert!(crls.is_empty(), "there is no CRL for {:?}", crls.keys());

@@ -123,6 +123,8 @@ pub(crate) struct Model {
     pub(crate) queue: Vec<Queued>,
     /// thisUpdate of the cut that relying parties hold.
     pub(crate) carried_at: Option<i64>,
+    /// The full CRLs that they hold, by CA and key: cRLNumber and entries.
+    pub(crate) held: BTreeMap<(Ca, u16), (u64, Entries)>,
     /// Issues and reports so far.
     events: u64,
 }
@@ -342,6 +344,30 @@ impl Model {
             }
         }
         crls
+    }
+
+    /// What a relying party makes of the full CRL that it holds and of a delta (RFC 5280 §5.2.4), in which `None` is a
+    /// removal. Who holds no full CRL of that key gets a delta of nothing, of the cut's own number.
+    pub(crate) fn combined(
+        &self,
+        (ca, key): (Ca, u16),
+        (number, base): (u64, u64),
+        delta: &[(u64, Option<Withdrawal>)],
+    ) -> Entries {
+        let Some((held_number, held)) = self.held.get(&(ca, key)) else {
+            assert_eq!((base, delta), (number, &[][..]), "the first delta of {ca}/{key}");
+            return self.crls().remove(&(ca, None)).unwrap_or_default();
+        };
+        assert_eq!(base, *held_number, "the base of the delta of {ca}/{key}");
+        let mut entries: BTreeMap<_, _> = held.iter().copied().collect();
+        for (serial, change) in delta {
+            let before = match change {
+                Some(withdrawal) => entries.insert(*serial, *withdrawal),
+                None => Some(entries.remove(serial).expect("only what is listed is removed")),
+            };
+            assert_ne!(before, *change, "an idle entry for {ca}/{serial}");
+        }
+        entries.into_iter().collect()
     }
 
     /// For a person who reads a failure; everybody is invented.

@@ -2,7 +2,7 @@
 use std::io;
 
 use pki::crl::CrlReadError;
-use pki::identity::IssuerKey;
+use pki::identity::{IssuerKey, Serial};
 use pki::time::UnixTime;
 
 use crate::departures::UnexplainedDeparture;
@@ -111,7 +111,22 @@ pub enum CrlFinding {
     /// thisUpdate or nextUpdate is not the cut's.
     #[error("times: thisUpdate or nextUpdate is not the cut's")]
     WrongTimes,
-    /// The entries are not those the ledger demands, by count and hash (I6).
+    /// A delta in the place of a complete CRL or the other way round, or a freshestCRL that does not lead to the deltas.
+    #[error("kind: it is not complete or delta, with or without freshestCRL, as its place demands")]
+    WrongKind,
+    /// The delta's base is not the full CRL that readers hold, or has another issuer, key or scope (C10).
+    #[error("base: its base is not the full CRL of cut {held}")]
+    WrongBase {
+        /// The cut whose full CRL it must be.
+        held: u64,
+    },
+    /// The delta tells what the base has already, or removes what it has not.
+    #[error("base: its entry for serial {serial} changes nothing in the base")]
+    ChangesNothing {
+        /// The entry's serial.
+        serial: Serial,
+    },
+    /// The entries, of a delta those it makes with its base, are not those the ledger demands, by count and hash (I6).
     #[error("entries: {found} stand in it, {demanded} are demanded{}", if found == demanded { "; the counts agree, the entries do not" } else { "" })]
     WrongEntries {
         /// How many stand in it.
@@ -149,6 +164,8 @@ impl CrlFinding {
             Self::WrongDistributionPoint => "distribution-point",
             Self::WrongNumber { .. } => "number",
             Self::WrongTimes => "times",
+            Self::WrongKind => "kind",
+            Self::WrongBase { .. } | Self::ChangesNothing { .. } => "base",
             Self::WrongEntries { .. } => "entries",
         }
     }

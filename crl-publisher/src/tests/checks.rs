@@ -238,7 +238,7 @@ fn judge_plan(
     let frozen = world.ledger.freeze().unwrap();
     let signers: Vec<_> = world.signers.iter().map(|signer| Arc::clone(signer) as Arc<dyn CrlSigner>).collect();
     let issuers: Vec<_> = signers.iter().map(|signer| signer.issuer()).collect();
-    let plan = PublishPlan::new(planned, told, &issuers, &world.layout).unwrap();
+    let plan = PublishPlan::new(planned, told, &issuers, &world.layout, Some(served)).unwrap();
     build(folder.path(), &plan, &world.layout, &signers, world.manifest_signer.as_ref(), 2).unwrap();
     let demand = Demand {
         frame: &judged,
@@ -296,7 +296,8 @@ fn an_entry_missing_from_the_full_list_alone_is_refused() {
     // Everything but the full list is right: that one is of a ledger which forgot an entry.
     judge_plan(&world, &served, (right, &Frozen { state, at: right.this_update }), right).unwrap_err();
     let full = CrlScope::Full.to_issuing_distribution_point();
-    world.signers[0].misbehave(Mischief::ReplaysInItsPlace(world.signers[0].asked(&full)));
+    let other = world.signers[0].asked(&full);
+    world.signers[0].misbehave(Mischief::ReplaysInPlaceOf { delta: false, other });
     let refused = judge(&world, &served, right, right).unwrap_err().to_string();
     assert_eq!(refused, "sign/1/full: entries: 1 stand in it, 2 are demanded");
 }

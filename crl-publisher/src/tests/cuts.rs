@@ -13,13 +13,13 @@ use pki::revocation::{RevocationReason, Withdrawal};
 use super::fakes::*;
 use crate::manifest::Manifest;
 use crate::plan::{CutFrame, PublishPlan};
-use crate::slot::CrlLayout;
+use crate::slot::{CrlLayout, CrlSlot};
 
 const LATER: &str = "2030-03-31";
 const NONE: [u64; 0] = [];
 
 #[test]
-fn every_issuer_has_a_full_crl_and_one_for_each_municipality_the_empty_ones_too() {
+fn every_issuer_has_a_full_crl_its_delta_and_one_for_each_municipality_the_empty_ones_too() {
     let world = World::new();
     world.ledger.revoke(Ca::Auth, 30, KIYOSE, LATER);
     world.ledger.hold(Ca::Auth, 7, YOKOHAMA, LATER);
@@ -34,7 +34,7 @@ fn every_issuer_has_a_full_crl_and_one_for_each_municipality_the_empty_ones_too(
     let cut = world.publish(&publisher, jst("2026-11-22", 6, 55, 1)).unwrap();
     let generations = publisher.published().load();
     let generation = generations.current.as_ref().unwrap();
-    assert_eq!(generation.crls().len(), 3 * 4);
+    assert_eq!(generation.crls().len(), 3 * 5);
     // Both keys of a CA sign the same lists, with the cut's number.
     for key in [1, 2] {
         assert_eq!(serials(generation, slot(Ca::Auth, key, None)), [7, 9, 30]);
@@ -110,7 +110,7 @@ fn a_day_ends_at_midnight_in_japan_to_the_second() {
             next_update: carried_at,
             carried_at: Some(carried_at),
         };
-        PublishPlan::new(frame, frozen.as_ref(), &[slot(Ca::Sign, 1, None).issuer], &world.layout)
+        PublishPlan::new(frame, frozen.as_ref(), &[slot(Ca::Sign, 1, None).issuer], &world.layout, None)
             .unwrap()
             .entries(slot(Ca::Sign, 1, None))
             .len()
@@ -145,6 +145,7 @@ fn a_shorter_validity_does_not_move_next_update_back() {
 #[test]
 fn a_plan_prints_as_sentences() {
     let world = World::new();
+    world.clock.set(jst("2026-11-20", 12, 0, 0));
     world.ledger.revoke(Ca::Sign, 5, KIYOSE, LATER);
     world.ledger.revoke(Ca::Sign, 6, KIYOSE, LATER);
     let frozen = crate::ledger::CutLedger::freeze(world.ledger.as_ref()).unwrap();
@@ -157,13 +158,22 @@ fn a_plan_prints_as_sentences() {
         next_update: this_update.plus_seconds(48 * 3_600),
         carried_at: Some(jst("2026-11-21", 6, 55, 0)),
     };
-    let plan = PublishPlan::new(frame, frozen.as_ref(), &[slot(Ca::Sign, 1, None).issuer], &world.layout).unwrap();
-    assert_eq!(
-        plan.to_string(),
-        "Cut 12 shows log position 345; thisUpdate 2026-11-22T06:55:00+09:00, nextUpdate 2026-11-24T06:55:00+09:00.\n\
+    let issuers = [slot(Ca::Sign, 1, None).issuer];
+    let plan = PublishPlan::new(frame, frozen.as_ref(), &issuers, &world.layout, None).unwrap();
+    let head = "Cut 12 shows log position 345; thisUpdate 2026-11-22T06:55:00+09:00, nextUpdate 2026-11-24T06:55:00+09:00.\n\
          Entries with a leave-day before 2026-11-21 leave it.\n\
-         sign/1/13221: 2 entries.\nsign/1/full: 2 entries.\n4 CRLs in all, 2 of them empty.\n"
-    );
+         sign/1/13221: 2 entries.\nsign/1/full: 2 entries.\n";
+    let lines =
+        "sign/1/delta: none, for there is no earlier full CRL to begin from.\n5 CRLs in all, 3 of them empty.\n";
+    assert_eq!(plan.to_string(), format!("{head}{lines}"));
+    // With a cut that is served, in which serial 5 alone stands.
+    world.ledger.state().withdrawn[Ca::Sign.index()].remove(&serial(6));
+    let publisher = world.open();
+    world.publish(&publisher, jst("2026-11-21", 6, 55, 0)).unwrap();
+    let served = publisher.published().load().current.clone();
+    let plan = PublishPlan::new(frame, frozen.as_ref(), &issuers, &world.layout, served.as_deref()).unwrap();
+    let lines = "sign/1/delta: 1 entry since cut 1.\n5 CRLs in all, 2 of them empty.\n";
+    assert_eq!(plan.to_string(), format!("{head}{lines}"));
 }
 
 #[test]
@@ -211,22 +221,31 @@ fn openssl_reads_the_crls_as_they_were_meant() {
     world.ledger.hold(Ca::Sign, 200, KIYOSE, LATER);
     let publisher = world.open();
     world.publish(&publisher, jst("2026-11-22", 6, 55, 0)).unwrap();
+    world.ledger.release(Ca::Sign, 200);
+    world.publish(&publisher, jst("2026-11-23", 6, 55, 0)).unwrap();
     let generations = publisher.published().load();
-    for municipality in [None, Some(KIYOSE), Some(ESASHI)] {
-        let der = generations.current.as_ref().unwrap().read(slot(Ca::Sign, 1, municipality)).unwrap().unwrap();
+    let text = |cut, slot: CrlSlot| {
         let path = world.folder.path().join("judged.crl");
-        std::fs::write(&path, &der).unwrap();
-        let judged = Command::new("openssl")
-            .args(["crl", "-inform", "DER", "-noout", "-text", "-in"])
-            .arg(&path)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
+        std::fs::write(&path, generations.by_number[&cut].read(slot).unwrap().unwrap()).unwrap();
+        let mut openssl = Command::new("openssl");
+        let judged = openssl.args(["crl", "-inform", "DER", "-noout", "-text", "-in"]).arg(&path);
+        let judged = judged.stdin(Stdio::null()).output().unwrap();
         let text = String::from_utf8(judged.stdout).unwrap();
         assert!(judged.status.success() && text.contains("X509v3 Issuing Distribution Point: critical"), "{text}");
         assert!(text.contains("Only User Certificates") && text.contains("X509v3 CRL Number"), "{text}");
-        assert_eq!(text.contains("URI:http://127.0.0.1:8080/crl/sign/1/"), municipality.is_some(), "{text}");
+        text
+    };
+    for municipality in [None, Some(KIYOSE), Some(ESASHI)] {
+        let text = text(1, slot(Ca::Sign, 1, municipality));
+        assert_eq!(text.contains("URI:http://127.0.0.1:8080/crl/sign/1/01361"), municipality == Some(ESASHI), "{text}");
         assert_eq!(text.contains("Certificate Hold"), municipality != Some(ESASHI), "{text}");
         assert_eq!(text.contains("No Revoked Certificates"), municipality == Some(ESASHI), "{text}");
+        // C12: the full one alone leads to deltas.
+        let leads =
+            text.contains("X509v3 Freshest CRL: \n") && text.contains("URI:http://127.0.0.1:8080/crl/sign/1/delta.crl");
+        assert_eq!(leads, municipality.is_none(), "{text}");
     }
+    let text = text(2, delta_slot(Ca::Sign, 1));
+    assert!(text.contains("X509v3 Delta CRL Indicator: critical\n                1\n"), "{text}");
+    assert!(text.contains("Remove From CRL") && !text.contains("Freshest"), "{text}");
 }

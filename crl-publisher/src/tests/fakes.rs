@@ -105,6 +105,11 @@ pub(super) fn slot(ca: Ca, key: u16, municipality: Option<u32>) -> CrlSlot {
     CrlSlot { shape, issuer: IssuerKey { ca, key: KeyNumber::new(key).unwrap() } }
 }
 
+/// The slot of that key's delta CRL.
+pub(super) fn delta_slot(ca: Ca, key: u16) -> CrlSlot {
+    slot(ca, key, None).beside(Shape::Delta)
+}
+
 /// The serials in a CRL of that generation.
 pub(super) fn serials(generation: &Generation, slot: CrlSlot) -> Vec<u64> {
     entries(generation, slot).iter().map(|entry| entry.serial.get()).collect()

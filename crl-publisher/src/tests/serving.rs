@@ -11,10 +11,12 @@ use pki::time::UnixTime;
 use tower::ServiceExt as _;
 
 use super::fakes::*;
+use crate::generation::{MANIFEST_FILE, SEGMENT_FILE};
 use crate::manifest::Manifest;
 use crate::publish::Publisher;
 use crate::schedule::Schedule;
 use crate::serve::{CrlService, router};
+use crate::signing::ManifestSigner as _;
 
 struct Answer {
     status: StatusCode,
@@ -79,12 +81,66 @@ async fn a_municipal_crl_comes_with_the_headers_of_its_octets() {
 }
 
 #[tokio::test]
+async fn a_delta_comes_with_the_headers_of_its_octets_from_where_the_full_crl_says() {
+    let (world, publisher, routes) = published(jst("2026-11-22", 6, 55, 0));
+    world.ledger.revoke(Ca::Sign, 6, KIYOSE, "2030-03-31");
+    world.publish(&publisher, jst("2026-11-23", 6, 55, 0)).unwrap();
+    world.clock.set(jst("2026-11-23", 7, 0, 0));
+    let full = get(&routes, "/crl/cuts/1/sign/1/full.crl").await;
+    let freshest = pki::crl::freshest_crl_value("http://127.0.0.1:8080/crl/sign/1/delta.crl");
+    assert_eq!(CrlReader::new(&full.body).unwrap().freshest_crl(), Some(&*freshest));
+    let answer = get(&routes, "/crl/sign/1/delta.crl").await;
+    let delta = CrlReader::new(&answer.body).unwrap();
+    assert_eq!((delta.crl_number(), delta.base_crl_number()), (2, Some(1)));
+    assert_eq!(delta.delta_entries().count(), 1);
+    assert_eq!((answer.status, answer.header("content-type")), (StatusCode::OK, "application/pkix-crl"));
+    assert_eq!(answer.header("etag"), format!("\"{}\"", crate::manifest::hex(&pki::algorithm::sha256(&answer.body))));
+    assert_eq!(answer.header("last-modified"), "Sun, 22 Nov 2026 21:55:00 GMT");
+    assert_eq!(answer.header("cache-control"), "public, max-age=3600");
+    let again = ask(&routes, Method::GET, "/crl/sign/1/delta.crl", answer.header("etag")).await;
+    assert_eq!((again.status, again.body.len()), (StatusCode::NOT_MODIFIED, 0));
+    let immutable = get(&routes, "/crl/cuts/2/sign/1/delta.crl").await;
+    assert_eq!(immutable.body, answer.body);
+    assert_eq!(immutable.header("cache-control"), "public, max-age=31536000, immutable");
+}
+
+#[tokio::test]
+async fn a_cut_from_before_there_were_deltas_is_served_on_and_is_the_base_of_the_next() {
+    let (world, publisher, _) = published(jst("2026-11-22", 6, 55, 0));
+    drop(publisher);
+    as_before_deltas(&world, 1);
+    let publisher = world.open();
+    let routes = routes(&world, &publisher);
+    assert_eq!(get(&routes, "/crl/sign/1/full.crl").await.status, StatusCode::OK);
+    let answer = get(&routes, "/crl/sign/1/delta.crl").await;
+    let problem: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!((answer.status, &problem["type"]), (StatusCode::NOT_FOUND, &"urn:akashi:problem:no-delta".into()));
+    world.publish(&publisher, jst("2026-11-23", 6, 55, 0)).unwrap();
+    let delta = get(&routes, "/crl/sign/1/delta.crl").await;
+    assert_eq!(CrlReader::new(&delta.body).unwrap().base_crl_number(), Some(1));
+}
+
+/// Takes the deltas, which are last in the segment, out of a cut's files.
+fn as_before_deltas(world: &World, cut_number: u64) {
+    let folder = world.folder.path().join(format!("cuts/{cut_number}"));
+    let path = folder.join(MANIFEST_FILE);
+    let mut manifest = Manifest::read(&std::fs::read(&path).unwrap()).unwrap();
+    manifest.files.retain(|file| file.partition != "delta");
+    let size = manifest.files.iter().map(|file| file.size).sum();
+    std::fs::OpenOptions::new().write(true).open(folder.join(SEGMENT_FILE)).unwrap().set_len(size).unwrap();
+    let signer = world.manifest_signer.as_ref();
+    let signed = signer.sign(manifest.to_be_signed(signer.public_key())).unwrap();
+    std::fs::write(&path, signed.jws()).unwrap();
+}
+
+#[tokio::test]
 async fn the_manifests_urls_answer_with_what_it_says() {
     let (world, _, routes) = published(jst("2026-11-22", 6, 55, 0));
     let manifest = get(&routes, "/crl/manifest.json").await;
     assert_eq!((manifest.status, manifest.header("content-type")), (StatusCode::OK, "application/jose+json"));
     let key = crate::signing::ManifestSigner::public_key(world.manifest_signer.as_ref());
     for file in Manifest::verify(&manifest.body, key).unwrap().files {
+        assert_eq!(file.base_crl_number, (file.partition == "delta").then_some(1));
         let answer = get(&routes, &file.url).await;
         assert_eq!((answer.status, answer.body.len() as u64), (StatusCode::OK, file.size));
         assert_eq!(crate::manifest::hex(&pki::algorithm::sha256(&answer.body)), file.sha256);
@@ -160,6 +216,7 @@ async fn what_does_not_exist_is_a_problem_that_no_cache_keeps() {
         ("/crl/sign/1/132217.crl", "no-such-crl"),
         ("/crl/sign/01/full.crl", "no-such-crl"),
         ("/crl/sign/1/full", "no-such-crl"),
+        ("/crl/sign/2/delta.crl", "unknown-issuer"),
         ("/crl/none/1/full.crl", "no-such-crl"),
         ("/crl/cuts/2/sign/1/full.crl", "cut-not-kept"),
         ("/crl/cuts/x/sign/1/full.crl", "cut-not-kept"),

@@ -37,14 +37,15 @@ fn base64url(octets: &[u8]) -> String {
 }
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
-    let file = ManifestFile {
+    let file = |partition: &str, base_crl_number| ManifestFile {
         ca: "sign".to_owned(),
         key: 1,
-        partition: "13221".to_owned(),
-        url: "/crl/cuts/77/sign/1/13221.crl".to_owned(),
+        partition: partition.to_owned(),
+        url: format!("/crl/cuts/77/sign/1/{partition}.crl"),
         size: 1_000,
         sha256: "00".repeat(32),
         crl_number: 77,
+        base_crl_number,
     };
     let time = "2026-11-22T06:55:00+09:00".to_owned();
     let manifest = Manifest {
@@ -53,7 +54,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         tree_head: "00".repeat(32),
         this_update: time.clone(),
         next_update: time,
-        files: vec![file],
+        files: vec![file("13221", None), file("delta", Some(76))],
     };
     let hash = "00".repeat(32);
     let payload = format!(

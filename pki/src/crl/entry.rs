@@ -1,4 +1,4 @@
-//! One entry of revokedCertificates, in the one small form that all our CRLs use.
+//! One entry of revokedCertificates, in the one small form that all our CRLs use, complete ones and deltas.
 use crate::der::{DerReader, Element, Tag, element_size, small_unsigned};
 use crate::identity::Serial;
 use crate::revocation::{CERTIFICATE_HOLD, RevocationReason, Withdrawal};
@@ -12,6 +12,23 @@ pub struct CrlEntry {
     /// revocationDate and reasonCode.
     pub withdrawal: Withdrawal,
 }
+
+/// One entry of a delta CRL: what became of one certificate since the base.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DeltaEntry {
+    /// It is listed now: newly, or otherwise than in the base.
+    Listed(CrlEntry),
+    /// removeFromCRL (8): the base lists it, and it is listed no more. Its hold was released, or it expired (C10).
+    Removed {
+        /// userCertificate.
+        serial: Serial,
+        /// revocationDate: that of the entry which ends.
+        since: UnixTime,
+    },
+}
+
+/// CRLReason removeFromCRL (8), which delta CRLs alone may have (RFC 5280 §5.3.1; C14).
+pub(crate) const REMOVE_FROM_CRL: u8 = 8;
 
 /// Octets of the largest entry: its header, a serial of 8 octets, a GeneralizedTime, and the reason code.
 pub const ENTRY_OCTETS_MAX: usize = 2 + (2 + 8) + (2 + 15) + REASON_OCTETS;
@@ -41,9 +58,44 @@ impl EncodedEntry {
 }
 
 impl CrlEntry {
+    /// This entry as DER.
+    pub fn encode(self) -> EncodedEntry {
+        DeltaEntry::Listed(self).encode()
+    }
+}
+
+impl From<CrlEntry> for DeltaEntry {
+    fn from(entry: CrlEntry) -> Self {
+        Self::Listed(entry)
+    }
+}
+
+impl DeltaEntry {
+    /// userCertificate.
+    pub const fn serial(self) -> Serial {
+        match self {
+            Self::Listed(CrlEntry { serial, .. }) | Self::Removed { serial, .. } => serial,
+        }
+    }
+
+    /// revocationDate.
+    pub const fn since(self) -> UnixTime {
+        match self {
+            Self::Listed(CrlEntry { withdrawal, .. }) => withdrawal.since(),
+            Self::Removed { since, .. } => since,
+        }
+    }
+
+    const fn reason_code(self) -> u8 {
+        match self {
+            Self::Listed(CrlEntry { withdrawal, .. }) => withdrawal.reason_code(),
+            Self::Removed { .. } => REMOVE_FROM_CRL,
+        }
+    }
+
     /// This entry as DER. Without allocation, because a nation has 30 million of them in one morning.
     pub fn encode(self) -> EncodedEntry {
-        let Self { serial, withdrawal } = self;
+        let (serial, since, reason_code) = (self.serial(), self.since(), self.reason_code());
         let mut entry = EncodedEntry { octets: [0; ENTRY_OCTETS_MAX], length: 2 };
         entry.octets[0] = Tag::SEQUENCE.0;
         let serial = serial.get().to_be_bytes();
@@ -52,8 +104,8 @@ impl CrlEntry {
         let first = if serial[first] >= 0x80 { first - 1 } else { first };
         entry.push(&[Tag::INTEGER.0, octet(8 - first)]);
         entry.push(&serial[first..]);
-        let date = generalized_digits(withdrawal.since());
-        if withdrawal.since().utc().0.year() < 2050 {
+        let date = generalized_digits(since);
+        if since.utc().0.year() < 2050 {
             entry.push(&[Tag::UTC_TIME.0, 13]);
             entry.push(&date[2..]);
         } else {
@@ -61,15 +113,15 @@ impl CrlEntry {
             entry.push(&date);
         }
         // C14: unspecified (0) is told by leaving the extension out.
-        if withdrawal.reason_code() != RevocationReason::Unspecified.code() {
+        if reason_code != RevocationReason::Unspecified.code() {
             entry.push(&REASON_PREFIX);
-            entry.push(&[withdrawal.reason_code()]);
+            entry.push(&[reason_code]);
         }
         entry.octets[1] = octet(entry.length - 2);
         entry
     }
 
-    /// Reads an entry; `None` unless it is exactly what [`CrlEntry::encode`] writes.
+    /// Reads an entry; `None` unless it is exactly what [`DeltaEntry::encode`] writes.
     pub fn decode(element: Element<'_>) -> Option<Self> {
         let mut fields = element.reader();
         let serial = small_unsigned(fields.integer_octets().ok()?).and_then(Serial::new)?;
@@ -78,21 +130,22 @@ impl CrlEntry {
             [] => RevocationReason::Unspecified.code(),
             rest => *rest.strip_prefix(&REASON_PREFIX)?.first()?,
         };
-        let withdrawal = match reason {
-            CERTIFICATE_HOLD => Withdrawal::Held { since },
-            // C14: removeFromCRL (8) belongs in delta CRLs only, and 7 nowhere; from_code knows neither.
-            code => Withdrawal::Revoked { since, reason: RevocationReason::from_code(code)? },
+        let listed = |withdrawal| Self::Listed(CrlEntry { serial, withdrawal });
+        let entry = match reason {
+            CERTIFICATE_HOLD => listed(Withdrawal::Held { since }),
+            REMOVE_FROM_CRL => Self::Removed { serial, since },
+            // C14: 7 belongs nowhere; from_code does not know it.
+            code => listed(Withdrawal::Revoked { since, reason: RevocationReason::from_code(code)? }),
         };
-        let entry = Self { serial, withdrawal };
         // I4: what was read must be written again octet for octet; this also refuses a reason 0 that is spelled out and
         // a date before 2050 as GeneralizedTime.
         (entry.encode().as_slice() == element.whole).then_some(entry)
     }
 }
 
-/// Reads the next entry; see [`CrlEntry::decode`].
-pub(crate) fn next_entry(entries: &mut DerReader<'_>) -> Option<CrlEntry> {
-    entries.expect(Tag::SEQUENCE).ok().and_then(CrlEntry::decode)
+/// Reads the next entry; see [`DeltaEntry::decode`].
+pub(crate) fn next_entry(entries: &mut DerReader<'_>) -> Option<DeltaEntry> {
+    entries.expect(Tag::SEQUENCE).ok().and_then(DeltaEntry::decode)
 }
 
 /// `YYYYMMDDhhmmssZ`, as [`UnixTime::generalized_text`] but on the stack.
@@ -125,7 +178,7 @@ const _: () = assert!(element_size(ENTRY_OCTETS_MAX - 2) == ENTRY_OCTETS_MAX, "a
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crl::strategies::any_entry;
+    use crate::crl::strategies::any_delta_entry;
     use crate::der::DerWriter;
     use crate::oid;
     use proptest::prelude::*;
@@ -140,15 +193,18 @@ mod tests {
         let destroyed = Withdrawal::Revoked { since, reason: RevocationReason::Unspecified };
         let destroyed = CrlEntry { serial: Serial::new(0x80).unwrap(), withdrawal: destroyed };
         assert_eq!(destroyed.encode().as_slice(), b"\x30\x13\x02\x02\x00\x80\x17\x0d261121215500Z");
+        let removed = DeltaEntry::Removed { serial: held.serial, since };
+        *expected.last_mut().unwrap() = 8;
+        assert_eq!(removed.encode().as_slice(), expected);
     }
 
     #[test]
     fn other_forms_of_an_entry_are_refused() {
         let refused: [&[u8]; 6] = [
-            // Reason 0 spelled out, reason 7, reason 8.
+            // Reason 0 spelled out, reason 7, reason 9.
             b"\x30\x20\x02\x01\x05\x17\x0d261121215500Z\x30\x0c\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01\x00",
             b"\x30\x20\x02\x01\x05\x17\x0d261121215500Z\x30\x0c\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01\x07",
-            b"\x30\x20\x02\x01\x05\x17\x0d261121215500Z\x30\x0c\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01\x08",
+            b"\x30\x20\x02\x01\x05\x17\x0d261121215500Z\x30\x0c\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01\x09",
             // A date before 2050 as GeneralizedTime, serial zero, a negative serial.
             b"\x30\x14\x02\x01\x05\x18\x0f20261121215500Z",
             b"\x30\x12\x02\x01\x00\x17\x0d261121215500Z",
@@ -157,21 +213,21 @@ mod tests {
         for octets in refused {
             let element = DerReader::new(octets).element().unwrap();
             assert_eq!(element.whole, octets, "the example itself is whole");
-            assert_eq!(CrlEntry::decode(element), None, "{octets:02x?}");
+            assert_eq!(DeltaEntry::decode(element), None, "{octets:02x?}");
         }
     }
 
     proptest! {
         #[test]
-        fn entries_are_read_back_and_match_the_general_writer(entry in any_entry()) {
+        fn entries_are_read_back_and_match_the_general_writer(entry in any_delta_entry()) {
             let encoded = entry.encode();
             prop_assert_eq!(next_entry(&mut DerReader::new(encoded.as_slice())), Some(entry));
             let mut writer = DerWriter::new();
             writer.sequence(|w| {
-                w.integer(entry.serial.get());
-                entry.withdrawal.since().write_der(w);
-                if entry.withdrawal.reason_code() != 0 {
-                    w.sequence(|w| w.extension(oid::REASON_CODE, false, |w| w.primitive(Tag::ENUMERATED, &[entry.withdrawal.reason_code()])));
+                w.integer(entry.serial().get());
+                entry.since().write_der(w);
+                if entry.reason_code() != 0 {
+                    w.sequence(|w| w.extension(oid::REASON_CODE, false, |w| w.primitive(Tag::ENUMERATED, &[entry.reason_code()])));
                 }
             });
             prop_assert_eq!(encoded.as_slice(), writer.as_slice());

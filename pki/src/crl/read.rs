@@ -3,7 +3,7 @@
 use crate::algorithm::{BadSignature, PublicKey, is_signature_identifier_of};
 use crate::crl::entry::next_entry;
 use crate::crl::extensions::{ReadExtensions, read_extensions};
-use crate::crl::{CrlEntry, VALIDITY_SECONDS_MAX, VALIDITY_SECONDS_MIN};
+use crate::crl::{CrlEntry, DeltaEntry, VALIDITY_SECONDS_MAX, VALIDITY_SECONDS_MIN};
 use crate::der::{DerError, DerReader, Tag};
 use crate::identity::Serial;
 use crate::oid::Oid;
@@ -187,9 +187,25 @@ impl<'a> CrlReader<'a> {
         self.extensions.issuing_distribution_point
     }
 
-    /// The entries, judged one by one; after an error nothing more comes.
+    /// BaseCRLNumber; `None` in a complete CRL.
+    pub const fn base_crl_number(&self) -> Option<u64> {
+        self.extensions.base_crl_number
+    }
+
+    /// The value of freshestCRL, if there is one, to be compared with [`crate::crl::freshest_crl_value`].
+    pub const fn freshest_crl(&self) -> Option<&'a [u8]> {
+        self.extensions.freshest_crl
+    }
+
+    /// The entries of a complete CRL, judged one by one; after an error nothing more comes. A removal is an error, as
+    /// [`CrlReadError::BadEntry`] (C14).
     pub const fn entries(&self) -> CrlEntries<'a> {
-        CrlEntries { rest: self.entries, read: 0, last: None, failed: false }
+        CrlEntries(self.delta_entries())
+    }
+
+    /// The entries of a delta CRL, likewise.
+    pub const fn delta_entries(&self) -> DeltaEntries<'a> {
+        DeltaEntries { rest: self.entries, read: 0, last: None, failed: false }
     }
 }
 
@@ -208,31 +224,50 @@ fn read_validity(fields: &mut DerReader<'_>) -> Result<(UnixTime, UnixTime), Crl
     Ok((this_update, next_update))
 }
 
-/// The entries of a CRL in ascending order of serials.
+/// The entries of a complete CRL in ascending order of serials.
 #[derive(Clone, Debug)]
-pub struct CrlEntries<'a> {
+pub struct CrlEntries<'a>(DeltaEntries<'a>);
+
+impl Iterator for CrlEntries<'_> {
+    type Item = Result<CrlEntry, CrlReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.0.next()? {
+            Ok(DeltaEntry::Listed(entry)) => Some(Ok(entry)),
+            Ok(DeltaEntry::Removed { .. }) => {
+                self.0.failed = true;
+                Some(Err(CrlReadError::BadEntry { entries_before: self.0.read - 1 }))
+            }
+            Err(error) => Some(Err(error)),
+        }
+    }
+}
+
+/// The entries of a delta CRL in ascending order of serials.
+#[derive(Clone, Debug)]
+pub struct DeltaEntries<'a> {
     rest: DerReader<'a>,
     read: u64,
     last: Option<Serial>,
     failed: bool,
 }
 
-impl CrlEntries<'_> {
-    fn read_next(&mut self) -> Result<CrlEntry, CrlReadError> {
+impl DeltaEntries<'_> {
+    fn read_next(&mut self) -> Result<DeltaEntry, CrlReadError> {
         let entry = next_entry(&mut self.rest).ok_or(CrlReadError::BadEntry { entries_before: self.read })?;
         if let Some(previous) = self.last
-            && previous >= entry.serial
+            && previous >= entry.serial()
         {
-            return Err(CrlReadError::NotAscending { serial: entry.serial, previous });
+            return Err(CrlReadError::NotAscending { serial: entry.serial(), previous });
         }
         self.read += 1;
-        self.last = Some(entry.serial);
+        self.last = Some(entry.serial());
         Ok(entry)
     }
 }
 
-impl Iterator for CrlEntries<'_> {
-    type Item = Result<CrlEntry, CrlReadError>;
+impl Iterator for DeltaEntries<'_> {
+    type Item = Result<DeltaEntry, CrlReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.failed || self.rest.is_empty() {

@@ -1,7 +1,7 @@
 //! Arbitrary CRL entries for property tests.
 use proptest::prelude::*;
 
-use crate::crl::CrlEntry;
+use crate::crl::{CrlEntry, DeltaEntry};
 use crate::identity::Serial;
 use crate::revocation::{RevocationReason, Withdrawal};
 use crate::time::UnixTime;
@@ -18,6 +18,23 @@ pub(crate) fn any_entry() -> impl Strategy<Value = CrlEntry> {
             Some(reason) => Withdrawal::Revoked { since, reason },
         };
         CrlEntry { serial, withdrawal }
+    })
+}
+
+/// Any of those, or the removal of one.
+pub(crate) fn any_delta_entry() -> impl Strategy<Value = DeltaEntry> {
+    (any_entry(), any::<bool>()).prop_map(|(entry, listed)| {
+        let CrlEntry { serial, withdrawal } = entry;
+        if listed { DeltaEntry::Listed(entry) } else { DeltaEntry::Removed { serial, since: withdrawal.since() } }
+    })
+}
+
+/// Up to 60 entries of a delta CRL in ascending order, each serial once.
+pub(crate) fn any_delta_entries() -> impl Strategy<Value = Vec<DeltaEntry>> {
+    proptest::collection::vec(any_delta_entry(), 0..60).prop_map(|mut entries| {
+        entries.sort_by_key(|entry| entry.serial());
+        entries.dedup_by_key(|entry| entry.serial());
+        entries
     })
 }
 

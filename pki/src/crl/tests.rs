@@ -4,12 +4,14 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair
 use der::{Decode, Encode};
 use proptest::prelude::*;
 use x509_cert::crl::CertificateList;
-use x509_cert::ext::pkix::{AuthorityKeyIdentifier, CrlNumber, IssuingDistributionPoint};
+use x509_cert::ext::pkix::crl::BaseCrlNumber;
+use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
+use x509_cert::ext::pkix::{AuthorityKeyIdentifier, CrlNumber, CrlReason, FreshestCrl, IssuingDistributionPoint};
 
-use super::strategies::any_entries;
+use super::strategies::{any_delta_entries, any_entries};
 use super::*;
 use crate::algorithm::PublicKey;
-use crate::der::{DerReader, DerWriter};
+use crate::der::{DerReader, DerWriter, Tag};
 use crate::identity::{Ca, IssuerKey, KeyNumber, Serial};
 use crate::name::DistinguishedName;
 use crate::oid;
@@ -40,6 +42,7 @@ impl Issuer {
             next_update,
             crl_number: 77,
             scope,
+            kind: COMPLETE,
         }
     }
 
@@ -50,6 +53,10 @@ impl Issuer {
         SignedCrl::assemble(issuer, self.public.algorithm(), tbs_der, signature.as_ref()).der().to_vec()
     }
 }
+
+const COMPLETE: CrlKind<'_> = CrlKind::Complete { freshest_crl: None };
+const DELTAS: &str = "http://127.0.0.1:8080/crl/sign/1/delta.crl";
+const NONE: [CrlEntry; 0] = [];
 
 fn morning() -> UnixTime {
     "2026-11-22".parse::<crate::time::CivilDate>().unwrap().jst_start().plus_seconds(6 * 3_600 + 55 * 60)
@@ -94,6 +101,31 @@ proptest! {
     }
 
     #[test]
+    fn a_delta_is_read_back_by_us_and_by_x509_cert(entries in any_delta_entries(), base in 1_u64..=77) {
+        let issuer = Issuer::new();
+        let head = CrlHead { kind: CrlKind::Delta { base_crl_number: base }, ..issuer.head(morning(), &CrlScope::Full) };
+        let der = issuer.signed(&head.tbs_der(entries.iter().copied()).unwrap());
+        let ours = CrlReader::new(&der).unwrap();
+        ours.verify(&issuer.public).unwrap();
+        prop_assert_eq!(ours.delta_entries().collect::<Result<Vec<_>, _>>().unwrap(), entries.clone());
+        prop_assert_eq!((ours.base_crl_number(), ours.crl_number(), ours.freshest_crl()), (Some(base), 77, None));
+        // Read as a complete CRL it ends at its first removal.
+        let removal = entries.iter().position(|entry| matches!(entry, DeltaEntry::Removed { .. }));
+        prop_assert_eq!(ours.entries().position(|entry| entry.is_err()), removal);
+        prop_assert_eq!(ours.entries().count(), removal.map_or(entries.len(), |at| at + 1));
+
+        let theirs: CertificateList = CertificateList::from_der(&der).unwrap();
+        prop_assert_eq!(theirs.to_der().unwrap(), der);
+        let list = theirs.tbs_cert_list.revoked_certificates.unwrap_or_default();
+        let reasons = list.iter().map(|entry| {
+            let extension = entry.crl_entry_extensions.as_ref().map(|extensions| &extensions[0]);
+            extension.map_or(0, |extension| CrlReason::from_der(extension.extn_value.as_bytes()).unwrap() as u8)
+        });
+        let removed: Vec<_> = reasons.map(|reason| reason == 8).collect();
+        prop_assert_eq!(removed, entries.iter().map(|entry| matches!(entry, DeltaEntry::Removed { .. })).collect::<Vec<_>>());
+    }
+
+    #[test]
     fn reading_whatever_comes_never_panics(octets: Vec<u8>, at: prop::sample::Index, flipped in 1_u8..) {
         prop_assert!(CrlReader::new(&octets).is_err());
         let issuer = Issuer::new();
@@ -111,7 +143,7 @@ proptest! {
 fn the_extensions_are_those_of_rfc_5280_as_x509_cert_reads_them() {
     let issuer = Issuer::new();
     for (scope, has_name) in [(CrlScope::Full, false), (partition(), true)] {
-        let der = issuer.signed(&issuer.head(morning(), &scope).tbs_der([]).unwrap());
+        let der = issuer.signed(&issuer.head(morning(), &scope).tbs_der(NONE).unwrap());
         let theirs: CertificateList = CertificateList::from_der(&der).unwrap();
         assert_eq!(theirs.tbs_cert_list.revoked_certificates, None, "C05: absent when empty");
         assert_eq!(theirs.signature_algorithm, theirs.tbs_cert_list.signature, "C02");
@@ -133,6 +165,40 @@ fn the_extensions_are_those_of_rfc_5280_as_x509_cert_reads_them() {
 }
 
 #[test]
+fn a_delta_names_its_base_and_a_complete_crl_its_deltas_as_x509_cert_reads_them() {
+    let issuer = Issuer::new();
+    let extensions = |kind| {
+        let head = CrlHead { kind, ..issuer.head(morning(), &CrlScope::Full) };
+        let der = issuer.signed(&head.tbs_der(NONE).unwrap());
+        let theirs: CertificateList = CertificateList::from_der(&der).unwrap();
+        (theirs.tbs_cert_list.crl_extensions.unwrap(), der)
+    };
+    let (of_delta, _) = extensions(CrlKind::Delta { base_crl_number: 76 });
+    assert_eq!(of_delta.iter().map(|extension| extension.critical).collect::<Vec<_>>(), [false, false, true, true]);
+    assert_eq!(of_delta[2].extn_id.to_string(), "2.5.29.27");
+    assert_eq!(BaseCrlNumber::from_der(of_delta[2].extn_value.as_bytes()).unwrap().0.as_bytes(), [76]);
+    let (of_complete, der) = extensions(CrlKind::Complete { freshest_crl: Some(DELTAS) });
+    assert_eq!(of_complete.iter().map(|extension| extension.critical).collect::<Vec<_>>(), [false, false, true, false]);
+    // C10: the same scope, octet for octet.
+    assert_eq!(of_delta[3].extn_value, of_complete[2].extn_value);
+    assert_eq!(of_complete[3].extn_id.to_string(), "2.5.29.46");
+    let freshest = FreshestCrl::from_der(of_complete[3].extn_value.as_bytes()).unwrap();
+    let [point] = &freshest.0[..] else { panic!("one distribution point: {freshest:?}") };
+    assert_eq!((point.reasons, &point.crl_issuer), (None, &None), "C12");
+    let Some(DistributionPointName::FullName(names)) = &point.distribution_point else { panic!("{point:?}") };
+    assert!(matches!(&names[..], [GeneralName::UniformResourceIdentifier(uri)] if uri.as_str() == DELTAS), "{names:?}");
+    assert_eq!(CrlReader::new(&der).unwrap().freshest_crl(), Some(&*freshest_crl_value(DELTAS)));
+}
+
+#[test]
+fn a_complete_crl_removes_nothing() {
+    let issuer = Issuer::new();
+    let removed = DeltaEntry::Removed { serial: entry(7).serial, since: morning() };
+    let refused = issuer.head(morning(), &CrlScope::Full).tbs_der([removed]).unwrap_err();
+    assert_eq!(refused, CrlWriteError::RemovedByComplete { serial: entry(7).serial });
+}
+
+#[test]
 fn the_partition_is_named_with_the_octets_of_the_certificate() {
     let CrlScope::Partition(point) = partition() else { unreachable!("it is a partition") };
     let mut in_certificate = DerWriter::new();
@@ -148,15 +214,15 @@ fn validity_outside_the_hard_bounds_is_never_written_nor_read() {
     for seconds in [VALIDITY_SECONDS_MIN - 1, VALIDITY_SECONDS_MAX + 1, 0, -86_400] {
         let mut head = issuer.head(morning(), &CrlScope::Full);
         head.next_update = morning().plus_seconds(seconds);
-        assert_eq!(head.tbs_der([]).unwrap_err(), CrlWriteError::ValidityOutOfBounds { seconds });
+        assert_eq!(head.tbs_der(NONE).unwrap_err(), CrlWriteError::ValidityOutOfBounds { seconds });
     }
     for seconds in [VALIDITY_SECONDS_MIN, VALIDITY_SECONDS_MAX] {
         let mut head = issuer.head(morning(), &CrlScope::Full);
         head.next_update = morning().plus_seconds(seconds);
-        head.tbs_der([]).unwrap();
+        head.tbs_der(NONE).unwrap();
     }
     // The reader has the same bounds: a CRL whose nextUpdate is a day short of its thisUpdate, one digit changed.
-    let mut der = issuer.signed(&issuer.head(morning(), &CrlScope::Full).tbs_der([]).unwrap());
+    let mut der = issuer.signed(&issuer.head(morning(), &CrlScope::Full).tbs_der(NONE).unwrap());
     let next = der.windows(13).position(|part| part == b"261123215500Z").unwrap();
     der[next + 5] = b'0';
     assert_eq!(CrlReader::new(&der).unwrap_err(), CrlReadError::ValidityOutOfBounds { seconds: -86_400 });
@@ -187,7 +253,7 @@ fn a_serial_twice_is_refused_when_read() {
 #[test]
 fn a_list_that_is_present_but_empty_is_refused() {
     let issuer = Issuer::new();
-    let tbs = issuer.head(morning(), &CrlScope::Full).tbs_der([]).unwrap();
+    let tbs = issuer.head(morning(), &CrlScope::Full).tbs_der(NONE).unwrap();
     let contents = DerReader::new(&tbs).element().unwrap().contents;
     let extensions =
         contents.windows(4).position(|part| part[0] == 0xa0 && part[2] == 0x30 && part[1] == part[3] + 2).unwrap();
@@ -205,8 +271,26 @@ fn a_list_that_is_present_but_empty_is_refused() {
 }
 
 #[test]
+fn whatever_follows_the_last_extension_is_refused_an_element_or_not() {
+    let issuer = Issuer::new();
+    let tbs = issuer.head(morning(), &CrlScope::Full).tbs_der(NONE).unwrap();
+    let mut fields = DerReader::new(&tbs).sequence().unwrap();
+    let before: Vec<_> = (0..5).map(|_| fields.element().unwrap().whole).collect();
+    let extensions = fields.element().unwrap().reader().sequence().unwrap().rest();
+    for more in [&[][..], &[0xff; 8], &[0x30, 0x7f], &[5, 0]] {
+        let mut writer = DerWriter::new();
+        writer.sequence(|w| {
+            w.raw(&before.concat());
+            w.constructed(Tag::context_constructed(0), |w| w.sequence(|w| w.raw(&[extensions, more].concat())));
+        });
+        let read = CrlReader::new(&issuer.signed(writer.as_slice())).map(|_| ());
+        assert_eq!(read.is_ok(), more.is_empty(), "{more:02x?}: {read:?}");
+    }
+}
+
+#[test]
 fn another_key_of_the_same_name_does_not_verify() {
     let (issuer, other) = (Issuer::new(), Issuer::new());
-    let der = issuer.signed(&issuer.head(morning(), &CrlScope::Full).tbs_der([]).unwrap());
+    let der = issuer.signed(&issuer.head(morning(), &CrlScope::Full).tbs_der(NONE).unwrap());
     assert!(CrlReader::new(&der).unwrap().verify(&other.public).is_err());
 }

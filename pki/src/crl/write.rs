@@ -1,7 +1,7 @@
 //! Writing CRLs. What a CRL signer takes is made of these octets by `lint::crl`.
 use crate::algorithm::{Algorithm, PublicKey};
-use crate::crl::extensions::{CrlScope, write_extensions};
-use crate::crl::{CrlEntry, ENTRY_OCTETS_MAX};
+use crate::crl::extensions::{CrlKind, CrlScope, write_extensions};
+use crate::crl::{DeltaEntry, ENTRY_OCTETS_MAX};
 use crate::der::{DerWriter, Tag, element_size};
 use crate::identity::{IssuerKey, Serial};
 use crate::name::DistinguishedName;
@@ -29,6 +29,8 @@ pub struct CrlHead<'a> {
     pub crl_number: u64,
     /// Which certificates it speaks for.
     pub scope: &'a CrlScope,
+    /// Complete or delta.
+    pub kind: CrlKind<'a>,
 }
 
 /// Why a CRL is not written.
@@ -50,13 +52,19 @@ pub enum CrlWriteError {
         /// The one before it.
         previous: Serial,
     },
+    /// A removal in a complete CRL, from which nothing is removed (C14).
+    #[error("serial {serial} is removed by a complete CRL; only a delta CRL removes")]
+    RemovedByComplete {
+        /// The serial.
+        serial: Serial,
+    },
 }
 
 impl CrlHead<'_> {
     /// Writes the tbsCertList of a version 2 CRL (C01), which `lint::crl` judges. The same head and entries give the same
-    /// octets.
-    pub fn tbs_der(&self, entries: impl IntoIterator<Item = CrlEntry>) -> Result<Vec<u8>, CrlWriteError> {
-        let CrlHead { issuer: _, issuer_name, public_key, this_update, next_update, crl_number, scope } = *self;
+    /// octets. A complete CRL takes [`crate::crl::CrlEntry`] as they are.
+    pub fn tbs_der<E: Into<DeltaEntry>>(&self, entries: impl IntoIterator<Item = E>) -> Result<Vec<u8>, CrlWriteError> {
+        let CrlHead { issuer: _, issuer_name, public_key, this_update, next_update, crl_number, scope, kind } = *self;
         // I14: such a CRL is not even written.
         let seconds = next_update.seconds_since(this_update);
         if !(VALIDITY_SECONDS_MIN..=VALIDITY_SECONDS_MAX).contains(&seconds) {
@@ -69,8 +77,8 @@ impl CrlHead<'_> {
         this_update.write_der(&mut before);
         next_update.write_der(&mut before);
         let mut after = DerWriter::new();
-        write_extensions(&mut after, public_key.key_identifier(), crl_number, scope);
-        Ok(join(before.as_slice(), &write_entries(entries)?, after.as_slice()))
+        write_extensions(&mut after, public_key.key_identifier(), crl_number, kind, scope);
+        Ok(join(before.as_slice(), &write_entries(kind, entries)?, after.as_slice()))
     }
 }
 
@@ -112,17 +120,25 @@ impl SignedCrl {
 }
 
 /// The contents of revokedCertificates.
-fn write_entries(entries: impl IntoIterator<Item = CrlEntry>) -> Result<Vec<u8>, CrlWriteError> {
+fn write_entries<E: Into<DeltaEntry>>(
+    kind: CrlKind<'_>,
+    entries: impl IntoIterator<Item = E>,
+) -> Result<Vec<u8>, CrlWriteError> {
     let entries = entries.into_iter();
     let mut octets = Vec::with_capacity(entries.size_hint().0 * ENTRY_OCTETS_MAX);
     let mut last: Option<Serial> = None;
     for entry in entries {
+        let entry = entry.into();
+        let serial = entry.serial();
         if let Some(previous) = last
-            && previous >= entry.serial
+            && previous >= serial
         {
-            return Err(CrlWriteError::NotAscending { serial: entry.serial, previous });
+            return Err(CrlWriteError::NotAscending { serial, previous });
         }
-        last = Some(entry.serial);
+        if let (CrlKind::Complete { .. }, DeltaEntry::Removed { .. }) = (kind, entry) {
+            return Err(CrlWriteError::RemovedByComplete { serial });
+        }
+        last = Some(serial);
         octets.extend_from_slice(entry.encode().as_slice());
     }
     Ok(octets)

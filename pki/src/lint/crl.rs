@@ -43,7 +43,7 @@ pub fn crl(tbs_der: Vec<u8>, plan: &CrlHead<'_>) -> Result<LintedCrl, LintRefusa
     let decoded = Decoded::new(&fields, plan)?;
     stage(head::LAYOUT, |holds| holds(&decoded))?;
     stage(head::CONTENTS, |holds| holds(&decoded))?;
-    entries::check(fields.entries, plan.this_update)?;
+    entries::check(fields.entries, plan)?;
     Ok(LintedCrl { issuer: plan.issuer, algorithm: plan.public_key.algorithm(), tbs_der })
 }
 

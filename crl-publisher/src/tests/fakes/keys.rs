@@ -22,8 +22,13 @@ pub(crate) enum Mischief {
     OtherKey,
     /// Whatever it is asked to sign, it signs that.
     Replays(LintedCrl),
-    /// Asked to sign something else for the same distribution point, it signs that.
-    ReplaysInItsPlace(LintedCrl),
+    /// Asked to sign a complete CRL for its distribution point, or a delta, it signs that.
+    ReplaysInPlaceOf {
+        /// The delta's place.
+        delta: bool,
+        /// What it signs.
+        other: LintedCrl,
+    },
     /// Fails that many times.
     Fails(u32),
 }
@@ -35,8 +40,11 @@ pub(crate) struct TestSigner {
     public: PublicKey,
     other: EcdsaKeyPair,
     mischief: Mutex<Option<Mischief>>,
-    last_asked: Mutex<BTreeMap<Vec<u8>, LintedCrl>>,
+    last_asked: Mutex<BTreeMap<Place, LintedCrl>>,
 }
+
+/// A distribution point, and whether it is the delta for it.
+type Place = (Vec<u8>, bool);
 
 impl TestSigner {
     pub(crate) fn new(ca: Ca, key_number: u16) -> Self {
@@ -68,9 +76,9 @@ impl TestSigner {
         *self.mischief.lock().unwrap() = None;
     }
 
-    /// What it was last asked to sign for that distribution point.
+    /// The complete CRL that it was last asked to sign for that distribution point.
     pub(crate) fn asked(&self, issuing_distribution_point: &[u8]) -> LintedCrl {
-        self.last_asked.lock().unwrap()[issuing_distribution_point].clone()
+        self.last_asked.lock().unwrap()[&(issuing_distribution_point.to_vec(), false)].clone()
     }
 }
 
@@ -79,10 +87,10 @@ fn random() -> aws_lc_rs::rand::SystemRandom {
     aws_lc_rs::rand::SystemRandom::new()
 }
 
-/// Its distribution point.
-fn place_of(linted: &LintedCrl) -> Vec<u8> {
+fn place_of(linted: &LintedCrl) -> Place {
     let unsigned = linted.clone().assemble(&[0]);
-    CrlReader::new(unsigned.der()).unwrap().issuing_distribution_point().to_vec()
+    let crl = CrlReader::new(unsigned.der()).unwrap();
+    (crl.issuing_distribution_point().to_vec(), crl.base_crl_number().is_some())
 }
 
 impl CrlSigner for TestSigner {
@@ -105,8 +113,10 @@ impl CrlSigner for TestSigner {
         let (key, linted) = match mischief.as_mut() {
             Some(Mischief::OtherKey) => (&self.other, linted),
             Some(Mischief::Replays(other)) => (&self.key, other.clone()),
-            Some(Mischief::ReplaysInItsPlace(other)) if place_of(other) == place => (&self.key, other.clone()),
-            None | Some(Mischief::Fails(0) | Mischief::ReplaysInItsPlace(_)) => (&self.key, linted),
+            Some(Mischief::ReplaysInPlaceOf { delta, other }) if (place_of(other).0, *delta) == place => {
+                (&self.key, other.clone())
+            }
+            None | Some(Mischief::Fails(0) | Mischief::ReplaysInPlaceOf { .. }) => (&self.key, linted),
             Some(Mischief::Fails(left)) => {
                 *left -= 1;
                 return Err((linted, SignFailure { reason: "the token is locked".to_owned() }));

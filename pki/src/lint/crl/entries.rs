@@ -1,4 +1,5 @@
 //! The entries of a CRL (RFC 5280 §5.1.2.6, §5.3), read once, one after the other, without allocation.
+use crate::crl::{CrlHead, CrlKind, REMOVE_FROM_CRL};
 use crate::der::{DerReader, Element, Tag};
 use crate::lint::encoding::is_positive;
 use crate::lint::{Lint, LintFinding, LintRefusal, lint};
@@ -15,7 +16,7 @@ pub(super) struct Entry<'a> {
     /// revocationDate, and what it says if it is a second that exists.
     date: Element<'a>,
     since: Option<UnixTime>,
-    this_update: UnixTime,
+    plan: &'a CrlHead<'a>,
     extensions: Option<Extensions<'a>>,
 }
 
@@ -109,27 +110,24 @@ pub(super) const ENTRY: &[EntryLint] = &[
     lint(
         "crl-entry.reason-not-removed",
         "RFC 5280 §5.3.1: only in delta CRLs; C14",
-        "a reasonCode of removeFromCRL (8)",
-        |entry| entry.reason() != Some(REMOVE_FROM_CRL),
+        "a reasonCode of removeFromCRL (8) in a complete CRL",
+        reason_not_removed,
     ),
     lint(
         "crl-entry.reason-known",
         "RFC 5280 §5.3.1: 7 is not used; facts 2.1; C14",
-        "a reasonCode that is none of keyCompromise (1) to certificateHold (6)",
+        "a reasonCode that is none of keyCompromise (1) to certificateHold (6), nor removeFromCRL (8)",
         reason_known,
     ),
 ];
 
-/// CRLReason removeFromCRL.
-const REMOVE_FROM_CRL: u8 = 8;
-
 /// Reads every entry and lets every lint look at it.
-pub(super) fn check(list: Option<Element<'_>>, this_update: UnixTime) -> Result<(), LintRefusal> {
+pub(super) fn check(list: Option<Element<'_>>, plan: &CrlHead<'_>) -> Result<(), LintRefusal> {
     let mut entries = DerReader::new(list.map_or(&[], |list| list.contents));
     let mut broken = [false; ENTRY.len()];
     let mut previous = None;
     while !entries.is_empty() {
-        let entry = Entry::read(&mut entries, previous, this_update).ok_or(FIELDS)?;
+        let entry = Entry::read(&mut entries, previous, plan).ok_or(FIELDS)?;
         for (broken, lint) in broken.iter_mut().zip(ENTRY) {
             *broken |= !(lint.holds)(&entry);
         }
@@ -141,7 +139,7 @@ pub(super) fn check(list: Option<Element<'_>>, this_update: UnixTime) -> Result<
 }
 
 impl<'a> Entry<'a> {
-    fn read(entries: &mut DerReader<'a>, previous: Option<&'a [u8]>, this_update: UnixTime) -> Option<Self> {
+    fn read(entries: &mut DerReader<'a>, previous: Option<&'a [u8]>, plan: &'a CrlHead<'a>) -> Option<Self> {
         let mut fields = entries.sequence().ok()?;
         let serial = fields.expect(Tag::INTEGER).ok()?.contents;
         let date = fields.element().ok()?;
@@ -152,7 +150,7 @@ impl<'a> Entry<'a> {
             None => None,
         };
         let since = UnixTime::from_der(date.tag, date.contents);
-        Some(Self { serial, previous, date, since, this_update, extensions })
+        Some(Self { serial, previous, date, since, plan, extensions })
     }
 
     fn reasons(&self, holds: impl FnOnce(usize) -> bool) -> bool {
@@ -211,7 +209,7 @@ fn date_type(entry: &Entry<'_>) -> bool {
 }
 
 fn date_past(entry: &Entry<'_>) -> bool {
-    entry.since.is_none_or(|date| date <= entry.this_update)
+    entry.since.is_none_or(|date| date <= entry.plan.this_update)
 }
 
 fn extensions_filled(entry: &Entry<'_>) -> bool {
@@ -228,6 +226,10 @@ fn defaults(entry: &Entry<'_>) -> bool {
 
 fn reason_value(entry: &Entry<'_>) -> bool {
     entry.reasons(|reasons| reasons == 0 || entry.reason().is_some())
+}
+
+fn reason_not_removed(entry: &Entry<'_>) -> bool {
+    entry.reason() != Some(REMOVE_FROM_CRL) || matches!(entry.plan.kind, CrlKind::Delta { .. })
 }
 
 /// The two that have lints of their own are left to them.

@@ -1,12 +1,12 @@
 //! What stands around the entries of a CRL (RFC 5280 §5.1, §5.2).
 use crate::algorithm::is_signature_identifier_of;
-use crate::crl::{CrlHead, CrlScope, VALIDITY_SECONDS_MAX, VALIDITY_SECONDS_MIN};
-use crate::der::{DerError, DerReader, DerWriter, Element, Tag};
+use crate::crl::{CrlHead, CrlKind, CrlScope, VALIDITY_SECONDS_MAX, VALIDITY_SECONDS_MIN};
+use crate::der::{DerError, DerReader, DerWriter, Element, Tag, small_unsigned};
 use crate::lint::encoding::is_positive;
 use crate::lint::form::SERIAL_OCTETS_MAX;
 use crate::lint::names::{GeneralName, Name};
 use crate::lint::read::{Extension, Read, algorithm_identifier, once, whole};
-use crate::lint::values::{AuthorityKeyIdentifier, PointName};
+use crate::lint::values::{AuthorityKeyIdentifier, Point, PointName};
 use crate::lint::{Lint, LintFinding, lint};
 use crate::oid::{self, Oid};
 use crate::time::UnixTime;
@@ -98,7 +98,10 @@ struct Values<'a> {
     authority: Option<AuthorityKeyIdentifier<'a>>,
     /// Content octets of cRLNumber.
     number: &'a [u8],
+    /// Content octets of BaseCRLNumber.
+    base: &'a [u8],
     point: Option<IssuingDistributionPoint<'a>>,
+    freshest: Vec<Point<'a>>,
     /// A value is not of the type that its extnID says.
     misread: bool,
 }
@@ -155,7 +158,9 @@ impl<'a> Values<'a> {
             let fitting = match *id {
                 id if id.is(oid::AUTHORITY_KEY_IDENTIFIER) => whole(value).map(|read| values.authority = Some(read)),
                 id if id.is(oid::CRL_NUMBER) => number(value).map(|read| values.number = read),
+                id if id.is(oid::DELTA_CRL_INDICATOR) => number(value).map(|read| values.base = read),
                 id if id.is(oid::ISSUING_DISTRIBUTION_POINT) => whole(value).map(|read| values.point = Some(read)),
+                id if id.is(oid::FRESHEST_CRL) => whole(value).map(|read| values.freshest = read),
                 _ => Ok(()),
             };
             values.misread |= fitting.is_err();
@@ -164,7 +169,7 @@ impl<'a> Values<'a> {
     }
 }
 
-/// The content octets of the INTEGER that is the value of a cRLNumber.
+/// The content octets of the INTEGER that is the value of a cRLNumber or deltaCRLIndicator.
 fn number(value: &[u8]) -> Result<&[u8], DerError> {
     let mut reader = DerReader::new(value);
     let octets = reader.integer_octets()?;
@@ -175,7 +180,13 @@ fn number(value: &[u8]) -> Result<&[u8], DerError> {
 pub(super) type HeadLint = Lint<fn(&Decoded<'_>) -> bool>;
 
 /// The extensions in the order of our CRLs.
-const ORDER: [Oid; 3] = [oid::AUTHORITY_KEY_IDENTIFIER, oid::CRL_NUMBER, oid::ISSUING_DISTRIBUTION_POINT];
+const ORDER: [Oid; 5] = [
+    oid::AUTHORITY_KEY_IDENTIFIER,
+    oid::CRL_NUMBER,
+    oid::DELTA_CRL_INDICATOR,
+    oid::ISSUING_DISTRIBUTION_POINT,
+    oid::FRESHEST_CRL,
+];
 
 pub(super) const LAYOUT: &[HeadLint] = &[
     lint("crl.defaults", "X.690 §11.5; I4", "a DEFAULT value written out", defaults),
@@ -203,13 +214,26 @@ pub(super) const LAYOUT: &[HeadLint] = &[
     lint("crl.point-present", "RFC 5280 §5.2.5; C11", "no issuingDistributionPoint", |decoded| {
         decoded.has(oid::ISSUING_DISTRIBUTION_POINT)
     }),
+    lint("crl.extensions-foreign", "RFC 5280 §5.2; C08, C13", "an extension that our CRLs do not have", foreign),
     lint(
-        "crl.extensions-foreign",
-        "RFC 5280 §5.2; C08, C10, C12, C13",
-        "an extension that our CRLs do not have, deltaCRLIndicator among them",
-        foreign,
+        "crl.delta-planned",
+        "RFC 5280 §5.2.4: in delta CRLs, and in no others; C10",
+        "a deltaCRLIndicator in a complete CRL, or a delta without one",
+        delta_planned,
     ),
-    lint("crl.extension-order", "C07, C09, C11: one layout for all CRLs", "extensions in another order", order),
+    lint("crl.freshest-no-delta", "RFC 5280 §5.2.6; C12", "a freshestCRL in a delta", freshest_no_delta),
+    lint(
+        "crl.freshest-planned",
+        "RFC 5280 §5.2.6; C12",
+        "a complete CRL that has deltas and no freshestCRL, or the other way round",
+        freshest_planned,
+    ),
+    lint(
+        "crl.extension-order",
+        "C07, C09, C10, C11, C12: one layout for all CRLs",
+        "extensions in another order",
+        order,
+    ),
     lint(
         "crl.authority-key-not-critical",
         "RFC 5280 §5.2.1, §4.2.1.1; C07",
@@ -218,6 +242,12 @@ pub(super) const LAYOUT: &[HeadLint] = &[
     ),
     lint("crl.number-not-critical", "RFC 5280 §5.2.3; C09", "a critical cRLNumber", |decoded| {
         decoded.critical(oid::CRL_NUMBER) != Some(true)
+    }),
+    lint("crl.delta-critical", "RFC 5280 §5.2.4; C10", "a deltaCRLIndicator that is not critical", |decoded| {
+        decoded.critical(oid::DELTA_CRL_INDICATOR) != Some(false)
+    }),
+    lint("crl.freshest-not-critical", "RFC 5280 §5.2.6; C12", "a critical freshestCRL", |decoded| {
+        decoded.critical(oid::FRESHEST_CRL) != Some(true)
     }),
     lint("crl.point-critical", "RFC 5280 §5.2.5; C11", "an issuingDistributionPoint that is not critical", |decoded| {
         decoded.critical(oid::ISSUING_DISTRIBUTION_POINT) != Some(false)
@@ -265,6 +295,30 @@ pub(super) const CONTENTS: &[HeadLint] = &[
         "RFC 5280 §5.2.3: one number for all CRLs of a cut; C09",
         "a cRLNumber that is not the cut's",
         number_planned,
+    ),
+    lint(
+        "crl.base-number",
+        "RFC 5280 §5.2.4: it identifies the complete CRL; C10",
+        "a BaseCRLNumber that is not that of the base",
+        base_planned,
+    ),
+    lint(
+        "crl.base-number-range",
+        "RFC 5280 §5.2.4, §5.2.3; C10",
+        "a BaseCRLNumber below one or above the cRLNumber",
+        base_range,
+    ),
+    lint(
+        "crl.freshest-point",
+        "RFC 5280 §5.2.6, §4.2.1.13; C12",
+        "a freshestCRL other than one distribution point with the one URI of the deltas",
+        freshest_point,
+    ),
+    lint(
+        "crl.freshest-point-alone",
+        "RFC 5280 §5.2.6: reasons and cRLIssuer MUST be omitted; C12",
+        "a freshestCRL with reasons or a cRLIssuer",
+        |decoded| decoded.values.freshest.iter().all(|point| !point.reasons && !point.crl_issuer),
     ),
     lint(
         "crl.point-user-certificates",
@@ -371,6 +425,22 @@ fn order(decoded: &Decoded<'_>) -> bool {
     decoded.extensions.iter().filter_map(place).is_sorted()
 }
 
+fn delta_planned(decoded: &Decoded<'_>) -> bool {
+    decoded.has(oid::DELTA_CRL_INDICATOR) == matches!(decoded.plan.kind, CrlKind::Delta { .. })
+}
+
+fn freshest_no_delta(decoded: &Decoded<'_>) -> bool {
+    !(decoded.has(oid::FRESHEST_CRL) && matches!(decoded.plan.kind, CrlKind::Delta { .. }))
+}
+
+/// A delta is left to the lint before this one.
+fn freshest_planned(decoded: &Decoded<'_>) -> bool {
+    match decoded.plan.kind {
+        CrlKind::Complete { freshest_crl } => decoded.has(oid::FRESHEST_CRL) == freshest_crl.is_some(),
+        CrlKind::Delta { .. } => true,
+    }
+}
+
 fn algorithm(decoded: &Decoded<'_>) -> bool {
     is_signature_identifier_of(decoded.plan.public_key.algorithm(), decoded.signature)
 }
@@ -416,9 +486,39 @@ fn number_octets(decoded: &Decoded<'_>) -> bool {
 /// What the two lints before this one refuse is left to them.
 fn number_planned(decoded: &Decoded<'_>) -> bool {
     let octets = decoded.values.number;
-    let mut planned = DerWriter::new();
-    planned.integer(decoded.plan.crl_number);
-    !is_positive(octets) || octets.len() > SERIAL_OCTETS_MAX || planned.as_slice()[2..] == *octets
+    !is_positive(octets) || octets.len() > SERIAL_OCTETS_MAX || is_number(octets, decoded.plan.crl_number)
+}
+
+/// They are the content octets of that INTEGER.
+fn is_number(octets: &[u8], number: u64) -> bool {
+    let mut writer = DerWriter::new();
+    writer.integer(number);
+    writer.as_slice()[2..] == *octets
+}
+
+fn base_planned(decoded: &Decoded<'_>) -> bool {
+    match decoded.plan.kind {
+        CrlKind::Complete { .. } => true,
+        CrlKind::Delta { base_crl_number } => is_number(decoded.values.base, base_crl_number),
+    }
+}
+
+/// What is no number of ours is left to the lint before this one and to those of cRLNumber.
+fn base_range(decoded: &Decoded<'_>) -> bool {
+    let Values { base, number, .. } = &decoded.values;
+    let is_delta = matches!(decoded.plan.kind, CrlKind::Delta { .. });
+    let (base, number) = (small_unsigned(base), small_unsigned(number));
+    !is_delta || base.zip(number).is_none_or(|(base, number)| (1..=number).contains(&base))
+}
+
+fn freshest_point(decoded: &Decoded<'_>) -> bool {
+    match decoded.plan.kind {
+        CrlKind::Complete { freshest_crl: Some(uri) } => match &decoded.values.freshest[..] {
+            [Point { name: Some(PointName::FullName(names)), .. }] => matches!(names[..], [name] if name.is_uri(uri)),
+            _ => false,
+        },
+        CrlKind::Complete { freshest_crl: None } | CrlKind::Delta { .. } => true,
+    }
 }
 
 fn point_name(decoded: &Decoded<'_>) -> bool {

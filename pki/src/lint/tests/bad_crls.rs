@@ -1,13 +1,13 @@
 //! For every lint of CRLs a bad example or more: a good CRL with one thing changed.
-use super::crl::{CrlExample, scope};
-use super::parts::{element, replace};
+use super::crl::{COMPLETE, CrlExample, DELTA, WITH_DELTAS, scope};
+use super::parts::{element, extension, replace};
 use crate::algorithm::Algorithm;
 use crate::certificate::Layout;
 use crate::certificate::example::{issuer, utc};
-use crate::crl::{CrlScope, DistributionPoint};
+use crate::crl::{CrlKind, CrlScope, DistributionPoint};
 use crate::der::{DerWriter, Tag};
 use crate::identity::Ca;
-use crate::name::DistinguishedName;
+use crate::name::{self, DistinguishedName};
 use crate::oid::{self, Oid};
 
 /// A lint, and the change that it alone must find.
@@ -22,6 +22,11 @@ const NEXT_UPDATE: usize = 4;
 const AUTHORITY_KEY: usize = 0;
 const NUMBER: usize = 1;
 const POINT: usize = 2;
+/// In a complete CRL that has deltas.
+const FRESHEST: usize = 3;
+/// In a delta CRL, and the place of its issuingDistributionPoint.
+const INDICATOR: usize = 2;
+const POINT_OF_DELTA: usize = 3;
 
 /// invalidityDate, which is known but not ours.
 const FOREIGN: Oid = oid::INVALIDITY_DATE;
@@ -67,10 +72,35 @@ pub(super) const BAD: &[BadCrl] = &[
     ("crl.number-present", |e| drop(e.extensions.remove(NUMBER))),
     ("crl.point-present", |e| drop(e.extensions.remove(POINT))),
     ("crl.extensions-foreign", |e| {
-        // deltaCRLIndicator: 2.5.29.27.
-        e.extensions.push(super::parts::extension(Oid::from_arcs(&[2, 5, 29, 27]), true, |w| w.integer(76)));
+        e.extensions.push(extension(FOREIGN, false, |w| w.primitive(Tag::GENERALIZED_TIME, b"20501121215500Z")));
+    }),
+    ("crl.extension-values", |e| indicator(e, true, |w| w.primitive(Tag::NULL, &[]))),
+    ("crl.extension-values", |e| freshest(e, false, |w| w.sequence(|w| w.primitive(Tag::NULL, &[])))),
+    ("crl.delta-planned", |e| {
+        e.turn(DELTA);
+        e.kind = COMPLETE;
+    }),
+    ("crl.delta-planned", |e| e.kind = DELTA),
+    ("crl.freshest-no-delta", |e| {
+        e.turn(DELTA);
+        e.extensions.push(extension(oid::FRESHEST_CRL, false, |w| one_point(w, DELTAS, |_| {})));
+    }),
+    ("crl.freshest-planned", |e| e.kind = WITH_DELTAS),
+    ("crl.freshest-planned", |e| {
+        e.turn(WITH_DELTAS);
+        e.kind = COMPLETE;
     }),
     ("crl.extension-order", |e| e.extensions.swap(NUMBER, POINT)),
+    ("crl.extension-order", |e| {
+        e.turn(DELTA);
+        e.extensions.swap(INDICATOR, POINT_OF_DELTA);
+    }),
+    ("crl.extension-order", |e| {
+        e.turn(WITH_DELTAS);
+        e.extensions.swap(POINT, FRESHEST);
+    }),
+    ("crl.delta-critical", |e| indicator(e, false, |w| w.integer(76))),
+    ("crl.freshest-not-critical", |e| freshest(e, true, |w| one_point(w, DELTAS, |_| {}))),
     ("crl.authority-key-not-critical", |e| {
         let key = e.issuer.public_key.key_identifier();
         e.set(AUTHORITY_KEY, oid::AUTHORITY_KEY_IDENTIFIER, true, |w| {
@@ -104,6 +134,46 @@ pub(super) const BAD: &[BadCrl] = &[
     ("crl.number", |e| number(e, &[78])),
     ("crl.number", |e| number(e, &[1, 77])),
     ("crl.number", |e| number(e, &[[1].as_slice(), &[0; 18], &[77]].concat())),
+    ("crl.base-number", |e| indicator(e, true, |w| w.integer(75))),
+    ("crl.base-number", |e| indicator(e, true, |w| w.primitive(Tag::INTEGER, &[1; 21]))),
+    ("crl.base-number-range", |e| e.turn(CrlKind::Delta { base_crl_number: 0 })),
+    ("crl.base-number-range", |e| e.turn(CrlKind::Delta { base_crl_number: 78 })),
+    ("crl.freshest-point", |e| {
+        freshest(e, false, |w| one_point(w, "http://127.0.0.1:8080/crl/sign/2/delta.crl", |_| {}));
+    }),
+    ("crl.freshest-point", |e| {
+        // Two, each of them right.
+        freshest(e, false, |w| {
+            w.sequence(|w| {
+                for _ in 0..2 {
+                    w.sequence(|w| full_name(w, |w| name::write_uri(w, DELTAS)));
+                }
+            });
+        });
+    }),
+    ("crl.freshest-point", |e| {
+        freshest(e, false, |w| {
+            w.sequence(|w| {
+                w.sequence(|w| {
+                    full_name(w, |w| {
+                        name::write_uri(w, DELTAS);
+                        name::write_uri(w, DELTAS);
+                    });
+                });
+            });
+        });
+    }),
+    ("crl.freshest-point-alone", |e| {
+        freshest(e, false, |w| one_point(w, DELTAS, |w| w.primitive(Tag::context(1), &[6, 0x40])));
+    }),
+    ("crl.freshest-point-alone", |e| {
+        let name = e.issuer.name.clone();
+        freshest(e, false, |w| {
+            one_point(w, DELTAS, |w| {
+                w.constructed(Tag::context_constructed(2), |w| name.write_directory_name(w));
+            });
+        });
+    }),
     ("crl.point-user-certificates", |e| point_with(e, &[], &[])),
     ("crl.point-no-ca-certificates", |e| point_with(e, &[1, 2], &[])),
     ("crl.point-no-attribute-certificates", |e| point_with(e, &[1, 5], &[])),
@@ -202,6 +272,10 @@ pub(super) const BAD: &[BadCrl] = &[
     ("crl-entry.reason-stated", |e| entry_extensions(e, |w| reason(w, false, 0))),
     ("crl-entry.reason-not-removed", |e| entry_extensions(e, |w| reason(w, false, 8))),
     ("crl-entry.reason-known", |e| entry_extensions(e, |w| reason(w, false, 7))),
+    ("crl-entry.reason-known", |e| {
+        e.turn(DELTA);
+        entry_extensions(e, |w| reason(w, false, 7));
+    }),
     ("crl-entry.reason-known", |e| entry_extensions(e, |w| reason(w, false, 9))),
     ("crl-entry.reason-known", |e| entry_extensions(e, |w| reason(w, false, 10))),
 ];
@@ -219,6 +293,35 @@ fn updates(example: &mut CrlExample, this_update: &str, next_update: &str) {
 
 fn number(example: &mut CrlExample, octets: &[u8]) {
     example.set(NUMBER, oid::CRL_NUMBER, false, |w| w.primitive(Tag::INTEGER, octets));
+}
+
+/// The example as a delta, with this deltaCRLIndicator.
+fn indicator(example: &mut CrlExample, critical: bool, write: impl FnOnce(&mut DerWriter)) {
+    example.turn(DELTA);
+    example.set(INDICATOR, oid::DELTA_CRL_INDICATOR, critical, write);
+}
+
+/// Where the deltas are.
+const DELTAS: &str = "http://127.0.0.1:8080/crl/sign/1/delta.crl";
+
+/// The example as a CRL with deltas, with this freshestCRL.
+fn freshest(example: &mut CrlExample, critical: bool, write: impl FnOnce(&mut DerWriter)) {
+    example.turn(WITH_DELTAS);
+    example.set(FRESHEST, oid::FRESHEST_CRL, critical, write);
+}
+
+/// One distribution point with that URI, and what follows in it.
+fn one_point(writer: &mut DerWriter, uri: &str, more: impl FnOnce(&mut DerWriter)) {
+    writer.sequence(|w| {
+        w.sequence(|w| {
+            full_name(w, |w| name::write_uri(w, uri));
+            more(w);
+        });
+    });
+}
+
+fn full_name(writer: &mut DerWriter, names: impl FnOnce(&mut DerWriter)) {
+    writer.constructed(Tag::context_constructed(0), |w| w.constructed(Tag::context_constructed(0), names));
 }
 
 /// The right key identifier, and these parts besides.

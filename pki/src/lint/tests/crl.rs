@@ -5,8 +5,8 @@ use super::bad_crls::BAD;
 use super::parts::{element, extension, replace};
 use crate::certificate::example::{TestKey, issuer, kiyose, profile, utc};
 use crate::certificate::{Issuer, Layout};
-use crate::crl::strategies::any_entries;
-use crate::crl::{CrlEntry, CrlHead, CrlReader, CrlScope};
+use crate::crl::strategies::{any_delta_entries, any_entries};
+use crate::crl::{CrlEntry, CrlHead, CrlKind, CrlReader, CrlScope, DeltaEntry};
 use crate::der::{DerReader, DerWriter, Tag};
 use crate::identity::{Ca, Serial};
 use crate::lint::{LintRefusal, LintedCrl, catalogue, crl};
@@ -28,7 +28,15 @@ pub(super) struct CrlExample {
     pub(super) this_update: UnixTime,
     pub(super) next_update: UnixTime,
     pub(super) crl_number: u64,
+    pub(super) kind: CrlKind<'static>,
 }
+
+/// A complete CRL without deltas, as those of municipalities are.
+pub(super) const COMPLETE: CrlKind<'_> = CrlKind::Complete { freshest_crl: None };
+/// One with deltas, as full ones are.
+pub(super) const WITH_DELTAS: CrlKind<'_> =
+    CrlKind::Complete { freshest_crl: Some("http://127.0.0.1:8080/crl/sign/1/delta.crl") };
+pub(super) const DELTA: CrlKind<'_> = CrlKind::Delta { base_crl_number: 76 };
 
 pub(super) fn entries() -> Vec<CrlEntry> {
     let since = utc("20261121215500Z");
@@ -60,6 +68,7 @@ impl CrlExample {
             this_update,
             next_update,
             crl_number: 77,
+            kind: COMPLETE,
         };
         example.write();
         example
@@ -90,7 +99,14 @@ impl CrlExample {
             next_update: self.next_update,
             crl_number: self.crl_number,
             scope: &self.scope,
+            kind: self.kind,
         }
+    }
+
+    /// The same as another kind.
+    pub(super) fn turn(&mut self, kind: CrlKind<'static>) {
+        self.kind = kind;
+        self.write();
     }
 
     pub(super) fn tbs_der(&self) -> Vec<u8> {
@@ -134,15 +150,35 @@ fn names(result: Result<LintedCrl, LintRefusal>) -> Vec<&'static str> {
 fn what_the_writer_makes_passes_every_lint() {
     for scope in [CrlScope::Full, scope(Layout::Default), scope(Layout::JpkiExact)] {
         for public_key in [issuer(Ca::Sign).public_key, TestKey::ecdsa_p384().public_key()] {
-            let example = CrlExample::of(Issuer { public_key, ..issuer(Ca::Sign) }, scope.clone());
-            let linted = crl(example.tbs_der(), &example.plan()).unwrap();
-            assert_eq!(linted.tbs_der(), example.plan().tbs_der(entries()).unwrap());
-            assert_eq!(linted.issuer(), example.issuer.issuer);
-            assert_eq!(linted.algorithm(), example.issuer.public_key.algorithm());
-            assert_eq!(format!("{linted:?}"), format!("LintedCrl(sign/1, {} octets)", linted.tbs_der().len()));
-            assert_eq!(names(crl(example.plan().tbs_der([]).unwrap(), &example.plan())), Vec::<&str>::new());
+            let mut example = CrlExample::of(Issuer { public_key, ..issuer(Ca::Sign) }, scope.clone());
+            for kind in [COMPLETE, WITH_DELTAS, DELTA] {
+                example.turn(kind);
+                let linted = crl(example.tbs_der(), &example.plan()).unwrap();
+                assert_eq!(linted.tbs_der(), example.plan().tbs_der(entries()).unwrap());
+                assert_eq!(linted.issuer(), example.issuer.issuer);
+                assert_eq!(linted.algorithm(), example.issuer.public_key.algorithm());
+                assert_eq!(format!("{linted:?}"), format!("LintedCrl(sign/1, {} octets)", linted.tbs_der().len()));
+                let empty = example.plan().tbs_der([] as [CrlEntry; 0]).unwrap();
+                assert_eq!(names(crl(empty, &example.plan())), Vec::<&str>::new());
+            }
         }
     }
+}
+
+#[test]
+fn a_delta_may_be_based_on_the_complete_crl_of_its_own_number_and_may_remove() {
+    let mut example = CrlExample::of(issuer(Ca::Sign), CrlScope::Full);
+    for (base_crl_number, expected) in
+        [(1, None), (77, None), (78, Some("crl.base-number-range")), (0, Some("crl.base-number-range"))]
+    {
+        example.turn(CrlKind::Delta { base_crl_number });
+        assert_eq!(example.lint().first().copied(), expected, "{base_crl_number}");
+    }
+    example.turn(DELTA);
+    let entry = entries()[0];
+    let removed = DeltaEntry::Removed { serial: entry.serial, since: entry.withdrawal.since() };
+    example.entries = vec![removed.encode().as_slice().to_vec()];
+    assert_eq!(example.lint(), Vec::<&str>::new());
 }
 
 #[test]
@@ -211,9 +247,13 @@ fn a_finding_says_what_was_broken_and_where_it_is_written() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]
-    fn whatever_the_writer_takes_passes(entries in any_entries(), full: bool, seconds in 0_i64..400_000) {
+    fn whatever_the_writer_takes_passes(
+        complete in any_entries(), delta in any_delta_entries(), is_delta: bool, full: bool, seconds in 0_i64..400_000,
+    ) {
         let mut example = CrlExample::of(issuer(Ca::Sign), if full { CrlScope::Full } else { scope(Layout::Default) });
-        let last = entries.iter().map(|entry| entry.withdrawal.since()).max().unwrap_or(example.this_update);
+        let entries = if is_delta { delta } else { complete.into_iter().map(DeltaEntry::from).collect() };
+        example.kind = if is_delta { DELTA } else { WITH_DELTAS };
+        let last = entries.iter().map(|entry| entry.since()).max().unwrap_or(example.this_update);
         if last.plus_seconds(seconds + 864_000) <= UnixTime::MAX {
             example.this_update = last.plus_seconds(seconds);
             example.next_update = example.this_update.plus_seconds(864_000);
@@ -224,8 +264,11 @@ proptest! {
 
     /// The lints and the strict reader were written apart; neither takes what the other refuses.
     #[test]
-    fn no_change_of_one_octet_passes_unless_the_reader_takes_it_too(at: prop::sample::Index, change in 1_u8..) {
-        let example = CrlExample::of(issuer(Ca::Sign), scope(Layout::Default));
+    fn no_change_of_one_octet_passes_unless_the_reader_takes_it_too(
+        at: prop::sample::Index, change in 1_u8.., kind in prop::sample::select(&[COMPLETE, WITH_DELTAS, DELTA][..]),
+    ) {
+        let mut example = CrlExample::of(issuer(Ca::Sign), scope(Layout::Default));
+        example.turn(kind);
         let mut tbs_der = example.tbs_der();
         let at = at.index(tbs_der.len());
         tbs_der[at] ^= change;
@@ -234,7 +277,13 @@ proptest! {
             Ok(linted) => {
                 let signed = linted.assemble(&[0]);
                 let read = CrlReader::new(signed.der()).unwrap();
-                prop_assert!(read.entries().all(|entry| entry.is_ok()), "octet {} xor {:#04x}", at, change);
+                let is_delta = read.base_crl_number().is_some();
+                let sound = if is_delta {
+                    read.delta_entries().all(|entry| entry.is_ok())
+                } else {
+                    read.entries().all(|entry| entry.is_ok())
+                };
+                prop_assert!(sound && is_delta == (kind == DELTA), "octet {} xor {:#04x}", at, change);
                 prop_assert_eq!(read.issuing_distribution_point(), example.scope.to_issuing_distribution_point());
             }
         }
