@@ -1,19 +1,23 @@
 //! The registry as the publisher sees it.
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crl_publisher::ledger::{
     CutCause, CutLedger, FrozenState, LedgerError, LogEnd, PublishedCut, Reservation, WithdrawnCertificate,
     WithdrawnCertificates,
 };
-use pki::identity::{Ca, Serial};
+use pki::crl::CrlEntry;
+use pki::der::small_unsigned;
+use pki::identity::{Ca, IssuerKey, Serial};
 use pki::municipality::MunicipalityCode;
-use pki::revocation::Withdrawal;
+use pki::revocation::{RevocationReason, Withdrawal};
 use pki::time::UnixTime;
 use registry::event::{Actor, Door, Event, PublishedCut as StoredCut};
 use registry::state::{StateReads, WithdrawnRecord, place_of};
-use registry::store::{Family, decode};
+use registry::store::{Family, Frozen, decode};
 use registry::{Registry, RegistryError, Transaction};
+use x509_cert::Certificate;
+use x509_cert::der::Decode as _;
 
 /// The registry as the publisher sees it.
 pub struct RegistryLedger(pub Arc<Registry>);
@@ -98,6 +102,36 @@ struct FrozenRegistry {
     frozen_at: UnixTime,
     withdrawn: [Vec<WithdrawnCertificate>; Ca::ALL.len()],
     released: BTreeSet<(Ca, Serial)>,
+    of_cas: BTreeMap<IssuerKey, Vec<CrlEntry>>,
+}
+
+/// The revoked CA certificates by the key that signed them: those in which a compromised key vouches or is vouched for, since
+/// the first of its compromises.
+fn revoked_ca_certificates(frozen: &Frozen<'_>) -> Result<BTreeMap<IssuerKey, Vec<CrlEntry>>, RegistryError> {
+    let compromised: BTreeMap<_, _> = frozen.compromises()?.into_iter().collect();
+    let own = frozen.issuers()?.into_iter().map(|(issuer, der)| (issuer, issuer, der));
+    let links = frozen.links()?.into_iter().map(|link| {
+        let of = |key| IssuerKey { ca: link.ca, key };
+        (of(link.with), of(link.linked), link.certificate)
+    });
+    let mut revoked: BTreeMap<IssuerKey, Vec<CrlEntry>> = BTreeMap::new();
+    for (signer, subject, der) in own.chain(links) {
+        let since = [signer, subject].into_iter().filter_map(|key| Some(compromised.get(&key)?.since)).min();
+        if let Some(since) = since {
+            let damaged = || RegistryError::Damaged {
+                place: format!("a CA certificate of {signer}"),
+                reason: "it does not read".to_owned(),
+            };
+            let certificate = Certificate::from_der(&der).map_err(|_| damaged())?;
+            let serial = small_unsigned(certificate.tbs_certificate().serial_number().as_bytes()).and_then(Serial::new);
+            let withdrawal = Withdrawal::Revoked { since, reason: RevocationReason::CaCompromise };
+            revoked.entry(signer).or_default().push(CrlEntry { serial: serial.ok_or_else(damaged)?, withdrawal });
+        }
+    }
+    for entries in revoked.values_mut() {
+        entries.sort_by_key(|entry| entry.serial);
+    }
+    Ok(revoked)
 }
 
 impl FrozenRegistry {
@@ -135,7 +169,15 @@ impl FrozenRegistry {
             Err(error) => Some(Err(error)),
         });
         let released = released.collect::<Result<_, _>>()?;
-        Ok(Self { log_position: edge.size(), tree_head: edge.root(), frozen_at: open.time, withdrawn, released })
+        let of_cas = revoked_ca_certificates(&frozen)?;
+        Ok(Self {
+            log_position: edge.size(),
+            tree_head: edge.root(),
+            frozen_at: open.time,
+            withdrawn,
+            released,
+            of_cas,
+        })
     }
 }
 
@@ -154,6 +196,10 @@ impl FrozenState for FrozenRegistry {
 
     fn withdrawn(&self, ca: Ca) -> WithdrawnCertificates<'_> {
         Box::new(self.withdrawn[ca.index()].iter().map(|certificate| Ok(*certificate)))
+    }
+
+    fn revoked_ca_certificates(&self, issuer: IssuerKey) -> Result<Vec<CrlEntry>, LedgerError> {
+        Ok(self.of_cas.get(&issuer).cloned().unwrap_or_default())
     }
 
     fn was_released(&self, ca: Ca, serial: Serial) -> Result<bool, LedgerError> {

@@ -112,6 +112,31 @@ fn a_compromise_is_seen_at_once_survives_a_kill_at_each_step_and_is_in_the_next_
     }
 }
 
+/// What openssl reads in the CRL at that path, its signature verified with that key's certificate.
+fn crl_text(akashi: &Akashi, ca: &str, key: u16, path: &str) -> String {
+    let (crl, root) = (akashi.path_text("read.crl"), akashi.path_text(&format!("data/ca/{ca}-{key}.pem")));
+    std::fs::write(&crl, akashi.get(path).body).unwrap();
+    let output = openssl_with(&["crl", "-inform", "DER", "-in", &crl, "-noout", "-text", "-CAfile", &root], b"");
+    let [text, errors] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    assert!(errors.contains("verify OK"), "{path}: {errors}");
+    text
+}
+
+/// What openssl says of the link from the first key to the second, with the CRL at that path.
+fn link_checked(akashi: &Akashi, path: &str) -> String {
+    let crl = akashi.path_text("checked.crl");
+    std::fs::write(&crl, akashi.get(path).body).unwrap();
+    let (root, link) = (akashi.path_text("data/ca/auth-1.pem"), akashi.path_text("data/ca/auth-2-with-1.pem"));
+    let arguments = ["verify", "-x509_strict", "-crl_check", "-CAfile", &root, "-CRLfile", &crl, &link];
+    let output = openssl_with(&arguments, b"");
+    if output.status.success() {
+        return "OK".to_owned();
+    }
+    let errors = String::from_utf8(output.stderr).unwrap();
+    let reason = errors.lines().find_map(|line| line.split_once("depth lookup: ")).expect("a reason");
+    reason.1.to_owned()
+}
+
 /// What `openssl ocsp` says about a serial that nobody was issued.
 fn never_issued(akashi: &Akashi) -> String {
     let (issuer, url) = (akashi.path_text("data/ca/sign-1.pem"), format!("{}/ocsp/sign", akashi.public_url()));
@@ -130,12 +155,31 @@ fn after_a_compromise_the_next_key_issues_without_a_restart_and_links_with_the_k
     let key = |answer: Value| answer["key"].as_u64().unwrap();
     assert_eq!(key(desk.request_certificate("before", &application(CODES[0])).expect(201)), 2);
     assert_eq!(akashi.get("/certs/auth/1-with-2.cer").status, 200);
+    akashi.settle();
+    let link_checked = |crl: &str| link_checked(&akashi, crl);
+    assert_eq!(link_checked("/crl/auth/1/ca.crl"), "OK");
     assert_eq!(compromise(&akashi, "auth/2").expect(200)["issuing_key"], json!(1));
     assert_eq!(key(desk.request_certificate("after", &application(CODES[1])).expect(201)), 1);
     for link in ["1-with-2", "2-with-1"] {
         assert_eq!(akashi.get(&format!("/certs/auth/{link}.cer")).status, 410);
     }
     assert_eq!(akashi.get("/certs/auth/2.cer").status, 200, "what stands in certificates is answered for ever");
+    // Who has kept the link learns it from the CRL of CA certificates, by the key that signed the link.
+    akashi.wait_for_next_second();
+    akashi.cut("after-the-compromise");
+    assert_eq!(link_checked("/crl/auth/1/ca.crl"), "certificate revoked");
+    assert_eq!(link_checked("/crl/auth/1/full.crl"), "different CRL scope", "that one is of persons' certificates");
+    for (key, listed) in [(1, 1), (2, 2)] {
+        let text = crl_text(&akashi, "auth", key, &format!("/crl/auth/{key}/ca.crl"));
+        assert_eq!(
+            text.matches("CA Compromise").count(),
+            listed,
+            "the link to it, and all that the key signed: {text}"
+        );
+    }
+    for ca in ["sign", "phone-auth"] {
+        assert!(crl_text(&akashi, ca, 1, &format!("/crl/{ca}/1/ca.crl")).contains("No Revoked Certificates"));
+    }
     akashi.stop();
     ceremony(&akashi, "auth");
     assert!(akashi.path("data/ca/auth-1-with-3.cer").exists() && akashi.path("data/ca/auth-3-with-1.cer").exists());

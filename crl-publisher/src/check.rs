@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pki::algorithm::{PublicKey, Sha256};
-use pki::crl::{CrlEntry, CrlReader, freshest_crl_value};
+use pki::crl::{CrlEntry, CrlReadError, CrlReader, freshest_crl_value};
 use pki::identity::{Ca, IssuerKey};
 use pki::time::UnixTime;
 
 pub use self::failure::{CheckFailure, CrlFinding};
 use crate::delta::{CombineError, combine};
-use crate::departures::explain;
+use crate::departures::{UnexplainedDeparture, explain};
 use crate::generation::Generation;
 use crate::ledger::{FrozenState, LedgerError, PublishedCut};
 use crate::manifest::Manifest;
@@ -154,6 +154,7 @@ fn check_crl(
     let crl = CrlReader::new(&der).map_err(|error| at(error.into()))?;
     check_head(&crl, slot, demand).map_err(at)?;
     match slot.shape {
+        Shape::CaCertificates => check_of_cas(&crl, slot, demand),
         Shape::Full | Shape::Partition(_) => {
             let mut set = EntrySet::default();
             for entry in crl.entries() {
@@ -163,6 +164,26 @@ fn check_crl(
         }
         Shape::Delta => check_delta(&crl, built, slot, demand, demanded),
     }
+}
+
+/// Exactly the CA certificates that the ledger demands; and none that readers were told of has left, because none is ever
+/// good again (I7).
+fn check_of_cas(crl: &CrlReader<'_>, slot: CrlSlot, demand: &Demand<'_>) -> Result<(), CheckFailure> {
+    let at = |error: CrlReadError| CheckFailure::Crl { slot, finding: error.into() };
+    let found = crl.entries().collect::<Result<Vec<_>, _>>().map_err(at)?;
+    let demanded = demand.frozen.revoked_ca_certificates(slot.issuer)?;
+    if found != demanded {
+        let finding = CrlFinding::WrongEntries { found: found.len() as u64, demanded: demanded.len() as u64 };
+        return Err(CheckFailure::Crl { slot, finding });
+    }
+    let Some(before) = demand.served.map(|served| served.read(slot)).transpose()?.flatten() else { return Ok(()) };
+    for entry in CrlReader::new(&before).map_err(at)?.entries() {
+        let serial = entry.map_err(at)?.serial;
+        if !found.iter().any(|entry| entry.serial == serial) {
+            return Err(CheckFailure::Departure(UnexplainedDeparture { issuer: slot.issuer, serial }));
+        }
+    }
+    Ok(())
 }
 
 fn check_set(found: EntrySet, demanded: &DemandedSets, shape: Shape) -> Result<(), CrlFinding> {

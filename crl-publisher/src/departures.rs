@@ -14,7 +14,7 @@ use crate::check::{CheckFailure, Demand};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("serial {serial} of {issuer} left before its leave-day and was not released from a hold")]
 pub struct UnexplainedDeparture {
-    /// Whose full CRL it left.
+    /// Whose CRL it left.
     pub issuer: IssuerKey,
     /// The serial.
     pub serial: Serial,

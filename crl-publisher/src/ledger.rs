@@ -2,7 +2,8 @@
 //! depends on no database.
 use std::fmt;
 
-use pki::identity::{Ca, Serial};
+use pki::crl::CrlEntry;
+use pki::identity::{Ca, IssuerKey, Serial};
 use pki::municipality::MunicipalityCode;
 use pki::revocation::Withdrawal;
 use pki::time::{CivilDate, UnixTime};
@@ -133,6 +134,10 @@ pub trait FrozenState: Send + Sync {
     /// order. Can be called several times and says the same each time. An error is an item, so that a list that broke off
     /// is not taken for one that ended.
     fn withdrawn(&self, ca: Ca) -> WithdrawnCertificates<'_>;
+
+    /// Every revoked CA certificate that this key signed, its own and links, in strictly ascending order of serials. They stay
+    /// listed for ever.
+    fn revoked_ca_certificates(&self, issuer: IssuerKey) -> Result<Vec<CrlEntry>, LedgerError>;
 
     /// A hold on that certificate was lifted at or before this position, and it is good now.
     fn was_released(&self, ca: Ca, serial: Serial) -> Result<bool, LedgerError>;

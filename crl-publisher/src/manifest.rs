@@ -37,7 +37,7 @@ pub struct ManifestFile {
     pub ca: String,
     /// The key generation's number.
     pub key: u16,
-    /// `full`, `delta`, or the 5-digit code of the municipality.
+    /// `full`, `delta`, `ca`, or the 5-digit code of the municipality.
     pub partition: String,
     /// Path of a URL whose contents never change.
     pub url: String,

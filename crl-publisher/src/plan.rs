@@ -90,11 +90,12 @@ pub struct PublishPlan {
     slots: Vec<CrlSlot>,
     lists: [EntryLists; Ca::ALL.len()],
     deltas: BTreeMap<IssuerKey, PlannedDelta>,
+    of_cas: BTreeMap<IssuerKey, Vec<CrlEntry>>,
 }
 
 impl PublishPlan {
-    /// Plans the cut of that state for these issuers: per issuer one full CRL, its delta, and one for each municipality,
-    /// the empty ones included (I10). `served` is the cut that readers hold.
+    /// Plans the cut of that state for these issuers: per issuer one full CRL, its delta, one for each municipality, and one
+    /// of CA certificates, the empty ones included (I10). `served` is the cut that readers hold.
     pub fn new(
         frame: CutFrame,
         frozen: &dyn FrozenState,
@@ -108,14 +109,15 @@ impl PublishPlan {
                 lists[ca.index()] = EntryLists::read(&frame, frozen, ca, layout)?;
             }
         }
-        let mut deltas = BTreeMap::new();
+        let (mut deltas, mut of_cas) = (BTreeMap::new(), BTreeMap::new());
         for &issuer in issuers {
+            of_cas.insert(issuer, frozen.revoked_ca_certificates(issuer)?);
             let slot = CrlSlot { shape: Shape::Delta, issuer };
             let delta = PlannedDelta::new(slot, frame.cut_number, served, &lists[issuer.ca.index()].full);
             let source_of = |source| PlanError::Base { slot: slot.beside(Shape::Full), source };
             deltas.insert(issuer, delta.map_err(source_of)?);
         }
-        Ok(Self { frame, slots: layout.slots(issuers), lists, deltas })
+        Ok(Self { frame, slots: layout.slots(issuers), lists, deltas, of_cas })
     }
 
     /// What all its CRLs share.
@@ -131,7 +133,7 @@ impl PublishPlan {
     /// Whether one of them is complete, with that freshestCRL, or a delta, and of which base.
     pub fn kind<'a>(&self, slot: CrlSlot, freshest_crl: Option<&'a str>) -> CrlKind<'a> {
         match slot.shape {
-            Shape::Full | Shape::Partition(_) => CrlKind::Complete { freshest_crl },
+            Shape::Full | Shape::Partition(_) | Shape::CaCertificates => CrlKind::Complete { freshest_crl },
             Shape::Delta => CrlKind::Delta { base_crl_number: self.deltas[&slot.issuer].base_crl_number },
         }
     }
@@ -141,6 +143,7 @@ impl PublishPlan {
         let lists = &self.lists[slot.issuer.ca.index()];
         let (mut places, mut whole, mut changes): (&[u32], &[CrlEntry], &[DeltaEntry]) = (&[], &[], &[]);
         match slot.shape {
+            Shape::CaCertificates => whole = self.of_cas.get(&slot.issuer).map_or(&[], Vec::as_slice),
             Shape::Full => whole = &lists.full,
             Shape::Partition(code) => places = lists.by_municipality.get(&code).map_or(&[], Vec::as_slice),
             Shape::Delta => changes = self.deltas.get(&slot.issuer).map_or(&[], |delta| &delta.entries),

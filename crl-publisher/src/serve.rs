@@ -2,7 +2,7 @@
 //!
 //! | path | answer | may be cached |
 //! |---|---|---|
-//! | `/crl/{ca}/{key}/{code}.crl`, `…/full.crl`, `…/delta.crl` | the latest CRL; these URLs stand in certificates and CRLs and answer for ever (I10) | until the next flip, at most an hour |
+//! | `/crl/{ca}/{key}/{code}.crl`, `…/full.crl`, `…/delta.crl`, `…/ca.crl` | the latest CRL; these URLs stand in certificates and CRLs and answer for ever (I10) | until the next flip, at most an hour |
 //! | `/crl/manifest.json` | the signed manifest of the latest cut | the same |
 //! | `/crl/cuts/{number}/{ca}/{key}/{code}.crl` | that cut's CRL, while it is kept | for ever |
 use std::sync::Arc;
@@ -108,9 +108,9 @@ fn answer_crl(
         let issuer_is_known = generation.crls().contains_key(&CrlSlot { shape: Shape::Full, issuer: slot.issuer });
         let problem = match slot.shape {
             Shape::Partition(_) if issuer_is_known => Problem::UnknownMunicipality,
-            // A cut made before there were deltas, until the next one.
-            Shape::Delta if issuer_is_known => Problem::NoDelta,
-            Shape::Partition(_) | Shape::Full | Shape::Delta => Problem::UnknownIssuer,
+            // A cut made before there were these, until the next one.
+            Shape::Delta | Shape::CaCertificates if issuer_is_known => Problem::NotInThisCut,
+            Shape::Partition(_) | Shape::CaCertificates | Shape::Full | Shape::Delta => Problem::UnknownIssuer,
         };
         return problem.into_response();
     };
@@ -184,7 +184,7 @@ enum Problem {
     NoSuchCrl,
     UnknownIssuer,
     UnknownMunicipality,
-    NoDelta,
+    NotInThisCut,
     CutNotKept,
 }
 
@@ -201,7 +201,7 @@ impl IntoResponse for Problem {
                 404,
                 "no-such-crl",
                 "This is not the name of a CRL.",
-                "Write /crl/{ca}/{key}/{code}.crl, /crl/{ca}/{key}/full.crl or /crl/{ca}/{key}/delta.crl.",
+                "Write /crl/{ca}/{key}/{code}.crl, or full, delta or ca for the code.",
             ),
             Self::UnknownIssuer => (
                 404,
@@ -215,11 +215,11 @@ impl IntoResponse for Problem {
                 "No municipality has this code.",
                 "Write the 5-digit code without its check digit.",
             ),
-            Self::NoDelta => (
+            Self::NotInThisCut => (
                 404,
-                "no-delta",
-                "This cut has no delta CRL.",
-                "Take the full CRL; cuts have deltas from the next one on.",
+                "not-in-this-cut",
+                "This cut has no CRL of this shape.",
+                "Ask for it in the next cut; until then take the full CRL.",
             ),
             Self::CutNotKept => (
                 404,

@@ -6,22 +6,25 @@ use pki::crl::{CrlScope, DistributionPoint};
 use pki::identity::{Ca, IssuerKey};
 use pki::municipality::MunicipalityCode;
 
-/// Full, the part of one municipality, or what changed in the full one.
+/// Full, the part of one municipality, what changed in the full one, or of CA certificates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Shape {
     /// The certificates of one municipality. The code is the identity; DN text is not unique.
     Partition(MunicipalityCode),
+    /// Every CA certificate of the issuer: its own and links.
+    CaCertificates,
     /// Every end-entity certificate of the issuer.
     Full,
     /// What changed since an earlier full one: the delta CRL of the same scope (C10). Municipal CRLs are small and have none.
     Delta,
 }
 
-/// The code, `full` or `delta`: the word for it in URLs and in the manifest.
+/// The code, `ca`, `full` or `delta`: the word for it in URLs and in the manifest.
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Partition(code) => code.fmt(f),
+            Self::CaCertificates => f.write_str("ca"),
             Self::Full => f.write_str("full"),
             Self::Delta => f.write_str("delta"),
         }
@@ -32,7 +35,7 @@ impl fmt::Display for Shape {
 /// that a builder with several threads does not pile up finished small ones behind an unfinished large one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CrlSlot {
-    /// Full, whose part, or delta.
+    /// Full, whose part, delta, or of CA certificates.
     pub shape: Shape,
     /// Which key of which CA signs it.
     pub issuer: IssuerKey,
@@ -55,11 +58,12 @@ impl CrlSlot {
         format!("/crl/cuts/{cut_number}/{self}.crl")
     }
 
-    /// From the parts of a URL path or of the manifest; the shape is a code, `full` or `delta`. Only the words we write ourselves
-    /// are read, so that each CRL has one URL.
+    /// From the parts of a URL path or of the manifest; the shape is a code, `ca`, `full` or `delta`. Only the words
+    /// we write ourselves are read, so that each CRL has one URL.
     pub fn from_words(ca: &str, key: &str, shape_word: &str) -> Option<Self> {
         let issuer = IssuerKey { ca: ca.parse().ok()?, key: key.parse().ok()? };
         let shape = match shape_word {
+            "ca" => Shape::CaCertificates,
             "full" => Shape::Full,
             "delta" => Shape::Delta,
             code => Shape::Partition(code.parse().ok()?),
@@ -124,6 +128,7 @@ impl CrlLayout {
     /// The scope of that CRL; `None` for a municipality that has none.
     pub fn scope(&self, slot: CrlSlot) -> Option<CrlScope> {
         match slot.shape {
+            Shape::CaCertificates => Some(CrlScope::CaCertificates),
             Shape::Full | Shape::Delta => Some(CrlScope::Full),
             Shape::Partition(code) => {
                 let Partition { code: _, prefecture_dn_text, dn_text } = self.partitions.get(&code)?;
@@ -149,13 +154,13 @@ impl CrlLayout {
     pub fn freshest_crl(&self, slot: CrlSlot) -> Option<String> {
         match slot.shape {
             Shape::Full => self.uri(slot.beside(Shape::Delta)),
-            Shape::Partition(_) | Shape::Delta => None,
+            Shape::Partition(_) | Shape::CaCertificates | Shape::Delta => None,
         }
     }
 
     /// Every CRL of a cut for these issuers, in file order.
     pub fn slots(&self, issuers: &[IssuerKey]) -> Vec<CrlSlot> {
-        let shapes = || self.codes().map(Shape::Partition).chain([Shape::Full, Shape::Delta]);
+        let shapes = || self.codes().map(Shape::Partition).chain([Shape::CaCertificates, Shape::Full, Shape::Delta]);
         let mut slots: Vec<_> =
             issuers.iter().flat_map(|&issuer| shapes().map(move |shape| CrlSlot { shape, issuer })).collect();
         slots.sort_unstable();

@@ -13,7 +13,7 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID as ACCESS
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, SignatureAlgorithmOID
 
-from sandbox import CAS, EVERY_CRL, EVERY_DELTA, EVERY_STATUS, WAYS_TO_ASK, Certificate, Crl, Delta, Judge, http
+from sandbox import CAS, EVERY_CRL, EVERY_CA_CRL, EVERY_DELTA, EVERY_STATUS, WAYS_TO_ASK, Certificate, Crl, Delta, Judge, http
 
 DIGESTS = {"sha1": (hashes.SHA1, hashlib.sha1), "sha256": (hashes.SHA256, hashlib.sha256)}
 JAPAN = datetime.timezone(datetime.timedelta(hours=9))
@@ -135,6 +135,9 @@ def judge_crl(item: Crl) -> None:
             judge.expect(since == certificate.since, path, f"serial {certificate.serial}: since {since}, not {certificate.since}")
     scopes = [found for found in crl.extensions if found.oid == ExtensionOID.ISSUING_DISTRIBUTION_POINT]
     judge.expect(all(found.critical for found in scopes), path, "its scope is not critical")
+    of_cas, of_persons = (item.kind == "ca"), (item.kind != "ca")
+    said = [(found.value.only_contains_ca_certs, found.value.only_contains_user_certs) for found in scopes]
+    judge.expect(said == [(of_cas, of_persons)], item.path, f"of CA certificates, of others: {said}")
     if item.municipality is None:
         judge.expect(all(found.value.full_name is None for found in scopes), path, "a full CRL that names a partition")
         return
@@ -280,7 +283,7 @@ def judge_manifest(crls: list[Crl], deltas: list[Delta]) -> None:
     judge.expect(signed_by(key, decode(manifest["signature"]), signed, hashes.SHA256()), url, "signature")
     files = {(file["ca"], file["key"], file["partition"]): file for file in payload["files"]}
     for item in [*crls, *deltas]:
-        partition = "delta" if isinstance(item, Delta) else item.municipality or "full"
+        partition = "delta" if isinstance(item, Delta) else item.municipality or item.kind
         octets, file = item.path.read_bytes(), files.get((item.ca, item.key, partition), {})
         judge.expect(file.get("size") == len(octets), item.path, f"the manifest says {file.get('size')} octets")
         judge.expect(file.get("sha256") == hashlib.sha256(octets).hexdigest(), item.path, "the manifest says another SHA-256")
@@ -302,7 +305,7 @@ def guarded(judge_one, item, *more) -> None:
 
 for path, root in issuers.items():
     judge.expect(issued_by(root, root), path, "not signed by itself")
-crls = judge.pull_crls()
+crls = [*judge.pull_crls(), *judge.pull_ca_crls()]
 for crl in crls:
     guarded(judge_crl, crl)
 deltas = judge.pull_deltas()
@@ -320,4 +323,5 @@ for ca in CAS:
     guarded(judge_preferences, next(one for one in judge.certificates if (one.ca, one.status) == (ca, "good")))
 judge_manifest(crls, deltas)
 kinds = ("unissued serials of", "several of", "preferences at")
-judge.close([*EVERY_STATUS, *EVERY_CRL, *EVERY_DELTA, *(f"{kind} {ca}" for kind in kinds for ca in CAS), "manifest"])
+of_each_ca = [f"{kind} {ca}" for kind in kinds for ca in CAS]
+judge.close([*EVERY_STATUS, *EVERY_CRL, *EVERY_CA_CRL, *EVERY_DELTA, *of_each_ca, "manifest"])

@@ -6,7 +6,7 @@ import re
 import urllib.parse
 from pathlib import Path
 
-from sandbox import CAS, EVERY_CRL, EVERY_DELTA, EVERY_STATUS, WAYS_TO_ASK, Certificate, Crl, Delta, Judge, command, http
+from sandbox import CAS, EVERY_CRL, EVERY_CA_CRL, EVERY_DELTA, EVERY_STATUS, WAYS_TO_ASK, Certificate, Crl, Delta, Judge, command, http
 
 judge = Judge("openssl")
 PURPOSES = {"auth": "sslclient", "sign": "any"}
@@ -205,6 +205,10 @@ for ca in CAS:
 crls = judge.pull_crls()
 for crl in crls:
     judge_crl(crl)
+for crl in judge.pull_ca_crls():
+    judge_crl(crl)
+    _, output = command("openssl", "crl", "-in", crl.path, "-inform", "DER", "-noout", "-text")
+    judge.expect("Only CA Certificates" in output, crl.path, "is not of CA certificates alone")
 for delta in judge.pull_deltas():
     judge_delta(delta)
 for certificate in judge.certificates:
@@ -220,7 +224,7 @@ for ca, serials in judge.content["unissued_serials"].items():
 for ca in CAS:
     judge_several(ca)
 judge.close(
-    EVERY_STATUS + EVERY_CRL + EVERY_DELTA
+    EVERY_STATUS + EVERY_CRL + EVERY_CA_CRL + EVERY_DELTA
     + [f"several of {ca}" for ca in CAS]
     + ([] if judge.content["layout"] == "jpki-exact" else [f"news of the delta of {ca}" for ca in CAS])
     + [f"POST with {digest}, {nonce=}" for digest, nonce in WAYS_TO_ASK]

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from pkilint.bin import lint_crl, lint_ocsp_response, lint_pkix_cert
 
-from sandbox import EVERY_CRL, EVERY_DELTA, EVERY_STATUS, Certificate, Judge, http
+from sandbox import EVERY_CRL, EVERY_CA_CRL, EVERY_DELTA, EVERY_STATUS, Certificate, Judge, http
 
 EXPECTED = {
     ("leaf", "pkix.certificate_policies_policy_has_qualifier"): "JPKI points to its practice statement in each "
@@ -61,6 +61,9 @@ for path in judge.issuers.values():
 for crl in judge.pull_crls():
     lint("crl", lint_crl.main, crl.path, "-t", "CRL", "-p", "PKIX")
     judge.judged(crl)
+for crl in judge.pull_ca_crls():
+    lint("arl", lint_crl.main, crl.path, "-t", "ARL", "-p", "PKIX")
+    judge.judged(crl)
 for delta in judge.pull_deltas():
     lint("delta", lint_crl.main, delta.path, "-t", "CRL", "-p", "PKIX")
     judge.judged(delta)
@@ -83,4 +86,4 @@ for number, der in enumerate(sorted(responders)):
 
 for kind, code in EXPECTED.keys() - seen:
     judge.expect(False, "EXPECTED", f"{code} no longer occurs on any {kind}: take it out of the list")
-judge.close([*EVERY_STATUS, *EVERY_CRL, *EVERY_DELTA, "root", "leaf", "crl", "delta", "ocsp", "responder"])
+judge.close([*EVERY_STATUS, *EVERY_CRL, *EVERY_CA_CRL, *EVERY_DELTA, "root", "leaf", "crl", "arl", "delta", "ocsp", "responder"])

@@ -17,6 +17,7 @@ STATUSES = ("good", "held", "revoked", "expired")
 EVERY_STATUS = [f"{status} certificates of {ca}" for ca in CAS for status in STATUSES]
 EVERY_CRL = [f"{kind} CRLs of {ca}" for ca in CAS for kind in ("full", "municipal", "empty")]
 EVERY_DELTA = [f"delta CRLs of {ca}" for ca in CAS]
+EVERY_CA_CRL = [f"ca CRLs of {ca}" for ca in CAS]
 
 WAYS_TO_ASK = [(digest, nonce) for digest in ("sha1", "sha256") for nonce in (False, True)]
 """How a CertID is hashed, and whether the request has a nonce."""
@@ -91,9 +92,9 @@ class Crl:
     ca: str
     key: int
     municipality: str | None
-    """None in a full CRL."""
+    """None in a full CRL, and in one of CA certificates."""
     kind: str
-    """`full`, `municipal`, or `empty`: of a municipality that has no certificates."""
+    """`full`, `municipal`, `empty`: of a municipality that has no certificates; or `ca`: of CA certificates."""
     lists: frozenset[str]
     omits: frozenset[str]
 
@@ -175,6 +176,11 @@ class Judge:
                 crls += [self._pull(ca, int(key), town, urls["partition"][town], ours) for town in [*towns, unused]]
         return crls
 
+    def pull_ca_crls(self) -> list[Crl]:
+        """Of each CA key the CRL of CA certificates. No key of a sandbox is compromised, so it lists nothing."""
+        keys = [(ca, int(key), urls) for ca, keys in self.content["crl"].items() for key, urls in keys.items()]
+        return [self._pull(ca, key, None, urls["ca"], [], "ca") for ca, key, urls in keys]
+
     def pull_deltas(self) -> list[Delta]:
         """Of each CA key the delta CRL, with its base, whose number the manifest says."""
         manifest = json.loads(http(self.content["manifest_url"]).body)
@@ -200,16 +206,18 @@ class Judge:
                 )
         return deltas
 
-    def _pull(self, ca: str, key: int, municipality: str | None, url: str, ours: list[Certificate]) -> Crl:
+    def _pull(
+        self, ca: str, key: int, municipality: str | None, url: str, ours: list[Certificate], kind: str | None = None
+    ) -> Crl:
         answer = http(url)
-        path = self.scratch / f"{ca}-{key}-{municipality or 'full'}.crl"
+        path = self.scratch / f"{ca}-{key}-{municipality or kind or 'full'}.crl"
         path.write_bytes(answer.body)
         self.expect(answer.status == 200, url, f"status {answer.status}")
         self.expect(answer.headers.get("content-type") == "application/pkix-crl", url, "not sent as application/pkix-crl")
         inside = [one for one in ours if municipality in (None, one.municipality)]
         lists = frozenset(one.serial for one in inside if one.withdrawn)
         omits = frozenset(one.serial for one in ours) - lists
-        kind = "full" if municipality is None else "municipal" if inside else "empty"
+        kind = kind or ("full" if municipality is None else "municipal" if inside else "empty")
         return Crl(path, url, self.issuers[ca, key], ca, key, municipality, kind, lists, omits)
 
     def expect(self, condition: object, subject: Path | str, sentence: str) -> None:

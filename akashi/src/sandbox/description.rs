@@ -65,7 +65,8 @@ fn crls(public: &str, ca: Ca) -> Value {
     let url = |shape: &str| json!(format!("{public}/crl/{issuer}/{shape}.crl"));
     let codes = pki::municipality::all().iter().map(|municipality| municipality.code.to_string());
     let partitions: Map<_, _> = codes.map(|code| (code.clone(), url(&code))).collect();
-    json!({ KeyNumber::FIRST.to_string(): { "full": url("full"), "delta": url("delta"), "partition": partitions } })
+    let urls = json!({ "full": url("full"), "delta": url("delta"), "ca": url("ca"), "partition": partitions });
+    json!({ KeyNumber::FIRST.to_string(): urls })
 }
 
 fn certificate(held: &Held, now: UnixTime) -> Result<Value, Failure> {

@@ -12,7 +12,7 @@ use der07::Encode as _;
 use ocsp_responder::{Answer, Issuers, OcspSettings, Responder};
 use pki::algorithm::Algorithm;
 use pki::identity::{Ca, IssuerKey, Purpose};
-use pki::revocation::{CertificateStatus, Withdrawal};
+use pki::revocation::{CertificateStatus, RevocationReason, Withdrawal};
 use pki::time::UnixTime;
 use registry::state::{Counter, StateReads as _};
 use x509_cert::Certificate;
@@ -104,7 +104,7 @@ pub(crate) fn cut(world: &World, model: &mut Model) {
     assert_eq!(cut.this_update.as_seconds(), model.now);
     let (keys, crls) = (public_keys(world), model.crls());
     let generation = publisher.published().load().current.clone().unwrap();
-    assert_eq!(generation.crls().len(), keys.len() * (world.layout.codes().len() + 2), "each live key has all CRLs");
+    assert_eq!(generation.crls().len(), keys.len() * (world.layout.codes().len() + 3), "each live key has all CRLs");
     for slot in generation.crls().keys() {
         let what = format!("the CRL {slot}");
         let der = generation.read(*slot).unwrap().unwrap();
@@ -120,6 +120,7 @@ pub(crate) fn cut(world: &World, model: &mut Model) {
         match slot.shape {
             Shape::Full => assert_eq!(entries(&list), expected(None), "{what}"),
             Shape::Partition(code) => assert_eq!(entries(&list), expected(Some(code.get())), "{what}"),
+            Shape::CaCertificates => assert_eq!(entries(&list), of_cas(world, model, slot.issuer), "{what}"),
             Shape::Delta => {
                 let numbers = (cut.cut_number, number(base.unwrap().0.as_bytes()));
                 let combined = model.combined((slot.issuer.ca, slot.issuer.key.get()), numbers, &changes(&list));
@@ -132,6 +133,30 @@ pub(crate) fn cut(world: &World, model: &mut Model) {
         model.held.insert((issuer.ca, issuer.key.get()), (cut.cut_number, full));
     }
     model.carried_at = Some(model.now);
+}
+
+/// The CA certificates that this key signed and that a compromise ended: its own, that of the key it vouches for, or both.
+fn of_cas(world: &World, model: &Model, signer: IssuerKey) -> Entries {
+    let keys = public_keys(world);
+    let ended = |key: IssuerKey| model.keys[key.ca as usize][usize::from(key.key.get()) - 1].compromised_at;
+    let own = world.store().issuers().unwrap().into_iter().map(|(_, der)| der);
+    let all = own.chain(world.store().links().unwrap().into_iter().map(|link| link.certificate));
+    let revoked = all.filter_map(|der| {
+        let certificate = Certificate::from_der(&der).unwrap();
+        let (tbs, signature) = (certificate.tbs_certificate(), certificate.signature().raw_bytes());
+        let octets = tbs.to_der().unwrap();
+        let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &keys[&signer]);
+        key.verify(&octets, signature).ok()?;
+        let subject = tbs.subject_public_key_info().subject_public_key.raw_bytes();
+        let (subject, _) = keys.iter().find(|(_, key)| key.as_slice() == subject).unwrap();
+        let since = [signer, *subject].into_iter().filter_map(ended).min()?;
+        let withdrawal =
+            Withdrawal::Revoked { since: UnixTime::from_seconds(since), reason: RevocationReason::CaCompromise };
+        Some((number(tbs.serial_number().as_bytes()), withdrawal))
+    });
+    let mut revoked: Entries = revoked.collect();
+    revoked.sort_by_key(|(serial, _)| *serial);
+    revoked
 }
 
 fn entries(list: &CertificateList) -> Entries {

@@ -78,6 +78,7 @@ pub(crate) struct Key {
     pub(crate) activated_at: i64,
     pub(crate) not_after: i64,
     pub(crate) compromised: bool,
+    pub(crate) compromised_at: Option<i64>,
 }
 
 /// What makes a request wrong whoever it is for.
@@ -150,12 +151,14 @@ impl Model {
         let can_vouch = |key: &Key| !key.compromised && key.not_after > self.now;
         self.last_serial[ca as usize] += if self.keys[ca as usize].iter().any(can_vouch) { 3 } else { 1 };
         let (activated_at, not_after) = (self.now, law::ca_not_after(self.now));
-        self.keys[ca as usize].push(Key { activated_at, not_after, compromised: false });
+        self.keys[ca as usize].push(Key { activated_at, not_after, compromised: false, compromised_at: None });
     }
 
     /// What was issued under the key is revoked, and nothing else (docs/effects.md).
     pub(crate) fn key_compromised(&mut self, ca: Ca, key: u16) {
-        self.keys[ca as usize][usize::from(key) - 1].compromised = true;
+        let now = self.now;
+        let compromised = &mut self.keys[ca as usize][usize::from(key) - 1];
+        (compromised.compromised, compromised.compromised_at) = (true, Some(now));
         let of_ca = self.certificates.range_mut((ca, 0)..=(ca, u64::MAX));
         for (_, certificate) in of_ca.filter(|(_, of)| of.key == key && of.issued.is_some()) {
             certificate.status = law::after("ca_key_compromise", ca, certificate.status, self.now);

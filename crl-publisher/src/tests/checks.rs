@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use pki::crl::CrlScope;
+use pki::crl::{CrlEntry, CrlScope};
 use pki::identity::Ca;
 use pki::revocation::{RevocationReason, Withdrawal};
 
@@ -18,6 +18,7 @@ use crate::ledger::{CutLedger as _, FrozenState, WithdrawnCertificate};
 use crate::plan::{CutFrame, PublishPlan};
 use crate::publish::{PublishError, Publisher};
 use crate::signing::{CrlSigner, ManifestSigner as _};
+use crate::slot::{CrlSlot, Shape};
 
 const LATER: &str = "2030-03-31";
 
@@ -332,4 +333,49 @@ fn an_early_removal_is_refused_by_the_demand_and_again_by_the_departures() {
     assert_eq!(judge(&world, &served, wrong, right).unwrap_err().word(), "entries");
     // The same slip in the demand as well, so that plan and demand agree.
     assert_eq!(judge(&world, &served, wrong, wrong).unwrap_err().word(), "departures");
+}
+
+/// A revoked CA certificate.
+fn of_ca(number: u64) -> CrlEntry {
+    let withdrawal = Withdrawal::Revoked { since: jst("2026-11-21", 12, 0, 0), reason: RevocationReason::CaCompromise };
+    CrlEntry { serial: serial(number), withdrawal }
+}
+
+#[test]
+fn revoked_ca_certificates_stand_in_a_crl_of_their_own_and_never_leave_it() {
+    let (world, publisher) = published();
+    let (first, second) = (slot(Ca::Auth, 1, None).issuer, slot(Ca::Auth, 2, None).issuer);
+    world.ledger.state().of_cas.insert(first, vec![of_ca(2), of_ca(90)]);
+    world.publish(&publisher, jst("2026-11-22", 7, 0, 0)).unwrap();
+    let listed = |issuer| {
+        let generation = publisher.published().load().current.clone().unwrap();
+        serials(&generation, CrlSlot { shape: Shape::CaCertificates, issuer })
+    };
+    assert_eq!((listed(first), listed(second)), (vec![2, 90], vec![]));
+    assert!(serials(publisher.published().load().current.as_ref().unwrap(), slot(Ca::Auth, 1, None)).is_empty());
+    // A ledger that forgot one is not believed.
+    world.ledger.state().of_cas.insert(first, vec![of_ca(90)]);
+    let error = world.publish(&publisher, jst("2026-11-22", 8, 0, 0)).unwrap_err();
+    let expected = "check departures: serial 2 of auth/1 left before its leave-day and was not released from a hold";
+    assert_eq!(error.to_string(), expected);
+    world.ledger.state().of_cas.insert(first, vec![of_ca(2), of_ca(90), of_ca(91)]);
+    world.publish(&publisher, jst("2026-11-22", 9, 0, 0)).unwrap();
+    assert_eq!(listed(first), [2, 90, 91]);
+}
+
+#[test]
+fn a_crl_of_ca_certificates_that_is_not_the_ledgers_is_refused() {
+    let (world, publisher) = published();
+    let issuer = slot(Ca::Sign, 1, None).issuer;
+    let of_cas = CrlScope::CaCertificates.to_issuing_distribution_point();
+    // Made when nothing was revoked, of the right number and time; then the ledger says that one is.
+    world.clock.set(jst("2026-11-23", 6, 55, 0));
+    let served = publisher.published().load().current.clone().unwrap();
+    let right = second_frame(&world, &served);
+    judge(&world, &served, right, right).unwrap();
+    let other = world.signers[0].asked(&of_cas);
+    world.ledger.state().of_cas.insert(issuer, vec![of_ca(2)]);
+    world.signers[0].misbehave(Mischief::ReplaysInPlaceOf { delta: false, other });
+    let refused = judge(&world, &served, right, right).unwrap_err().to_string();
+    assert_eq!(refused, "sign/1/ca: entries: 0 stand in it, 1 are demanded");
 }

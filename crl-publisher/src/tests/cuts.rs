@@ -19,7 +19,7 @@ const LATER: &str = "2030-03-31";
 const NONE: [u64; 0] = [];
 
 #[test]
-fn every_issuer_has_a_full_crl_its_delta_and_one_for_each_municipality_the_empty_ones_too() {
+fn every_issuer_has_a_full_crl_its_delta_one_of_cas_and_one_for_each_municipality_the_empty_ones_too() {
     let world = World::new();
     world.ledger.revoke(Ca::Auth, 30, KIYOSE, LATER);
     world.ledger.hold(Ca::Auth, 7, YOKOHAMA, LATER);
@@ -34,7 +34,7 @@ fn every_issuer_has_a_full_crl_its_delta_and_one_for_each_municipality_the_empty
     let cut = world.publish(&publisher, jst("2026-11-22", 6, 55, 1)).unwrap();
     let generations = publisher.published().load();
     let generation = generations.current.as_ref().unwrap();
-    assert_eq!(generation.crls().len(), 3 * 5);
+    assert_eq!(generation.crls().len(), 3 * 6);
     // Both keys of a CA sign the same lists, with the cut's number.
     for key in [1, 2] {
         assert_eq!(serials(generation, slot(Ca::Auth, key, None)), [7, 9, 30]);
@@ -164,7 +164,7 @@ fn a_plan_prints_as_sentences() {
          Entries with a leave-day before 2026-11-21 leave it.\n\
          sign/1/13221: 2 entries.\nsign/1/full: 2 entries.\n";
     let lines =
-        "sign/1/delta: none, for there is no earlier full CRL to begin from.\n5 CRLs in all, 3 of them empty.\n";
+        "sign/1/delta: none, for there is no earlier full CRL to begin from.\n6 CRLs in all, 4 of them empty.\n";
     assert_eq!(plan.to_string(), format!("{head}{lines}"));
     // With a cut that is served, in which serial 5 alone stands.
     world.ledger.state().withdrawn[Ca::Sign.index()].remove(&serial(6));
@@ -172,7 +172,7 @@ fn a_plan_prints_as_sentences() {
     world.publish(&publisher, jst("2026-11-21", 6, 55, 0)).unwrap();
     let served = publisher.published().load().current.clone();
     let plan = PublishPlan::new(frame, frozen.as_ref(), &issuers, &world.layout, served.as_deref()).unwrap();
-    let lines = "sign/1/delta: 1 entry since cut 1.\n5 CRLs in all, 2 of them empty.\n";
+    let lines = "sign/1/delta: 1 entry since cut 1.\n6 CRLs in all, 3 of them empty.\n";
     assert_eq!(plan.to_string(), format!("{head}{lines}"));
 }
 

@@ -114,7 +114,10 @@ async fn a_cut_from_before_there_were_deltas_is_served_on_and_is_the_base_of_the
     assert_eq!(get(&routes, "/crl/sign/1/full.crl").await.status, StatusCode::OK);
     let answer = get(&routes, "/crl/sign/1/delta.crl").await;
     let problem: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
-    assert_eq!((answer.status, &problem["type"]), (StatusCode::NOT_FOUND, &"urn:akashi:problem:no-delta".into()));
+    assert_eq!(
+        (answer.status, &problem["type"]),
+        (StatusCode::NOT_FOUND, &"urn:akashi:problem:not-in-this-cut".into())
+    );
     world.publish(&publisher, jst("2026-11-23", 6, 55, 0)).unwrap();
     let delta = get(&routes, "/crl/sign/1/delta.crl").await;
     assert_eq!(CrlReader::new(&delta.body).unwrap().base_crl_number(), Some(1));

@@ -19,7 +19,7 @@ pub(crate) fn run(octets: &[u8]) -> Outcome {
         return Outcome::Refused;
     }
     assert!(crl.verify(&public_key(1)).is_err(), "nobody has that key");
-    let scopes = [CrlScope::Full, CrlScope::Partition(kiyose())];
+    let scopes = [CrlScope::Full, CrlScope::Partition(kiyose()), CrlScope::CaCertificates];
     let scope = scopes.iter().find(|scope| scope.to_issuing_distribution_point() == crl.issuing_distribution_point());
     let is_ours = crl.issuer_name_der() == name(SIGN.ca).to_der()
         && crl.authority_key_identifier() == public_key(1).key_identifier()
@@ -89,7 +89,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         crl(&CrlScope::Full, CrlKind::Complete { freshest_crl: Some(DELTAS) }, &entries),
         crl(&CrlScope::Full, CrlKind::Delta { base_crl_number: 76 }, &removed.collect::<Vec<_>>()),
         crl(&CrlScope::Partition(kiyose()), alone, &entries),
-        crl(&CrlScope::Full, alone, &[]),
+        crl(&CrlScope::CaCertificates, alone, &[]),
     ]
 }
 

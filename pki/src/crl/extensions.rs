@@ -45,6 +45,8 @@ pub enum CrlScope {
     Full,
     /// Those of one municipality: the ones that name this distribution point.
     Partition(DistributionPoint),
+    /// Every CA certificate of the issuer: its own and links.
+    CaCertificates,
 }
 
 impl CrlScope {
@@ -60,11 +62,16 @@ impl CrlScope {
         writer.sequence(|w| {
             match self {
                 // C11: no distributionPoint, so the CRL must list everything in its scope.
-                Self::Full => {}
+                Self::Full | Self::CaCertificates => {}
                 Self::Partition(point) => point.write_distribution_point_name(w),
             }
-            // onlyContainsUserCerts [1]: no CA certificate is ever listed here. IndirectCRL and the rest stay FALSE (C11, B07).
-            w.primitive(Tag::context(1), &[0xff]);
+            // onlyContainsUserCerts [1] or onlyContainsCACerts [2]: no CRL has both kinds. IndirectCRL and the rest stay FALSE
+            // (C11, B07).
+            let only = match self {
+                Self::Full | Self::Partition(_) => 1,
+                Self::CaCertificates => 2,
+            };
+            w.primitive(Tag::context(only), &[0xff]);
         });
     }
 }

@@ -142,7 +142,9 @@ proptest! {
 #[test]
 fn the_extensions_are_those_of_rfc_5280_as_x509_cert_reads_them() {
     let issuer = Issuer::new();
-    for (scope, has_name) in [(CrlScope::Full, false), (partition(), true)] {
+    for (scope, has_name, of_cas) in
+        [(CrlScope::Full, false, false), (partition(), true, false), (CrlScope::CaCertificates, false, true)]
+    {
         let der = issuer.signed(&issuer.head(morning(), &scope).tbs_der(NONE).unwrap());
         let theirs: CertificateList = CertificateList::from_der(&der).unwrap();
         assert_eq!(theirs.tbs_cert_list.revoked_certificates, None, "C05: absent when empty");
@@ -154,12 +156,8 @@ fn the_extensions_are_those_of_rfc_5280_as_x509_cert_reads_them() {
         let number = CrlNumber::from_der(extensions[1].extn_value.as_bytes()).unwrap();
         assert_eq!(number.0.as_bytes(), [77]);
         let point = IssuingDistributionPoint::from_der(extensions[2].extn_value.as_bytes()).unwrap();
-        assert!(
-            point.only_contains_user_certs
-                && !point.indirect_crl
-                && !point.only_contains_ca_certs
-                && !point.only_contains_attribute_certs
-        );
+        assert_eq!((point.only_contains_user_certs, point.only_contains_ca_certs), (!of_cas, of_cas));
+        assert!(!point.indirect_crl && !point.only_contains_attribute_certs);
         assert_eq!(point.distribution_point.is_some(), has_name);
     }
 }

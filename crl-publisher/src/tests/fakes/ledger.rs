@@ -2,7 +2,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use pki::identity::{Ca, Serial};
+use pki::crl::CrlEntry;
+use pki::identity::{Ca, IssuerKey, Serial};
 use pki::municipality::MunicipalityCode;
 use pki::revocation::{RevocationReason, Withdrawal};
 use pki::time::UnixTime;
@@ -21,6 +22,7 @@ pub(crate) struct LedgerState {
     pub(crate) last_number: u64,
     pub(crate) withdrawn: [BTreeMap<Serial, WithdrawnCertificate>; Ca::ALL.len()],
     pub(crate) released: BTreeSet<(Ca, Serial)>,
+    pub(crate) of_cas: BTreeMap<IssuerKey, Vec<CrlEntry>>,
     pub(crate) published: Vec<PublishedCut>,
     pub(crate) failed: Vec<(u64, String)>,
     pub(crate) causes: Vec<CutCause>,
@@ -134,6 +136,10 @@ impl FrozenState for Frozen {
             None => Box::new(certificates),
             Some(count) => Box::new(certificates.take(count).chain([Err(LedgerError("the disk is gone".into()))])),
         }
+    }
+
+    fn revoked_ca_certificates(&self, issuer: IssuerKey) -> Result<Vec<CrlEntry>, LedgerError> {
+        Ok(self.state.of_cas.get(&issuer).cloned().unwrap_or_default())
     }
 
     fn was_released(&self, ca: Ca, serial: Serial) -> Result<bool, LedgerError> {

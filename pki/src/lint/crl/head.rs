@@ -323,14 +323,14 @@ pub(super) const CONTENTS: &[HeadLint] = &[
     lint(
         "crl.point-user-certificates",
         "RFC 5280 §5.2.5: set when true; C11",
-        "an issuingDistributionPoint without onlyContainsUserCerts",
-        |decoded| decoded.point(|point| point.only_user_certificates == Some(true)),
+        "an issuingDistributionPoint without onlyContainsUserCerts, or with it in a CRL of CA certificates",
+        |decoded| decoded.point(|point| (point.only_user_certificates == Some(true)) != is_of_cas(decoded)),
     ),
     lint(
-        "crl.point-no-ca-certificates",
-        "RFC 5280 §5.2.5: at most one of the three; C11",
-        "onlyContainsCACerts",
-        |decoded| decoded.point(|point| point.only_ca_certificates != Some(true)),
+        "crl.point-ca-certificates",
+        "RFC 5280 §5.2.5: set when true, at most one of the three; C11",
+        "an issuingDistributionPoint with onlyContainsCACerts, or without it in a CRL of CA certificates",
+        |decoded| decoded.point(|point| (point.only_ca_certificates == Some(true)) == is_of_cas(decoded)),
     ),
     lint(
         "crl.point-no-attribute-certificates",
@@ -521,11 +521,15 @@ fn freshest_point(decoded: &Decoded<'_>) -> bool {
     }
 }
 
+fn is_of_cas(decoded: &Decoded<'_>) -> bool {
+    matches!(decoded.plan.scope, CrlScope::CaCertificates)
+}
+
 fn point_name(decoded: &Decoded<'_>) -> bool {
     decoded.point(|point| match (decoded.plan.scope, &point.name) {
-        (CrlScope::Full, None) => true,
+        (CrlScope::Full | CrlScope::CaCertificates, None) => true,
         (CrlScope::Partition(planned), Some(name)) => name.is(planned),
-        (CrlScope::Full, Some(_)) | (CrlScope::Partition(_), None) => false,
+        (CrlScope::Full | CrlScope::CaCertificates, Some(_)) | (CrlScope::Partition(_), None) => false,
     })
 }
 

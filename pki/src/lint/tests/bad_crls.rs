@@ -175,7 +175,8 @@ pub(super) const BAD: &[BadCrl] = &[
         });
     }),
     ("crl.point-user-certificates", |e| point_with(e, &[], &[])),
-    ("crl.point-no-ca-certificates", |e| point_with(e, &[1, 2], &[])),
+    ("crl.point-user-certificates", |e| point_of_cas(e, &[1, 2])),
+    ("crl.point-ca-certificates", |e| point_with(e, &[1, 2], &[])),
     ("crl.point-no-attribute-certificates", |e| point_with(e, &[1, 5], &[])),
     ("crl.point-all-reasons", |e| point_with(e, &[1], &[(3, &[6, 0x40])])),
     ("crl.point-direct", |e| point_with(e, &[1, 4], &[])),
@@ -353,6 +354,15 @@ fn point_with(example: &mut CrlExample, flags: &[u8], fields: &[(u8, &[u8])]) {
                 w.primitive(Tag::context(number), contents);
             }
         });
+    });
+}
+
+/// The example as a CRL of CA certificates, with these flags and no distribution point.
+fn point_of_cas(example: &mut CrlExample, flags: &[u8]) {
+    example.scope = CrlScope::CaCertificates;
+    example.write();
+    example.set(POINT, oid::ISSUING_DISTRIBUTION_POINT, true, |w| {
+        w.sequence(|w| flags.iter().for_each(|flag| w.primitive(Tag::context(*flag), &[0xff])));
     });
 }
 

@@ -148,7 +148,7 @@ fn names(result: Result<LintedCrl, LintRefusal>) -> Vec<&'static str> {
 
 #[test]
 fn what_the_writer_makes_passes_every_lint() {
-    for scope in [CrlScope::Full, scope(Layout::Default), scope(Layout::JpkiExact)] {
+    for scope in [CrlScope::Full, CrlScope::CaCertificates, scope(Layout::Default), scope(Layout::JpkiExact)] {
         for public_key in [issuer(Ca::Sign).public_key, TestKey::ecdsa_p384().public_key()] {
             let mut example = CrlExample::of(Issuer { public_key, ..issuer(Ca::Sign) }, scope.clone());
             for kind in [COMPLETE, WITH_DELTAS, DELTA] {
@@ -205,6 +205,16 @@ fn each_lint_of_crls_has_a_bad_example() {
     let own = all.iter().copied().filter(|name| !every(name)).collect();
     assert_eq!(shown.iter().copied().filter(|name| !every(name)).collect::<BTreeSet<_>>(), own);
     assert!(shown.is_subset(&all));
+}
+
+#[test]
+fn a_crl_of_cas_is_not_taken_for_one_of_persons_nor_the_other_way_round() {
+    let both = ["crl.point-user-certificates", "crl.point-ca-certificates"];
+    for (meant, said) in [(CrlScope::CaCertificates, CrlScope::Full), (CrlScope::Full, CrlScope::CaCertificates)] {
+        let mut example = CrlExample::of(issuer(Ca::Sign), said);
+        example.scope = meant;
+        assert_eq!(example.lint(), both);
+    }
 }
 
 #[test]
