@@ -139,6 +139,9 @@ impl OcspSigner for Unsigned {
     fn not_after(&self) -> UnixTime {
         NOW.plus_seconds(86_400 * 30)
     }
+    fn signs_in_memory(&self) -> bool {
+        true
+    }
     fn sign(&self, data: ResponseData) -> Result<SignedResponseData, (ResponseData, SignFailure)> {
         Ok(SignedResponseData::new(data, vec![1; 72]))
     }
