@@ -98,20 +98,27 @@ impl Authority {
 
     /// A desk acts on what it sees.
     pub fn may_act_on(&self, caller: &Caller, ca: Ca, serial: Serial) -> Result<CertificateRecord, Problem> {
-        let own = caller.municipality()?.get();
-        let store = self.registry().store();
-        let record = store.certificate(ca, serial)?.ok_or_else(unknown_certificate)?;
-        // What was issued here is seen here, whatever else the person has.
-        if record.municipality == own {
-            return Ok(record);
-        }
-        let seen = seen_from(own, store.certificates_of(&record.resident)?);
-        if seen.iter().any(|(of, other, _)| (*of, *other) == (ca, serial)) {
-            Ok(record)
-        } else {
-            let detail = "the certificate's person neither has it from this municipality nor lives there now";
-            Err(Problem::new(ProblemKind::NotYourMunicipality, detail))
-        }
+        require_seen(&**self.registry().store(), caller.municipality()?.get(), (ca, serial))
+    }
+}
+
+/// The certificate's record, if that municipality's desks see it.
+pub(crate) fn require_seen(
+    reads: &impl StateReads,
+    own: u32,
+    (ca, serial): (Ca, Serial),
+) -> Result<CertificateRecord, Problem> {
+    let record = reads.certificate(ca, serial)?.ok_or_else(unknown_certificate)?;
+    // What was issued here is seen here, whatever else the person has.
+    if record.municipality == own {
+        return Ok(record);
+    }
+    let seen = seen_from(own, reads.certificates_of(&record.resident)?);
+    if seen.iter().any(|(of, other, _)| (*of, *other) == (ca, serial)) {
+        Ok(record)
+    } else {
+        let detail = "the certificate's person neither has it from this municipality nor lives there now";
+        Err(Problem::new(ProblemKind::NotYourMunicipality, detail))
     }
 }
 

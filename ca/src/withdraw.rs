@@ -15,7 +15,7 @@ use crate::answer::{Answer, json};
 use crate::authority::{Asked, Authority, Caller, Ruling, other_kind};
 use crate::cause::{Effect, Occasion, effect};
 use crate::doors::forms::{CaWord, HOLD_WORD, ReasonWord, SerialWord, Time};
-use crate::lookup::seen_from;
+use crate::lookup::{require_seen, seen_from};
 use crate::phone::end_waiting;
 use crate::problem::{Problem, ProblemKind};
 use crate::rehearsal::{Mode, Rehearsed};
@@ -67,9 +67,9 @@ fn standing_on(
     (ca, serial): (Ca, Serial),
     record: &CertificateRecord,
 ) -> Result<Vec<Found>, Problem> {
-    match ca.device() {
-        Device::Phone => Ok(vec![]),
-        Device::Card => {
+    match (ca.device(), record.is_stood_on) {
+        (Device::Phone, _) | (Device::Card, Some(false)) => Ok(vec![]),
+        (Device::Card, Some(true) | None) => {
             let card = CertificatePlace { ca, serial };
             let in_phones = transaction.certificates_in(&record.resident, Some(Device::Phone))?.into_iter();
             Ok(in_phones.filter(|(_, _, record)| record.card == Some(card)).collect())
@@ -245,11 +245,6 @@ impl Authority {
         cause: Cause,
         mode: Mode,
     ) -> Ruling {
-        if let Err(problem) = self.may_act_on(caller, ca, serial)
-            && self.earlier(&self.request_id(caller, asked)?)?.is_none()
-        {
-            return Err(problem);
-        }
         let own = caller.municipality()?.get();
         let (target, occasion) = (Target::AtDesk { ca, serial, own }, Occasion { cause, at: ca.device() });
         match mode {
@@ -328,7 +323,7 @@ fn withdraw_target(
             (record.resident, vec![(ca, serial, record)])
         }
         Target::AtDesk { ca, serial, own } => {
-            let record = transaction.certificate(ca, serial)?.ok_or_else(unknown_certificate)?;
+            let record = require_seen(transaction, own, (ca, serial))?;
             let resident = record.resident;
             let found = if occasion.cause == Cause::Found && !record.is_revoked() {
                 // What was found is the card or phone, with every certificate in it (facts 5); of a phone, which is used

@@ -295,9 +295,19 @@ fn reserve(transaction: &mut Transaction<'_>, event: &Event) -> Result<(), Regis
         cause: None,
         card,
         phone,
+        is_stood_on: Some(false),
         notified_at: None,
     };
     transaction.put(Family::Certificates, place, &record);
+    card.map_or(Ok(()), |card| note_that_one_stands_on(transaction, card))
+}
+
+fn note_that_one_stands_on(transaction: &mut Transaction<'_>, card: CertificatePlace) -> Result<(), RegistryError> {
+    let place = certificate_key(card.ca, card.serial);
+    // As it is stored: what a compromised key makes of it is written by its own event.
+    let record: Option<CertificateRecord> = transaction.record(Family::Certificates, &place)?;
+    let record = record.ok_or(illegal("a phone's certificate stands on one of the card that is there"))?;
+    transaction.put(Family::Certificates, place, &CertificateRecord { is_stood_on: Some(true), ..record });
     Ok(())
 }
 

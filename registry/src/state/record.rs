@@ -52,6 +52,10 @@ pub struct CertificateRecord {
     /// Of a phone's: in which phone.
     #[n(16)]
     pub phone: Option<PhoneHash>,
+    /// Of a card's: whether one of a phone was ever reserved that stands on it. `None` of a record from before this was noted:
+    /// nobody knows without looking.
+    #[n(17)]
+    pub is_stood_on: Option<bool>,
     /// When its holder was last sent a notice that it expires soon.
     #[n(14)]
     pub notified_at: Option<StoredTime>,
