@@ -23,8 +23,8 @@ use status::{Change, StatusIndex};
 pub const NOW: UnixTime = UnixTime::from_seconds(1_795_000_000);
 /// Whose certificates are asked about.
 pub const ISSUER: IssuerKey = IssuerKey { ca: Ca::Sign, key: KeyNumber::FIRST };
-/// As large as the delegates' certificates of the default profile.
-const DELEGATE_CERTIFICATE_OCTETS: usize = 900;
+/// In an extension: what the certificates of the default profile say besides.
+const CERTIFICATE_PADDING_OCTETS: usize = 380;
 
 enum Key {
     EcdsaP256(EcdsaKeyPair),
@@ -70,10 +70,8 @@ impl BenchSigner {
             w.bit_string(&octets);
         });
         let public_key = PublicKey::from_spki(spki.as_slice()).expect("the key was made just now");
-        let mut certificate = DerWriter::new();
-        certificate.primitive(Tag::SEQUENCE, &[0; DELEGATE_CERTIFICATE_OCTETS]);
-        let key_hash = public_key.key_identifier();
-        Self { key, random: SystemRandom::new(), public_key, key_hash, certificate_der: certificate.finish() }
+        let (key_hash, certificate_der) = (public_key.key_identifier(), certificate(&public_key, 5));
+        Self { key, random: SystemRandom::new(), public_key, key_hash, certificate_der }
     }
 }
 
@@ -109,6 +107,37 @@ impl OcspSigner for BenchSigner {
             Err(_) => Err((data, SignFailure::TokenUnavailable)),
         }
     }
+}
+
+/// A certificate of that key under the issuer's name, as large as those of the default profile. Nobody verifies its signature:
+/// there is none.
+pub fn certificate(subject: &PublicKey, number: u64) -> Vec<u8> {
+    let (name, padding) = (issuer_name().to_der(), [0; CERTIFICATE_PADDING_OCTETS]);
+    let mut writer = DerWriter::new();
+    writer.sequence(|w| {
+        w.sequence(|w| {
+            w.constructed(Tag::context_constructed(0), |w| w.integer(2));
+            w.integer(number);
+            Algorithm::EcdsaP256Sha256.write_signature_identifier(w);
+            w.raw(&name);
+            w.sequence(|w| {
+                NOW.plus_seconds(-86_400).write_der(w);
+                NOW.plus_seconds(86_400 * 7).write_der(w);
+            });
+            w.raw(&name);
+            w.raw(subject.spki_der());
+            w.constructed(Tag::context_constructed(3), |w| {
+                w.sequence(|w| {
+                    w.extension(oid::EXT_KEY_USAGE, false, |w| w.sequence(|w| w.oid(oid::KP_OCSP_SIGNING)));
+                    w.extension(oid::OCSP_NOCHECK, false, |w| w.primitive(Tag::NULL, &[]));
+                    w.extension(oid::SUBJECT_KEY_IDENTIFIER, false, |w| w.primitive(Tag::OCTET_STRING, &padding));
+                });
+            });
+        });
+        Algorithm::EcdsaP256Sha256.write_signature_identifier(w);
+        w.bit_string(&[0x30, 0x06, 0x02, 0x01, 0x01, 0x02, 0x01, 0x01]);
+    });
+    writer.finish()
 }
 
 /// The serial with that number.

@@ -13,6 +13,7 @@ use pki::ocsp::{OcspRequest, ResponseContents, ResponseData, SingleResponse};
 use pki::revocation::CertificateStatus;
 
 use crate::load::{as_fast_as_answers_come, each, p99_at, wait_for_nothing};
+use crate::peers::peers;
 use crate::questions::{Question, questions};
 use crate::servers::Server;
 
@@ -32,9 +33,18 @@ impl Scale {
     pub(crate) const SHORT: Self = Self { pairs: 3, time: Duration::from_secs(2), hot_set: 20_000, signatures: 1_000 };
     /// That it works.
     pub(crate) const SMOKE: Self = Self { pairs: 1, time: Duration::from_millis(50), hot_set: 100, signatures: 10 };
+
+    pub(crate) const fn pairs(self) -> usize {
+        self.pairs
+    }
+
+    /// How long each of a pair is measured.
+    pub(crate) const fn time(self) -> Duration {
+        self.time
+    }
 }
 
-const MICROSECONDS: f64 = 1e6;
+pub(crate) const MICROSECONDS: f64 = 1e6;
 
 /// Kept answers beside files: processor time for GET and POST, and how long the slowest hundredth waits.
 pub(crate) fn kept(cores: &Cores, scale: Scale) -> Vec<Figure> {
@@ -82,13 +92,17 @@ pub(crate) fn kept(cores: &Cores, scale: Scale) -> Vec<Figure> {
             rates = [&door_rates[..], &nginx_rates[..]].concat();
             get_rates = (door_rates.clone(), nginx_rates.clone());
         }
+        let mut beside = vec![("answers in a second", door_rates), ("of nginx", nginx_rates)];
+        if what == "POST" {
+            beside.extend(peers(cores, scale, &ca_key, &questions, &answers));
+        }
         figures.push(Figure {
             what: format!("kept answers, {what}, {} serials, kept-alive", questions.len()),
             unit: "µs of the server's processor time",
             limit: ("nginx, the same octets as files", limits),
             measured,
             rule: Rule::AtMost(most),
-            beside: vec![("answers in a second", door_rates), ("of nginx", nginx_rates)],
+            beside,
         });
     }
     let peak = median(&get_rates.0).min(median(&get_rates.1)).min(median(&rates));
@@ -166,18 +180,18 @@ fn beside_a_client<T>(cores: &Cores, address: SocketAddr, what: impl FnOnce() ->
 }
 
 /// Processor time of the server for each answer, in microseconds; and answers in a second.
-fn cost_of(server: &Server, requests: &[&[u8]], time: Duration) -> (f64, f64) {
+pub(crate) fn cost_of(server: &Server, requests: &[&[u8]], time: Duration) -> (f64, f64) {
     let started = processor_time_of(server.id());
     let (answers, took) = as_fast_as_answers_come(server.address, requests, time);
     let spent = processor_time_of(server.id()) - started;
     (spent * MICROSECONDS / count(answers), count(answers) / took.as_secs_f64())
 }
 
-fn count(number: usize) -> f64 {
+pub(crate) fn count(number: usize) -> f64 {
     f64::from(u32::try_from(number).expect("fewer than 2^32"))
 }
 
-fn requests(questions: &[Question], of: impl Fn(&Question) -> &Vec<u8>) -> Vec<&[u8]> {
+pub(crate) fn requests(questions: &[Question], of: impl Fn(&Question) -> &Vec<u8>) -> Vec<&[u8]> {
     questions.iter().map(|question| &of(question)[..]).collect()
 }
 

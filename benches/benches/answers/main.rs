@@ -10,12 +10,14 @@
 //! | `servers` | the door in a process of its own: listener, service and index as in `akashi serve`; nginx with the same answers as files |
 //! | `start` | how long a start over a nation's snapshot takes |
 //! | `load` | clients on kept-alive connections: as fast as answers come, or at a rate that they hold |
+//! | `peers` | other responders over the same corpus |
 //! | `figures` | the pairs |
 //!
 //! With `--test`, or without `--bench` (`cargo test`), it does everything once with few requests, and holds nothing against
 //! a limit; with `--signed` or `--start` it measures these figures alone and records nothing. nginx is taken from the PATH or from the folder in `$AKASHI_NGINX`, where `ops/bench` puts it.
 mod figures;
 mod load;
+mod peers;
 mod questions;
 mod servers;
 mod start;

@@ -9,6 +9,8 @@ pub(crate) const CERTIFICATES: u64 = 1_000_000;
 
 /// One certificate, asked about in every way.
 pub(crate) struct Question {
+    /// Its serial's number.
+    pub(crate) number: u64,
     /// GET with the base64 of the request in the path.
     pub(crate) get: Vec<u8>,
     /// POST.
@@ -35,6 +37,7 @@ fn question(ca_key: &PublicKey, number: u64, digest: Digest) -> Question {
     let text = STANDARD.encode(&der);
     let file = text.replace('/', "_").replace('+', "-");
     Question {
+        number,
         get: get(&text),
         post: post("/ocsp/sign", &der),
         get_file: get(&file),

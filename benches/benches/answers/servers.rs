@@ -78,7 +78,7 @@ impl Server {
     /// nginx with the files below that folder, which it may write beside; `None` if there is no nginx. Files are sent as in
     /// Debian's own configuration, without a log of accesses, with the headers that an OCSP answer has.
     pub(crate) fn nginx(folder: &Path) -> Option<Self> {
-        let program = nginx_program()?;
+        let program = program("AKASHI_NGINX", "nginx")?;
         let free = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address = free.local_addr().expect("it is bound");
         drop(free);
@@ -104,14 +104,20 @@ http {{
         );
         let path = folder.join("nginx.conf");
         std::fs::write(&path, configuration).expect("the folder can be written");
-        let child = Command::new(program).arg("-c").arg(&path).arg("-e").arg("stderr").spawn().expect("nginx starts");
-        let server = Self { child, address };
+        let accepts = || TcpStream::connect(address).is_ok();
+        Some(Self::start(Command::new(program).arg("-c").arg(&path).arg("-e").arg("stderr"), address, accepts))
+    }
+
+    /// Another program's server, once it is ready.
+    pub(crate) fn start(command: &mut Command, address: SocketAddr, is_ready: impl Fn() -> bool) -> Self {
+        let mut server = Self { child: command.spawn().expect("the program starts"), address };
         let elapsed = monotonic();
-        while TcpStream::connect(address).is_err() {
-            assert!(elapsed() < Duration::from_secs(30), "nginx listens");
+        while !is_ready() {
+            assert!(elapsed() < Duration::from_mins(1), "{command:?} is ready");
+            assert!(matches!(server.child.try_wait(), Ok(None)), "{command:?} goes on");
             std::thread::yield_now();
         }
-        Some(server)
+        server
     }
 }
 
@@ -122,9 +128,10 @@ impl Drop for Server {
     }
 }
 
-fn nginx_program() -> Option<PathBuf> {
-    let named = std::env::var_os("AKASHI_NGINX").map(PathBuf::from);
+/// The program that the variable names, or one of that name.
+pub(crate) fn program(variable: &str, name: &str) -> Option<PathBuf> {
+    let named = std::env::var_os(variable).map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).map(|folder| folder.join("nginx")).chain(["/usr/sbin/nginx".into()]);
+    let found = std::env::split_paths(&path).map(|folder| folder.join(name)).chain([Path::new("/usr/sbin").join(name)]);
     named.into_iter().chain(found).find(|program| program.is_file())
 }
