@@ -1,5 +1,6 @@
 //! Other responders over the same corpus: `openssl ocsp`, which signs each answer and closes the connection after it, and
 //! Debian's golang-cfssl, which sends answers signed beforehand. Their processor time for an answer stands beside ours.
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -49,7 +50,9 @@ fn cfssl(cores: &Cores, scale: Scale, folder: &Path, questions: &[Question], ans
     let server = Server::start(&mut command, address, || TcpStream::connect(address).is_ok());
     cores.pin_to_clients();
     let came = each(server.address, questions.iter().take(100).map(|question| &question.post));
-    assert!(came == answers[..came.len()], "the same octets");
+    // Of a certificate that is asked about by two digests it keeps one answer.
+    let ours: BTreeSet<_> = answers.iter().collect();
+    assert!(came.iter().all(|answer| ours.contains(answer)), "our octets");
     let asked = requests(questions, |question| &question.post);
     let costs = (0..scale.pairs()).map(|pair| {
         eprintln!("bench: golang-cfssl, {} of {}", pair + 1, scale.pairs());
@@ -72,7 +75,7 @@ fn openssl(cores: &Cores, scale: Scale, folder: &Path, ca_key: &PublicKey, quest
         ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=delegate", "-keyout", &key, "-out", &signer];
     run(&program, &new);
     let mut lines = String::new();
-    for number in questions.iter().map(|question| question.number).collect::<std::collections::BTreeSet<_>>() {
+    for number in questions.iter().map(|question| question.number).collect::<BTreeSet<_>>() {
         let (letter, revoked) = if is_revoked(number) { ('R', "231114221320Z") } else { ('V', "") };
         let digits = format!("{number:X}");
         let serial = if digits.len() % 2 == 0 { digits } else { format!("0{digits}") };
