@@ -78,9 +78,8 @@ impl<'a> FourInfoTexts<'a> {
                 id if id.is(oid::JPKI_SEX) => &mut texts.sex,
                 id if id.is(oid::JPKI_BIRTH_DATE) => &mut texts.birth_date,
                 id if id.is(oid::JPKI_ADDRESS) => &mut texts.address,
-                id if id.is(oid::JPKI_ADDRESS_SUBSTITUTIONS) => &mut texts.address_flags,
-                // `names` refuses any other.
-                _ => continue,
+                // Of the address's substitutions: `names` refuses any other.
+                _ => &mut texts.address_flags,
             };
             *place = place.or_else(|| utf8(value));
         }
