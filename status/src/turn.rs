@@ -33,28 +33,27 @@ impl Turn {
     /// decision by itself: it may see words that do not belong together.
     #[inline]
     pub(crate) fn read<T>(&self, look: impl Fn() -> T) -> T {
+        self.read_once(&look).unwrap_or_else(|| self.read_again(look))
+    }
+
+    /// `None` if something changed meanwhile.
+    #[inline]
+    fn read_once<T>(&self, look: impl Fn() -> T) -> Option<T> {
         let before = self.number.load(Acquire);
-        if before.is_multiple_of(2) {
-            let seen = look();
-            fence(Acquire);
-            if self.number.load(Relaxed) == before {
-                return seen;
-            }
+        if !before.is_multiple_of(2) {
+            return None;
         }
-        self.read_again(look)
+        let seen = look();
+        fence(Acquire);
+        (self.number.load(Relaxed) == before).then_some(seen)
     }
 
     #[cold]
     #[inline(never)]
     fn read_again<T>(&self, look: impl Fn() -> T) -> T {
         for _ in 0..ATTEMPTS {
-            let before = self.number.load(Acquire);
-            if before.is_multiple_of(2) {
-                let seen = look();
-                fence(Acquire);
-                if self.number.load(Relaxed) == before {
-                    return seen;
-                }
+            if let Some(seen) = self.read_once(&look) {
+                return seen;
             }
             std::hint::spin_loop();
         }
