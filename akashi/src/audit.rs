@@ -1,12 +1,11 @@
 //! `akashi audit verify`: the log by itself, and the state against it.
-use std::collections::BTreeMap;
 
 use pki::identity::{Ca, IssuerKey, KeyNumber, Serial};
 use pki::revocation::{CertificateStatus, Withdrawal};
 use registry::audit::{Verified, verify};
 use registry::event::Event;
-use registry::state::{StateReads, WithdrawnRecord, place_of};
-use registry::store::{Family, decode, hex};
+use registry::state::{StateReads, WithdrawnRow};
+use registry::store::{Frozen, hex};
 use registry::{RegistryError, Store};
 use status::StatusIndex;
 
@@ -52,7 +51,7 @@ fn verify_all(store: &Store) -> Result<Verified, Failure> {
     for ca in Ca::ALL {
         key_ranges[ca.index()] = store.key_ranges(ca)?;
     }
-    compare_withdrawn(withdrawn(store)?, &key_ranges, &from_log)?;
+    compare_withdrawn(withdrawn(&store.freeze())?, &key_ranges, &from_log)?;
     Ok(verified)
 }
 
@@ -76,27 +75,15 @@ fn compare(store: &Store, from_log: &StatusIndex, from_state: &StatusIndex) -> R
     Ok(())
 }
 
-/// What CRLs are made from: the rows, and what a compromised key's certificates count as until their rows say so.
-fn withdrawn(store: &Store) -> Result<impl Iterator<Item = Result<(Ca, Serial, Withdrawal), RegistryError>>, Failure> {
-    let unfilled: BTreeMap<_, _> = store.unfilled()?.into_iter().collect();
-    let places: Vec<_> = unfilled.iter().map(|((ca, serial), row)| Ok((*ca, *serial, row.withdrawal.into()))).collect();
-    let rows = store.iterate(Family::Withdrawn, &[]).filter_map(move |pair| {
-        let row = || {
-            let (key, value) = pair?;
-            let record: WithdrawnRecord = decode(Family::Withdrawn, &key, &value)?;
-            let damaged = || RegistryError::Damaged {
-                place: format!("withdrawn/{}", hex(&key)),
-                reason: "the key is not a CA and a serial".to_owned(),
-            };
-            let (ca, serial) = place_of(&key).ok_or_else(damaged)?;
-            Ok((ca, serial, record.withdrawal.into()))
-        };
-        // A hold whose certificate counts as revoked by now.
-        let row = row();
-        let overruled = matches!(&row, Ok((ca, serial, _)) if unfilled.contains_key(&(*ca, *serial)));
-        (!overruled).then_some(row)
+/// What CRLs are made from.
+fn withdrawn<'a>(
+    frozen: &'a Frozen<'_>,
+) -> Result<impl Iterator<Item = Result<(Ca, Serial, Withdrawal), RegistryError>> + 'a, Failure> {
+    let rows = Ca::ALL.into_iter().map(|ca| {
+        let row = move |(serial, row): WithdrawnRow| (ca, serial, row.withdrawal.into());
+        Ok(frozen.withdrawn_of(ca)?.map(move |read| read.map(row)))
     });
-    Ok(rows.chain(places))
+    Ok(rows.collect::<Result<Vec<_>, Failure>>()?.into_iter().flatten())
 }
 
 /// Each row says what the log says, and as many certificates are held or revoked by the log as there are rows: so none is

@@ -100,7 +100,7 @@ impl CrlSigner for TokenCrlSigner {
         if linted.issuer() != self.issuer.issuer {
             return Err((linted, crl_failure(&"the CRL is for another key")));
         }
-        match self.token.sign(&self.label, linted.tbs_der()) {
+        match self.token.sign_digest(&self.label, linted.digest()) {
             Ok(signature) => Ok(linted.assemble(&signature)),
             Err(error) => Err((linted, crl_failure(&error))),
         }

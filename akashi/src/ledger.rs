@@ -1,5 +1,5 @@
 //! The registry as the publisher sees it.
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crl_publisher::ledger::{
@@ -13,8 +13,8 @@ use pki::municipality::MunicipalityCode;
 use pki::revocation::{RevocationReason, Withdrawal};
 use pki::time::UnixTime;
 use registry::event::{Actor, Door, Event, PublishedCut as StoredCut};
-use registry::state::{StateReads, WithdrawnRecord, place_of};
-use registry::store::{Family, Frozen, decode};
+use registry::state::{StateReads, WithdrawnRecord, certificate_key};
+use registry::store::{Family, Frozen, Reads as _};
 use registry::{Registry, RegistryError, Transaction};
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
@@ -62,8 +62,8 @@ impl CutLedger for RegistryLedger {
         Ok(LogEnd { log_position: store.tree_edge().map_err(failed)?.size(), cut_number: next_cut - 1 })
     }
 
-    fn freeze(&self) -> Result<Box<dyn FrozenState>, LedgerError> {
-        FrozenRegistry::read(&self.0).map(|frozen| Box::new(frozen) as Box<dyn FrozenState>).map_err(failed)
+    fn freeze(&self) -> Result<Box<dyn FrozenState + '_>, LedgerError> {
+        FrozenRegistry::read(&self.0).map(|frozen| Box::new(frozen) as Box<dyn FrozenState + '_>).map_err(failed)
     }
 
     fn record_published(&self, cut: &PublishedCut) -> Result<(), LedgerError> {
@@ -95,13 +95,12 @@ fn certificate_of(serial: Serial, record: WithdrawnRecord) -> WithdrawnCertifica
     }
 }
 
-/// The held and revoked certificates of one position, read in one go: 40 octets each.
-struct FrozenRegistry {
+/// The state at one position. Certificates are read from it as often as they are asked for, and never all in memory.
+struct FrozenRegistry<'a> {
     log_position: u64,
     tree_head: [u8; 32],
     frozen_at: UnixTime,
-    withdrawn: [Vec<WithdrawnCertificate>; Ca::ALL.len()],
-    released: BTreeSet<(Ca, Serial)>,
+    frozen: Frozen<'a>,
     of_cas: BTreeMap<IssuerKey, Vec<CrlEntry>>,
 }
 
@@ -134,8 +133,8 @@ fn revoked_ca_certificates(frozen: &Frozen<'_>) -> Result<BTreeMap<IssuerKey, Ve
     Ok(revoked)
 }
 
-impl FrozenRegistry {
-    fn read(registry: &Registry) -> Result<Self, RegistryError> {
+impl<'a> FrozenRegistry<'a> {
+    fn read(registry: &'a Registry) -> Result<Self, RegistryError> {
         let store = registry.store();
         let frozen = store.freeze();
         let edge = frozen.tree_edge()?;
@@ -143,45 +142,12 @@ impl FrozenRegistry {
         let last = edge.size().checked_sub(1).ok_or_else(|| damaged("it is empty"))?;
         let row = store.row(last)?.ok_or_else(|| damaged("its last row is missing"))?;
         let open = row.decode().map_err(|_| damaged("its last row does not decode"))?;
-        let mut withdrawn: [Vec<WithdrawnCertificate>; Ca::ALL.len()] = Default::default();
-        for pair in frozen.iterate(Family::Withdrawn, &[]) {
-            let (key, value) = pair?;
-            let record: WithdrawnRecord = decode(Family::Withdrawn, &key, &value)?;
-            let (ca, serial) = place_of(&key).ok_or_else(|| damaged("a withdrawn certificate has no place"))?;
-            withdrawn[ca.index()].push(certificate_of(serial, record));
-        }
-        let mut unfilled: [Vec<WithdrawnCertificate>; Ca::ALL.len()] = Default::default();
-        for ((ca, serial), row) in frozen.unfilled()? {
-            // Of a compromised key, and its own row does not say so yet; a hold's row does not count any more.
-            let certificates = &mut withdrawn[ca.index()];
-            let certificate = certificate_of(serial, row);
-            match certificates.binary_search_by_key(&serial, |certificate| certificate.serial) {
-                Ok(at) => certificates[at] = certificate,
-                Err(_) => unfilled[ca.index()].push(certificate),
-            }
-        }
-        for (certificates, more) in withdrawn.iter_mut().zip(unfilled) {
-            certificates.extend(more);
-            certificates.sort_by_key(|certificate| certificate.serial);
-        }
-        let released = frozen.iterate(Family::Released, &[]).filter_map(|pair| match pair {
-            Ok((key, _)) => place_of(&key).map(Ok),
-            Err(error) => Some(Err(error)),
-        });
-        let released = released.collect::<Result<_, _>>()?;
         let of_cas = revoked_ca_certificates(&frozen)?;
-        Ok(Self {
-            log_position: edge.size(),
-            tree_head: edge.root(),
-            frozen_at: open.time,
-            withdrawn,
-            released,
-            of_cas,
-        })
+        Ok(Self { log_position: edge.size(), tree_head: edge.root(), frozen_at: open.time, frozen, of_cas })
     }
 }
 
-impl FrozenState for FrozenRegistry {
+impl FrozenState for FrozenRegistry<'_> {
     fn log_position(&self) -> u64 {
         self.log_position
     }
@@ -195,7 +161,18 @@ impl FrozenState for FrozenRegistry {
     }
 
     fn withdrawn(&self, ca: Ca) -> WithdrawnCertificates<'_> {
-        Box::new(self.withdrawn[ca.index()].iter().map(|certificate| Ok(*certificate)))
+        match self.frozen.withdrawn_of(ca) {
+            Ok(rows) => Box::new(rows.map(|row| {
+                let (serial, record) = row.map_err(failed)?;
+                Ok(certificate_of(serial, record))
+            })),
+            Err(error) => Box::new(std::iter::once(Err(failed(error)))),
+        }
+    }
+
+    fn withdrawn_certificate(&self, ca: Ca, serial: Serial) -> Result<Option<WithdrawnCertificate>, LedgerError> {
+        let record = self.frozen.withdrawn_as_counted(ca, serial).map_err(failed)?;
+        Ok(record.map(|record| certificate_of(serial, record)))
     }
 
     fn revoked_ca_certificates(&self, issuer: IssuerKey) -> Result<Vec<CrlEntry>, LedgerError> {
@@ -203,6 +180,6 @@ impl FrozenState for FrozenRegistry {
     }
 
     fn was_released(&self, ca: Ca, serial: Serial) -> Result<bool, LedgerError> {
-        Ok(self.released.contains(&(ca, serial)))
+        Ok(self.frozen.get(Family::Released, &certificate_key(ca, serial)).map_err(failed)?.is_some())
     }
 }

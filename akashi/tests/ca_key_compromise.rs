@@ -48,7 +48,8 @@ fn at_rest(akashi: &Akashi) -> (bool, BTreeMap<u64, String>) {
     let registry = Arc::new(registry);
     let issuer = IssuerKey { ca: Ca::Sign, key: KeyNumber::FIRST };
     let is_filled = registry.store().compromise(issuer).unwrap().expect("it is compromised").next_range(1).is_none();
-    let frozen = RegistryLedger(registry).freeze().unwrap();
+    let ledger = RegistryLedger(registry);
+    let frozen = ledger.freeze().unwrap();
     let listed = frozen.withdrawn(Ca::Sign).map(|certificate| {
         let certificate = certificate.unwrap();
         (certificate.serial.get(), format!("{:?}", certificate.withdrawal))

@@ -1,17 +1,20 @@
-//! Building a cut: every CRL signed, all of them one after the other in one segment file, and the signed manifest beside it.
+//! Building a cut: every CRL signed, all of them written one after the other into one segment file; and, when they were judged,
+//! the signed manifest beside it.
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, Write as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use pki::algorithm::sha256;
-use pki::crl::{CrlHead, CrlKind, CrlWriteError, SignedCrl};
+use pki::crl::{CrlHead, CrlKind, CrlWriteError, DeltaEntry, SignedCrl};
 use pki::identity::IssuerKey;
-use pki::lint::{self, LintRefusal};
+use pki::lint::{CrlLinter, LintRefusal, LintedCrl};
 
 use crate::generation::{MANIFEST_FILE, SEGMENT_FILE};
 use crate::manifest::{Manifest, ManifestFile, hex};
 use crate::plan::{CutFrame, PublishPlan};
+use crate::segment::{Place, Segment};
 use crate::signing::{CrlSigner, ManifestSigner, SignFailure};
 use crate::slot::{CrlLayout, CrlSlot};
 use crate::workers;
@@ -61,40 +64,45 @@ pub enum BuildError {
         /// Which.
         slot: CrlSlot,
     },
+    /// What was signed and what is written are not one CRL.
+    #[error("{slot}: what was signed has another length than what is written")]
+    WrongSize {
+        /// Which.
+        slot: CrlSlot,
+    },
     /// The manifest key did not sign.
     #[error("the manifest: {0}")]
     SignManifest(SignFailure),
 }
 
-/// Writes the cut's two files into a folder that exists and is empty. Nothing is synced yet.
+/// Signs every CRL, and writes them into the segment in a folder that exists and is empty. Nothing is synced yet.
+///
+/// A CRL's entries are encoded twice, once for its signature and once for the file, because a signature's length is known only
+/// when it is there, and DER says the length of the whole at its beginning. It costs less than keeping the octets.
 pub(crate) fn build(
     folder: &Path,
     plan: &PublishPlan,
     layout: &CrlLayout,
     crl_signers: &[Arc<dyn CrlSigner>],
-    manifest_signer: &dyn ManifestSigner,
     worker_count: usize,
-) -> Result<(), BuildError> {
-    let mut segment = BufWriter::new(File::create_new(folder.join(SEGMENT_FILE))?);
-    let mut files = Vec::with_capacity(plan.slots().len());
-    let build_one = |&slot: &CrlSlot| {
-        let crl = build_crl(slot, plan, layout, crl_signers)?;
-        let file = manifest_file(plan, slot, crl.der());
-        Ok((file, crl))
-    };
-    workers::in_order(plan.slots(), worker_count, build_one, |_, (file, crl)| {
-        segment.write_all(crl.der())?;
-        files.push(file);
+) -> Result<Segment, BuildError> {
+    let mut signed = Vec::with_capacity(plan.slots().len());
+    let mut offset = 0;
+    let sign = |&slot: &CrlSlot| sign(slot, plan, layout, crl_signers);
+    workers::in_order(plan.slots(), worker_count, sign, |&slot, crl| {
+        let place = Place { offset, size: crl.size() as u64 };
+        offset += place.size;
+        signed.push((slot, crl, place));
         Ok::<_, BuildError>(())
     })?;
-    segment.flush()?;
-    let manifest = manifest(plan.frame(), files).to_be_signed(manifest_signer.public_key());
-    let signed = manifest_signer.sign(manifest).map_err(|(_, failure)| BuildError::SignManifest(failure))?;
-    File::create_new(folder.join(MANIFEST_FILE))?.write_all(signed.jws())?;
-    Ok(())
+    let file = File::options().read(true).write(true).create_new(true).open(folder.join(SEGMENT_FILE))?;
+    let write = |(slot, crl, place): &(CrlSlot, SignedCrl, Place)| write(&file, *place, crl, *slot, plan);
+    workers::in_order(&signed, worker_count, write, |_, ()| Ok(()))?;
+    let places = signed.into_iter().map(|(slot, _, place)| (slot, place)).collect();
+    Ok(Segment { file: Arc::new(file), places })
 }
 
-fn build_crl(
+fn sign(
     slot: CrlSlot,
     plan: &PublishPlan,
     layout: &CrlLayout,
@@ -115,8 +123,7 @@ fn build_crl(
         scope: &scope,
         kind: plan.kind(slot, freshest_crl.as_deref()),
     };
-    let tbs_der = head.tbs_der(plan.entries(slot)).map_err(|source| BuildError::Write { slot, source })?;
-    let mut linted = lint::crl(tbs_der, &head).map_err(|source| BuildError::Lint { slot, source })?;
+    let mut linted = lint(&head, || plan.entries(slot)).map_err(|error| error.at(slot))?;
     let mut attempt = 1;
     loop {
         match signer.sign(linted) {
@@ -127,7 +134,83 @@ fn build_crl(
     }
 }
 
-fn manifest_file(plan: &PublishPlan, slot: CrlSlot, der: &[u8]) -> ManifestFile {
+fn lint<I: Iterator<Item = DeltaEntry>>(
+    head: &CrlHead<'_>,
+    entries: impl Fn() -> I,
+) -> Result<LintedCrl, EntriesError> {
+    let frame = head.frame(entries().map(DeltaEntry::size).sum())?;
+    let mut linter = CrlLinter::new(frame, head)?;
+    head.kind.write_entries(entries(), |piece| Ok::<_, EntriesError>(linter.entries(piece)?))?;
+    Ok(linter.finish()?)
+}
+
+/// Writes a signed CRL to its place.
+fn write(file: &File, place: Place, crl: &SignedCrl, slot: CrlSlot, plan: &PublishPlan) -> Result<(), BuildError> {
+    let mut offset = place.offset;
+    let mut put = |octets: &[u8]| {
+        file.write_all_at(octets, offset)?;
+        offset += octets.len() as u64;
+        Ok::<_, EntriesError>(())
+    };
+    let written = put(crl.before())
+        .and_then(|()| plan.kind(slot, None).write_entries(plan.entries(slot), &mut put))
+        .and_then(|()| put(crl.after()));
+    written.map_err(|error| error.at(slot))?;
+    // The neighbours' octets are safe from a plan that says one thing and then another, or a signer that hands back another CRL.
+    if offset == place.offset + place.size { Ok(()) } else { Err(BuildError::WrongSize { slot }) }
+}
+
+/// Why the entries of one CRL do not become octets.
+enum EntriesError {
+    Write(CrlWriteError),
+    Lint(LintRefusal),
+    Io(io::Error),
+}
+
+impl EntriesError {
+    fn at(self, slot: CrlSlot) -> BuildError {
+        match self {
+            Self::Write(source) => BuildError::Write { slot, source },
+            Self::Lint(source) => BuildError::Lint { slot, source },
+            Self::Io(source) => BuildError::Io(source),
+        }
+    }
+}
+
+impl From<CrlWriteError> for EntriesError {
+    fn from(error: CrlWriteError) -> Self {
+        Self::Write(error)
+    }
+}
+
+impl From<LintRefusal> for EntriesError {
+    fn from(refusal: LintRefusal) -> Self {
+        Self::Lint(refusal)
+    }
+}
+
+impl From<io::Error> for EntriesError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Writes the manifest beside a segment whose CRLs were read again: their hashes are those of what was read.
+pub(crate) fn write_manifest(
+    folder: &Path,
+    plan: &PublishPlan,
+    segment: &Segment,
+    hashes: &BTreeMap<CrlSlot, [u8; 32]>,
+    manifest_signer: &dyn ManifestSigner,
+) -> Result<(), BuildError> {
+    let file = |(&slot, place): (&CrlSlot, &Place)| manifest_file(plan, slot, place.size, &hashes[&slot]);
+    let files = segment.places.iter().map(file).collect();
+    let manifest = manifest(plan.frame(), files).to_be_signed(manifest_signer.public_key());
+    let signed = manifest_signer.sign(manifest).map_err(|(_, failure)| BuildError::SignManifest(failure))?;
+    Ok(File::create_new(folder.join(MANIFEST_FILE))?.write_all(signed.jws())?)
+}
+
+fn manifest_file(plan: &PublishPlan, slot: CrlSlot, size: u64, sha256: &[u8; 32]) -> ManifestFile {
     let cut_number = plan.frame().cut_number;
     let base_crl_number = match plan.kind(slot, None) {
         CrlKind::Complete { .. } => None,
@@ -138,8 +221,8 @@ fn manifest_file(plan: &PublishPlan, slot: CrlSlot, der: &[u8]) -> ManifestFile 
         key: slot.issuer.key.get(),
         partition: slot.shape.to_string(),
         url: slot.immutable_path(cut_number),
-        size: der.len() as u64,
-        sha256: hex(&sha256(der)),
+        size,
+        sha256: hex(sha256),
         crl_number: cut_number,
         base_crl_number,
     }

@@ -1,22 +1,25 @@
 //! Judging a built cut as a stranger would, from the files' octets alone, before anybody can see it (I4, I6, I7, I11, I12).
-//! What must stand in it is computed from the ledger again, not taken from the plan.
+//! What must stand in it the ledger said, before the plan made anything of it.
 mod failure;
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::sync::Arc;
 
-use pki::algorithm::{PublicKey, Sha256};
-use pki::crl::{CrlEntry, CrlReadError, CrlReader, freshest_crl_value};
-use pki::identity::{Ca, IssuerKey};
+use pki::algorithm::PublicKey;
+use pki::crl::{CrlEntry, CrlRead, CrlStream, CrlStreamError, freshest_crl_value};
+use pki::identity::IssuerKey;
 use pki::time::UnixTime;
 
 pub use self::failure::{CheckFailure, CrlFinding};
-use crate::delta::{CombineError, combine};
+use crate::delta::{CombineError, combine, next_listed};
+use crate::demanded::{Demanded, EntrySet};
 use crate::departures::{UnexplainedDeparture, explain};
-use crate::generation::Generation;
-use crate::ledger::{FrozenState, LedgerError, PublishedCut};
+use crate::generation::{Generation, GenerationError};
+use crate::ledger::{FrozenState, PublishedCut};
 use crate::manifest::Manifest;
-use crate::plan::CutFrame;
+use crate::plan::{CutFrame, DemandedOfAll};
+use crate::segment::{Octets, Segment};
 use crate::signing::CrlSigner;
 use crate::slot::{CrlLayout, CrlSlot, Shape};
 use crate::workers;
@@ -36,20 +39,38 @@ pub(crate) struct Demand<'a> {
     pub(crate) worker_count: usize,
 }
 
-/// Judges the whole cut. Each CRL's entries equal what the ledger demands for its slot, and each demanded entry was put
+/// Judges every CRL of the cut, and gives the SHA-256 of each as it was read.
+///
+/// Each CRL's entries equal what the ledger demands for its slot, and each demanded entry was put
 /// in the full list and in the one list of its municipality; so the partitions' union, the full CRL and the demanded set
 /// are the same set (I6). So is what a reader makes of the full CRL held before and the delta (C10). What the delta removes is
 /// what left, and is explained (I7).
-pub(crate) fn check(built: &Generation, demand: &Demand<'_>) -> Result<(), CheckFailure> {
-    check_frame(built, demand)?;
+pub(crate) fn check_crls(
+    built: &Segment,
+    demand: &Demand<'_>,
+    demanded: &DemandedOfAll,
+) -> Result<BTreeMap<CrlSlot, [u8; 32]>, CheckFailure> {
     check_slots(built, demand)?;
-    let mut demanded = BTreeMap::new();
-    for ca in Ca::ALL {
-        demanded.insert(ca, demanded_sets(ca, demand)?);
-    }
-    let slots: Vec<CrlSlot> = built.crls().keys().copied().collect();
-    let check_one = |&slot: &CrlSlot| check_crl(built, slot, demand, &demanded[&slot.issuer.ca]);
-    workers::in_order(&slots, demand.worker_count, check_one, |_, ()| Ok(()))
+    let slots: Vec<CrlSlot> = built.places.keys().copied().collect();
+    let check_one = |&slot: &CrlSlot| check_crl(built, slot, demand, &demanded[slot.issuer.ca.index()]);
+    let mut hashes = BTreeMap::new();
+    workers::in_order(&slots, demand.worker_count, check_one, |&slot, hash| {
+        hashes.insert(slot, hash);
+        Ok(())
+    })?;
+    Ok(hashes)
+}
+
+/// Judges the cut as its manifest tells it: the cut that was begun, with the CRLs that were judged.
+pub(crate) fn check_manifest(
+    built: &Generation,
+    demand: &Demand<'_>,
+    hashes: &BTreeMap<CrlSlot, [u8; 32]>,
+) -> Result<(), CheckFailure> {
+    check_frame(built, demand)?;
+    let named = built.crls().iter().map(|(slot, stored)| (slot, stored.sha256));
+    let other = named.zip(hashes).find(|((slot, named), judged)| (*slot, named) != *judged);
+    other.map_or(Ok(()), |((&slot, _), _)| Err(GenerationError::WrongHash { slot }.into()))
 }
 
 /// The manifest verifies and names the cut that was begun.
@@ -84,7 +105,7 @@ pub(crate) fn check_follows(demand: &Demand<'_>) -> Result<(), CheckFailure> {
     Ok(())
 }
 
-fn check_slots(built: &Generation, demand: &Demand<'_>) -> Result<(), CheckFailure> {
+fn check_slots(built: &Segment, demand: &Demand<'_>) -> Result<(), CheckFailure> {
     let issuers: Vec<IssuerKey> = demand.issuers.iter().map(|signer| signer.issuer()).collect();
     if let Some(issuer) = demand
         .served
@@ -93,92 +114,72 @@ fn check_slots(built: &Generation, demand: &Demand<'_>) -> Result<(), CheckFailu
         return Err(CheckFailure::IssuerVanished { issuer });
     }
     let wanted = demand.layout.slots(&issuers);
-    if let Some(&slot) = wanted.iter().find(|slot| !built.crls().contains_key(slot)) {
+    if let Some(&slot) = wanted.iter().find(|slot| !built.places.contains_key(slot)) {
         return Err(CheckFailure::WrongSlots { slot, missing: true });
     }
-    if let Some(&slot) = built.crls().keys().find(|slot| wanted.binary_search(slot).is_err()) {
+    if let Some(&slot) = built.places.keys().find(|slot| wanted.binary_search(slot).is_err()) {
         return Err(CheckFailure::WrongSlots { slot, missing: false });
     }
     Ok(())
 }
 
-/// Count and hash of a set of entries in ascending order of serials.
-#[derive(Clone, Default)]
-struct EntrySet {
-    count: u64,
-    hash: Sha256,
+/// A CRL of that key, beside its place in a cut.
+fn crl_failure(slot: CrlSlot) -> impl Fn(CrlFinding) -> CheckFailure {
+    move |finding| CheckFailure::Crl { slot, finding }
 }
 
-impl EntrySet {
-    fn add(&mut self, entry: CrlEntry) {
-        let CrlEntry { serial, withdrawal } = entry;
-        self.count += 1;
-        self.hash.update(&serial.get().to_be_bytes());
-        self.hash.update(&withdrawal.since().as_seconds().to_be_bytes());
-        self.hash.update(&[withdrawal.reason_code()]);
+/// What reading one CRL found: its form is its own fault, the disk's is not.
+fn unreadable(slot: CrlSlot) -> impl Fn(CrlStreamError) -> CheckFailure {
+    move |error| match error {
+        CrlStreamError::Io(error) => CheckFailure::Io(error),
+        CrlStreamError::Form(error) => CheckFailure::Crl { slot, finding: error.into() },
     }
-
-    fn finish(self) -> (u64, [u8; 32]) {
-        (self.count, self.hash.finish())
-    }
-}
-
-type DemandedSets = BTreeMap<Shape, (u64, [u8; 32])>;
-
-fn demanded_sets(ca: Ca, demand: &Demand<'_>) -> Result<DemandedSets, LedgerError> {
-    let mut sets: BTreeMap<Shape, EntrySet> = BTreeMap::from([(Shape::Full, EntrySet::default())]);
-    for certificate in demand.frozen.withdrawn(ca) {
-        let certificate = certificate?;
-        if !demand.frame.keeps(certificate.leave_day) {
-            continue;
-        }
-        let entry = CrlEntry { serial: certificate.serial, withdrawal: certificate.withdrawal };
-        for shape in [Some(Shape::Full), certificate.municipality.map(Shape::Partition)].into_iter().flatten() {
-            sets.entry(shape).or_default().add(entry);
-        }
-    }
-    Ok(sets.into_iter().map(|(shape, set)| (shape, set.finish())).collect())
 }
 
 fn check_crl(
-    built: &Generation,
+    built: &Segment,
     slot: CrlSlot,
     demand: &Demand<'_>,
-    demanded: &DemandedSets,
-) -> Result<(), CheckFailure> {
-    let at = |finding| CheckFailure::Crl { slot, finding };
-    let der = built.read(slot)?.ok_or(CheckFailure::WrongSlots { slot, missing: true })?;
-    if pki::algorithm::sha256(&der) != built.crls()[&slot].sha256 {
-        return Err(at(CrlFinding::WrongHash));
-    }
-    let crl = CrlReader::new(&der).map_err(|error| at(error.into()))?;
-    check_head(&crl, slot, demand).map_err(at)?;
+    demanded: &Demanded,
+) -> Result<[u8; 32], CheckFailure> {
+    let signer = demand.issuers.iter().find(|signer| signer.issuer() == slot.issuer);
+    let signer = signer.ok_or(CheckFailure::Crl { slot, finding: CrlFinding::WrongSignature })?;
+    let missing = CheckFailure::WrongSlots { slot, missing: true };
+    let mut crl = built.stream(slot, signer.public_key().algorithm()).ok_or(missing)?.map_err(unreadable(slot))?;
     match slot.shape {
-        Shape::CaCertificates => check_of_cas(&crl, slot, demand),
+        Shape::CaCertificates => {
+            let found = listed(&mut crl, slot)?;
+            let (_, sha256) = check_head(crl, slot, demand, signer.as_ref())?;
+            check_of_cas(&found, slot, demand)?;
+            Ok(sha256)
+        }
         Shape::Full | Shape::Partition(_) => {
             let mut set = EntrySet::default();
-            for entry in crl.entries() {
-                set.add(entry.map_err(|error| at(error.into()))?);
+            while let Some(entry) = next_listed(&mut crl).map_err(unreadable(slot))? {
+                set.add(entry);
             }
-            check_set(set, demanded, slot.shape).map_err(at)
+            let (_, sha256) = check_head(crl, slot, demand, signer.as_ref())?;
+            check_set(set, demanded, slot.shape).map_err(crl_failure(slot))?;
+            Ok(sha256)
         }
-        Shape::Delta => check_delta(&crl, built, slot, demand, demanded),
+        Shape::Delta => check_delta(crl, built, slot, demand, demanded, signer.as_ref()),
     }
+}
+
+fn listed<R: Read>(crl: &mut CrlStream<R>, slot: CrlSlot) -> Result<Vec<CrlEntry>, CheckFailure> {
+    std::iter::from_fn(|| next_listed(crl).map_err(unreadable(slot)).transpose()).collect()
 }
 
 /// Exactly the CA certificates that the ledger demands; and none that readers were told of has left, because none is ever
 /// good again (I7).
-fn check_of_cas(crl: &CrlReader<'_>, slot: CrlSlot, demand: &Demand<'_>) -> Result<(), CheckFailure> {
-    let at = |error: CrlReadError| CheckFailure::Crl { slot, finding: error.into() };
-    let found = crl.entries().collect::<Result<Vec<_>, _>>().map_err(at)?;
+fn check_of_cas(found: &[CrlEntry], slot: CrlSlot, demand: &Demand<'_>) -> Result<(), CheckFailure> {
     let demanded = demand.frozen.revoked_ca_certificates(slot.issuer)?;
     if found != demanded {
         let finding = CrlFinding::WrongEntries { found: found.len() as u64, demanded: demanded.len() as u64 };
         return Err(CheckFailure::Crl { slot, finding });
     }
-    let Some(before) = demand.served.map(|served| served.read(slot)).transpose()?.flatten() else { return Ok(()) };
-    for entry in CrlReader::new(&before).map_err(at)?.entries() {
-        let serial = entry.map_err(at)?.serial;
+    let Some(before) = demand.served.and_then(|served| served.judged(slot)) else { return Ok(()) };
+    for CrlEntry { serial, withdrawal: _ } in listed(&mut before.map_err(unreadable(slot))?, slot)? {
         if !found.iter().any(|entry| entry.serial == serial) {
             return Err(CheckFailure::Departure(UnexplainedDeparture { issuer: slot.issuer, serial }));
         }
@@ -186,9 +187,8 @@ fn check_of_cas(crl: &CrlReader<'_>, slot: CrlSlot, demand: &Demand<'_>) -> Resu
     Ok(())
 }
 
-fn check_set(found: EntrySet, demanded: &DemandedSets, shape: Shape) -> Result<(), CrlFinding> {
-    let wanted = demanded.get(&shape).copied().unwrap_or_else(|| EntrySet::default().finish());
-    let found = found.finish();
+fn check_set(found: EntrySet, demanded: &Demanded, shape: Shape) -> Result<(), CrlFinding> {
+    let (found, wanted) = (found.finish(), demanded.of(shape));
     if found != wanted {
         return Err(CrlFinding::WrongEntries { found: found.0, demanded: wanted.0 });
     }
@@ -198,42 +198,71 @@ fn check_set(found: EntrySet, demanded: &DemandedSets, shape: Shape) -> Result<(
 /// C10: the base is the full CRL that readers hold, signed by the same key for the same scope, and with the delta it says
 /// what the full CRL of this cut says. Without one it is this cut's own.
 fn check_delta(
-    delta: &CrlReader<'_>,
-    built: &Generation,
+    mut delta: CrlStream<Octets<'_>>,
+    built: &Segment,
     slot: CrlSlot,
     demand: &Demand<'_>,
-    demanded: &DemandedSets,
-) -> Result<(), CheckFailure> {
-    let at = |finding| CheckFailure::Crl { slot, finding };
+    demanded: &Demanded,
+    signer: &dyn CrlSigner,
+) -> Result<[u8; 32], CheckFailure> {
     let full = slot.beside(Shape::Full);
-    let held = demand.served.filter(|served| served.crls().contains_key(&full)).unwrap_or(built);
-    let der = held.read(full)?.ok_or(CheckFailure::WrongSlots { slot: full, missing: true })?;
-    let base = CrlReader::new(&der).map_err(|error| at(error.into()))?;
-    let is_held = base.crl_number() == held.cut().cut_number && delta.base_crl_number() == Some(base.crl_number());
-    let of_one_scope = base.issuer_name_der() == delta.issuer_name_der()
-        && base.authority_key_identifier() == delta.authority_key_identifier()
-        && base.issuing_distribution_point() == delta.issuing_distribution_point();
-    if !(is_held && of_one_scope) {
-        return Err(at(CrlFinding::WrongBase { held: held.cut().cut_number }));
-    }
+    let missing = CheckFailure::WrongSlots { slot: full, missing: true };
+    let held = demand.served.filter(|served| served.crls().contains_key(&full));
+    let base = match held {
+        Some(served) => served.judged(full),
+        None => built.stream(full, signer.public_key().algorithm()),
+    };
+    let mut base = base.ok_or(missing)?.map_err(unreadable(slot))?;
     let (mut set, mut departed) = (EntrySet::default(), BTreeMap::new());
     let removed = |entry: CrlEntry| {
         departed.insert(entry.serial, entry);
     };
-    combine(&base, delta, |entry| set.add(entry), removed).map_err(|error| {
-        at(match error {
-            CombineError::Form(error) => error.into(),
-            CombineError::ChangesNothing { entry } => CrlFinding::ChangesNothing { serial: entry.serial() },
-        })
-    })?;
-    check_set(set, demanded, Shape::Full).map_err(at)?;
-    explain(slot.issuer, departed, held.cut().this_update, demand)
+    let combined = combine(&mut base, &mut delta, |entry| set.add(entry), removed);
+    let changes_nothing = match combined {
+        Ok(()) => None,
+        Err(CombineError::Unreadable(error)) => return Err(unreadable(slot)(error)),
+        Err(CombineError::ChangesNothing { entry }) => Some(CrlFinding::ChangesNothing { serial: entry.serial() }),
+    };
+    let base = base.finish().map_err(unreadable(slot))?;
+    let (delta, sha256) = check_head(delta, slot, demand, signer)?;
+    let (cut_number, carried_at) = match held.map(Generation::cut) {
+        Some(served) => (served.cut_number, served.this_update),
+        None => (demand.frame.cut_number, demand.frame.this_update),
+    };
+    let is_held = base.crl_number() == cut_number && delta.base_crl_number() == Some(base.crl_number());
+    let of_one_scope = base.issuer_name_der() == delta.issuer_name_der()
+        && base.authority_key_identifier() == delta.authority_key_identifier()
+        && base.issuing_distribution_point() == delta.issuing_distribution_point();
+    if !(is_held && of_one_scope) {
+        return Err(crl_failure(slot)(CrlFinding::WrongBase { held: cut_number }));
+    }
+    if let Some(finding) = changes_nothing {
+        return Err(crl_failure(slot)(finding));
+    }
+    check_set(set, demanded, Shape::Full).map_err(crl_failure(slot))?;
+    explain(slot.issuer, departed, carried_at, demand)?;
+    Ok(sha256)
 }
 
-/// I11: issuer DN octets, key, AKI, IDP, number and times are those of the slot.
-fn check_head(crl: &CrlReader<'_>, slot: CrlSlot, demand: &Demand<'_>) -> Result<(), CrlFinding> {
-    let signer =
-        demand.issuers.iter().find(|signer| signer.issuer() == slot.issuer).ok_or(CrlFinding::WrongSignature)?;
+/// I11: issuer DN octets, key, AKI, IDP, number and times are those of the slot. Hands back what was read, and its SHA-256.
+fn check_head<R: Read>(
+    crl: CrlStream<R>,
+    slot: CrlSlot,
+    demand: &Demand<'_>,
+    signer: &dyn CrlSigner,
+) -> Result<(CrlRead, [u8; 32]), CheckFailure> {
+    let crl = crl.finish().map_err(unreadable(slot))?;
+    fields_are_the_slots(&crl, slot, demand, signer).map_err(crl_failure(slot))?;
+    let sha256 = crl.sha256().expect("it was hashed while it was read");
+    Ok((crl, sha256))
+}
+
+fn fields_are_the_slots(
+    crl: &CrlRead,
+    slot: CrlSlot,
+    demand: &Demand<'_>,
+    signer: &dyn CrlSigner,
+) -> Result<(), CrlFinding> {
     let scope = demand.layout.scope(slot).ok_or(CrlFinding::WrongDistributionPoint)?;
     if crl.issuer_name_der() != signer.issuer_name().to_der() {
         return Err(CrlFinding::WrongIssuerName);

@@ -5,23 +5,13 @@
 //! (the first cut, a key's first, files that cannot be read) the base is the cut's own full CRL and the delta is empty: it
 //! combines with no older CRL, and its URL answers all the same (I10).
 use std::cmp::Ordering;
-use std::io;
+use std::io::Read;
 
-use pki::crl::{CrlEntry, CrlReadError, CrlReader, DeltaEntry};
+use pki::crl::{CrlEntry, CrlReadError, CrlStream, CrlStreamError, DeltaEntry};
 
 use crate::generation::Generation;
+use crate::rows::Rows;
 use crate::slot::{CrlSlot, Shape};
-
-/// The base of a delta cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum BaseError {
-    /// Its file.
-    #[error("{0}")]
-    Io(#[from] io::Error),
-    /// It is no CRL in our form.
-    #[error("{0}")]
-    Form(#[from] CrlReadError),
-}
 
 /// The delta of one issuer, as it is planned.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,21 +27,21 @@ impl PlannedDelta {
         slot: CrlSlot,
         cut_number: u64,
         served: Option<&Generation>,
-        full: &[CrlEntry],
-    ) -> Result<Self, BaseError> {
-        let base = served.map(|served| served.read(slot.beside(Shape::Full))).transpose()?.flatten();
-        let Some(der) = base else { return Ok(Self { base_crl_number: cut_number, entries: Vec::new() }) };
-        let base = CrlReader::new(&der)?;
-        Ok(Self { base_crl_number: base.crl_number(), entries: changes(base.entries(), full)? })
+        full: &Rows,
+    ) -> Result<Self, CrlStreamError> {
+        let base = served.and_then(|served| served.judged(slot.beside(Shape::Full)));
+        let Some(base) = base else { return Ok(Self { base_crl_number: cut_number, entries: Vec::new() }) };
+        let mut base = base?;
+        let entries = changes(&mut base, full)?;
+        Ok(Self { base_crl_number: base.finish()?.crl_number(), entries })
     }
 }
 
 /// What a reader of `base` must be told to arrive at `full`.
-fn changes<E>(base: impl Iterator<Item = Result<CrlEntry, E>>, full: &[CrlEntry]) -> Result<Vec<DeltaEntry>, E> {
+fn changes<R: Read>(base: &mut CrlStream<R>, full: &Rows) -> Result<Vec<DeltaEntry>, CrlStreamError> {
     let mut changes = Vec::new();
-    let mut full = full.iter().copied().peekable();
-    for before in base {
-        let before = before?;
+    let mut full = (0..full.len()).map(|place| full.get(place)).peekable();
+    while let Some(before) = next_listed(base)? {
         while let Some(new) = full.next_if(|entry| entry.serial < before.serial) {
             changes.push(DeltaEntry::Listed(new));
         }
@@ -67,12 +57,23 @@ fn changes<E>(base: impl Iterator<Item = Result<CrlEntry, E>>, full: &[CrlEntry]
     Ok(changes)
 }
 
+/// The next entry of a complete CRL, in which nothing is removed (C14).
+pub(crate) fn next_listed<R: Read>(crl: &mut CrlStream<R>) -> Result<Option<CrlEntry>, CrlStreamError> {
+    match crl.next_entry()? {
+        Some(DeltaEntry::Listed(entry)) => Ok(Some(entry)),
+        Some(DeltaEntry::Removed { .. }) => {
+            Err(CrlReadError::BadEntry { entries_before: crl.entries_read() - 1 }.into())
+        }
+        None => Ok(None),
+    }
+}
+
 /// Why base and delta do not make a complete CRL.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum CombineError {
-    /// One of the two is not in our form.
+    /// One of the two cannot be read, or is not in our form.
     #[error(transparent)]
-    Form(#[from] CrlReadError),
+    Unreadable(#[from] CrlStreamError),
     /// The delta tells what the base has already, or removes what it has not.
     #[error("the delta's entry {entry:?} changes nothing in the base")]
     ChangesNothing {
@@ -83,14 +84,13 @@ pub(crate) enum CombineError {
 
 /// Combines a complete CRL with a delta as a reader would (RFC 5280 §5.2.4): the entries of the resulting complete CRL go to
 /// `listed` in ascending order, the base's entries that the delta removes to `removed`.
-pub(crate) fn combine(
-    base: &CrlReader<'_>,
-    delta: &CrlReader<'_>,
+pub(crate) fn combine<B: Read, D: Read>(
+    base: &mut CrlStream<B>,
+    delta: &mut CrlStream<D>,
     mut listed: impl FnMut(CrlEntry),
     mut removed: impl FnMut(CrlEntry),
 ) -> Result<(), CombineError> {
-    let (mut base, mut delta) = (base.entries(), delta.delta_entries());
-    let (mut before, mut change) = (base.next().transpose()?, delta.next().transpose()?);
+    let (mut before, mut change) = (next_listed(base)?, delta.next_entry()?);
     loop {
         let order = match (before, change) {
             (None, None) => return Ok(()),
@@ -107,10 +107,10 @@ pub(crate) fn combine(
             (_, _, None) => unreachable!("an order without a change is Less, and has an entry before"),
         }
         if order.is_le() {
-            before = base.next().transpose()?;
+            before = next_listed(base)?;
         }
         if order.is_ge() {
-            change = delta.next().transpose()?;
+            change = delta.next_entry()?;
         }
     }
 }

@@ -23,29 +23,22 @@ pub struct UnexplainedDeparture {
 /// `departed` left the full CRL of a cut with thisUpdate `carried_at`.
 pub(crate) fn explain(
     issuer: IssuerKey,
-    mut departed: BTreeMap<Serial, CrlEntry>,
+    departed: BTreeMap<Serial, CrlEntry>,
     carried_at: UnixTime,
     demand: &Demand<'_>,
 ) -> Result<(), CheckFailure> {
-    let unexplained = |serial| CheckFailure::Departure(UnexplainedDeparture { issuer, serial });
-    if departed.is_empty() {
-        return Ok(());
-    }
-    for certificate in demand.frozen.withdrawn(issuer.ca) {
-        let certificate = certificate?;
-        if departed.remove(&certificate.serial).is_some() {
+    for (serial, entry) in departed {
+        let is_explained = match demand.frozen.withdrawn_certificate(issuer.ca, serial)? {
             // Said in instants here and in dates in the plan, so that one slip cannot be in both: the CRL that carried it
             // was issued after the last second of its leave-day.
-            if certificate.leave_day.jst_end() >= carried_at {
-                return Err(unexplained(certificate.serial));
+            Some(certificate) => certificate.leave_day.jst_end() < carried_at,
+            // What the ledger no longer counts as withdrawn must have been a hold, and lifted: "revoked" never ends (I16).
+            None => {
+                matches!(entry.withdrawal, Withdrawal::Held { .. }) && demand.frozen.was_released(issuer.ca, serial)?
             }
-        }
-    }
-    // What the ledger no longer counts as withdrawn must have been a hold, and lifted: "revoked" never ends (I16).
-    for (serial, entry) in departed {
-        let was_held = matches!(entry.withdrawal, Withdrawal::Held { .. });
-        if !was_held || !demand.frozen.was_released(issuer.ca, serial)? {
-            return Err(unexplained(serial));
+        };
+        if !is_explained {
+            return Err(CheckFailure::Departure(UnexplainedDeparture { issuer, serial }));
         }
     }
     Ok(())

@@ -6,20 +6,25 @@
 //! | `manifest.json` | the signed manifest; sizes in order give each CRL's place in the segment |
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use pki::algorithm::sha256;
+use pki::algorithm::{Sha256, sha256};
+use pki::crl::{CrlStream, CrlStreamError};
 
 use crate::ledger::PublishedCut;
 use crate::manifest::{Manifest, ManifestError, ManifestFile, from_hex};
+use crate::segment::{Octets, Place};
 use crate::slot::CrlSlot;
 
 pub(crate) const SEGMENT_FILE: &str = "segment.crls";
 pub(crate) const MANIFEST_FILE: &str = "manifest.json";
+
+/// Octets of the segment that are read and hashed at once.
+const HASHED_AT_ONCE: usize = 256 * 1_024;
 
 /// Where a CRL lies in the segment, and what it must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +35,12 @@ pub struct StoredCrl {
     pub size: u64,
     /// Its SHA-256.
     pub sha256: [u8; 32],
+}
+
+impl StoredCrl {
+    const fn place(&self) -> Place {
+        Place { offset: self.offset, size: self.size }
+    }
 }
 
 /// Why a cut's folder is refused.
@@ -110,9 +121,17 @@ impl Generation {
 
     /// Reads the whole segment and compares every CRL with the manifest.
     pub fn verify_hashes(&self) -> Result<(), GenerationError> {
+        let mut piece = vec![0; HASHED_AT_ONCE];
         for (&slot, stored) in &self.crls {
-            let read = self.read(slot).map_err(|source| GenerationError::Io { path: SEGMENT_FILE.into(), source })?;
-            if read.is_none_or(|der| sha256(&der) != stored.sha256) {
+            let (mut octets, mut hash) = (Octets::new(&self.segment, stored.place()), Sha256::default());
+            loop {
+                match octets.read(&mut piece) {
+                    Ok(0) => break,
+                    Ok(read) => hash.update(&piece[..read]),
+                    Err(source) => return Err(GenerationError::Io { path: SEGMENT_FILE.into(), source }),
+                }
+            }
+            if hash.finish() != stored.sha256 {
                 return Err(GenerationError::WrongHash { slot });
             }
         }
@@ -134,12 +153,18 @@ impl Generation {
         &self.crls
     }
 
-    /// The octets of one CRL; `None` if the cut has no such.
+    /// The octets of one CRL in memory; `None` if the cut has no such.
     pub fn read(&self, slot: CrlSlot) -> io::Result<Option<Vec<u8>>> {
         let Some(&StoredCrl { offset, size, .. }) = self.crls.get(&slot) else { return Ok(None) };
         let mut der = vec![0; usize::try_from(size).map_err(io::Error::other)?];
         self.segment.read_exact_at(&mut der, offset)?;
         Ok(Some(der))
+    }
+
+    /// One CRL, to be read without being judged again; `None` if the cut has no such.
+    pub(crate) fn judged(&self, slot: CrlSlot) -> Option<Result<CrlStream<Octets<'_>>, CrlStreamError>> {
+        let stored = self.crls.get(&slot)?;
+        Some(CrlStream::of_judged(Octets::new(&self.segment, stored.place()), stored.size))
     }
 
     /// The file that all the CRLs lie in.

@@ -104,7 +104,7 @@ pub trait CutLedger: Send + Sync {
 
     /// A view of the state at the log's present end, which stays as it is while the log goes on. It includes every event
     /// whose caller has been answered.
-    fn freeze(&self) -> Result<Box<dyn FrozenState>, LedgerError>;
+    fn freeze(&self) -> Result<Box<dyn FrozenState + '_>, LedgerError>;
 
     /// Appends the event `published`. Recording the same cut again changes nothing.
     fn record_published(&self, cut: &PublishedCut) -> Result<(), LedgerError>;
@@ -134,6 +134,9 @@ pub trait FrozenState: Send + Sync {
     /// order. Can be called several times and says the same each time. An error is an item, so that a list that broke off
     /// is not taken for one that ended.
     fn withdrawn(&self, ca: Ca) -> WithdrawnCertificates<'_>;
+
+    /// The one with that serial, if it is held or revoked: as [`FrozenState::withdrawn`] tells it.
+    fn withdrawn_certificate(&self, ca: Ca, serial: Serial) -> Result<Option<WithdrawnCertificate>, LedgerError>;
 
     /// Every revoked CA certificate that this key signed, its own and links, in strictly ascending order of serials. They stay
     /// listed for ever.

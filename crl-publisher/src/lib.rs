@@ -10,8 +10,9 @@
 //! |---|---|
 //! | [`ledger`], [`signing`] | what it needs from the registry and from the token, as traits |
 //! | [`slot`] | names: issuer and shape of a CRL, its URLs, its distribution point |
-//! | [`plan`], `delta` | which entries stand in which CRL, and what changed since the cut before; prints as sentences |
-//! | `build`, [`check`], `departures` | files written; files judged against the ledger |
+//! | [`plan`], `rows`, `delta` | which entries stand in which CRL, and what changed since the cut before; prints as sentences |
+//! | `build`, `segment` | CRLs signed, and written into one file |
+//! | `demanded`, [`check`], `departures` | what the ledger demands; files judged against it |
 //! | [`generation`], [`manifest`], [`store`] | a cut on disk, its signed list, the folder and the flip |
 //! | [`publish`] | the durable steps in order, and what a start finds after a crash |
 //! | [`schedule`], [`decide`], [`run`] | when; what to do now; the loop that does it |
@@ -21,6 +22,7 @@ mod build;
 pub mod check;
 pub mod decide;
 mod delta;
+mod demanded;
 mod departures;
 pub mod generation;
 pub mod ledger;
@@ -28,8 +30,10 @@ pub mod manifest;
 pub mod metrics;
 pub mod plan;
 pub mod publish;
+mod rows;
 pub mod run;
 pub mod schedule;
+mod segment;
 pub mod serve;
 pub mod signing;
 pub mod slot;
@@ -37,7 +41,6 @@ pub mod store;
 mod workers;
 
 pub use build::BuildError;
-pub use delta::BaseError;
 pub use departures::UnexplainedDeparture;
 
 #[cfg(test)]

@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use pki::crl::{CrlEntry, CrlKind, DeltaEntry};
+use pki::crl::{CrlEntry, CrlKind, CrlStreamError, DeltaEntry};
 use pki::identity::{Ca, IssuerKey, Serial};
 use pki::municipality::MunicipalityCode;
 use pki::time::{CivilDate, UnixTime};
 
-use crate::delta::{BaseError, PlannedDelta};
+use crate::delta::PlannedDelta;
+use crate::demanded::Demanded;
 use crate::generation::Generation;
 use crate::ledger::{FrozenState, LedgerError};
+use crate::rows::{DateOutOfRange, Rows};
 use crate::slot::{CrlLayout, CrlSlot, Shape};
+use crate::workers;
 
 /// What all CRLs of a cut share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,24 +68,34 @@ pub enum PlanError {
         /// The code in its distribution point.
         code: MunicipalityCode,
     },
+    /// An entry has a date that no CRL of ours can have.
+    #[error("serial {serial} of {ca} was withdrawn at a date after 2106 or before 1970")]
+    DateOutOfRange {
+        /// Whose serial.
+        ca: Ca,
+        /// The serial.
+        serial: Serial,
+    },
     /// The full CRL that readers hold cannot be read, so nobody knows what changed.
     #[error("{slot}, of the cut being served: {source}")]
     Base {
         /// Which.
         slot: CrlSlot,
         /// Why.
-        source: BaseError,
+        source: CrlStreamError,
     },
 }
 
 /// The entries of one CA. All its live keys sign the same lists: serials are unique across keys.
 #[derive(Default)]
 struct EntryLists {
-    /// In ascending order of serials.
-    full: Vec<CrlEntry>,
+    full: Rows,
     /// For each municipality with entries, their places in `full`, ascending.
     by_municipality: BTreeMap<MunicipalityCode, Vec<u32>>,
 }
+
+/// What the ledger demands of each CA.
+pub(crate) type DemandedOfAll = [Demanded; Ca::ALL.len()];
 
 /// Which CRLs a cut has and which entries stand in each.
 pub struct PublishPlan {
@@ -95,29 +108,48 @@ pub struct PublishPlan {
 
 impl PublishPlan {
     /// Plans the cut of that state for these issuers: per issuer one full CRL, its delta, one for each municipality, and one
-    /// of CA certificates, the empty ones included (I10). `served` is the cut that readers hold.
+    /// of CA certificates, the empty ones included (I10). `served` is the cut that readers hold. CAs are read side by side on
+    /// `worker_count` threads.
     pub fn new(
         frame: CutFrame,
         frozen: &dyn FrozenState,
         issuers: &[IssuerKey],
         layout: &CrlLayout,
         served: Option<&Generation>,
+        worker_count: usize,
     ) -> Result<Self, PlanError> {
+        Self::with_demanded(frame, frozen, issuers, layout, served, worker_count).map(|(plan, _)| plan)
+    }
+
+    /// The same, and what the ledger demanded while it was read.
+    pub(crate) fn with_demanded(
+        frame: CutFrame,
+        frozen: &dyn FrozenState,
+        issuers: &[IssuerKey],
+        layout: &CrlLayout,
+        served: Option<&Generation>,
+        worker_count: usize,
+    ) -> Result<(Self, DemandedOfAll), PlanError> {
         let mut lists: [EntryLists; Ca::ALL.len()] = Default::default();
-        for ca in Ca::ALL {
-            if issuers.iter().any(|issuer| issuer.ca == ca) {
-                lists[ca.index()] = EntryLists::read(&frame, frozen, ca, layout)?;
-            }
-        }
+        let mut demanded = DemandedOfAll::default();
+        let cas: Vec<Ca> = Ca::ALL.into_iter().filter(|&ca| issuers.iter().any(|issuer| issuer.ca == ca)).collect();
+        let read = |&ca: &Ca| EntryLists::read(&frame, frozen, ca, layout);
+        workers::in_order(&cas, worker_count, read, |ca, read| {
+            (lists[ca.index()], demanded[ca.index()]) = read;
+            Ok::<_, PlanError>(())
+        })?;
         let (mut deltas, mut of_cas) = (BTreeMap::new(), BTreeMap::new());
-        for &issuer in issuers {
-            of_cas.insert(issuer, frozen.revoked_ca_certificates(issuer)?);
+        let changes = |&issuer: &IssuerKey| {
             let slot = CrlSlot { shape: Shape::Delta, issuer };
             let delta = PlannedDelta::new(slot, frame.cut_number, served, &lists[issuer.ca.index()].full);
-            let source_of = |source| PlanError::Base { slot: slot.beside(Shape::Full), source };
-            deltas.insert(issuer, delta.map_err(source_of)?);
-        }
-        Ok(Self { frame, slots: layout.slots(issuers), lists, deltas, of_cas })
+            delta.map_err(|source| PlanError::Base { slot: slot.beside(Shape::Full), source })
+        };
+        workers::in_order(issuers, worker_count, changes, |&issuer, delta| {
+            deltas.insert(issuer, delta);
+            of_cas.insert(issuer, frozen.revoked_ca_certificates(issuer)?);
+            Ok(())
+        })?;
+        Ok((Self { frame, slots: layout.slots(issuers), lists, deltas, of_cas }, demanded))
     }
 
     /// What all its CRLs share.
@@ -141,21 +173,31 @@ impl PublishPlan {
     /// The entries of one of them, in ascending order of serials. Only a delta has removals among them.
     pub fn entries(&self, slot: CrlSlot) -> impl ExactSizeIterator<Item = DeltaEntry> + '_ {
         let lists = &self.lists[slot.issuer.ca.index()];
-        let (mut places, mut whole, mut changes): (&[u32], &[CrlEntry], &[DeltaEntry]) = (&[], &[], &[]);
+        let (rows, at) = (&lists.full, 0);
         match slot.shape {
-            Shape::CaCertificates => whole = self.of_cas.get(&slot.issuer).map_or(&[], Vec::as_slice),
-            Shape::Full => whole = &lists.full,
-            Shape::Partition(code) => places = lists.by_municipality.get(&code).map_or(&[], Vec::as_slice),
-            Shape::Delta => changes = self.deltas.get(&slot.issuer).map_or(&[], |delta| &delta.entries),
+            Shape::CaCertificates => EntriesOf::Of(self.of_cas.get(&slot.issuer).map_or(&[][..], Vec::as_slice).iter()),
+            Shape::Full => EntriesOf::All { rows, at },
+            Shape::Partition(code) => {
+                let places = lists.by_municipality.get(&code).map_or(&[][..], Vec::as_slice);
+                EntriesOf::At { rows, places: places.iter() }
+            }
+            Shape::Delta => {
+                EntriesOf::Changes(self.deltas.get(&slot.issuer).map_or(&[][..], |delta| &delta.entries).iter())
+            }
         }
-        EntriesOf { lists, places: places.iter(), whole: whole.iter(), changes: changes.iter() }
     }
 }
 
 impl EntryLists {
-    fn read(frame: &CutFrame, frozen: &dyn FrozenState, ca: Ca, layout: &CrlLayout) -> Result<Self, PlanError> {
+    fn read(
+        frame: &CutFrame,
+        frozen: &dyn FrozenState,
+        ca: Ca,
+        layout: &CrlLayout,
+    ) -> Result<(Self, Demanded), PlanError> {
         let mut lists =
-            Self { full: Vec::new(), by_municipality: layout.codes().map(|code| (code, Vec::new())).collect() };
+            Self { full: Rows::default(), by_municipality: layout.codes().map(|code| (code, Vec::new())).collect() };
+        let mut demanded = Demanded::default();
         let mut last: Option<Serial> = None;
         for certificate in frozen.withdrawn(ca) {
             let certificate = certificate?;
@@ -166,11 +208,13 @@ impl EntryLists {
                 return Err(PlanError::NotAscending { ca, serial, previous });
             }
             last = Some(serial);
+            demanded.add(frame, &certificate);
             if !frame.keeps(certificate.leave_day) {
                 continue;
             }
             let place = u32::try_from(lists.full.len()).expect("no CA withdraws 4 billion certificates");
-            lists.full.push(CrlEntry { serial, withdrawal: certificate.withdrawal });
+            let entry = CrlEntry { serial, withdrawal: certificate.withdrawal };
+            lists.full.push(entry).map_err(|DateOutOfRange| PlanError::DateOutOfRange { ca, serial })?;
             if let Some(code) = certificate.municipality {
                 lists
                     .by_municipality
@@ -179,29 +223,42 @@ impl EntryLists {
                     .push(place);
             }
         }
-        Ok(lists)
+        Ok((lists, demanded))
     }
 }
 
-struct EntriesOf<'a> {
-    lists: &'a EntryLists,
-    places: std::slice::Iter<'a, u32>,
-    whole: std::slice::Iter<'a, CrlEntry>,
-    changes: std::slice::Iter<'a, DeltaEntry>,
+enum EntriesOf<'a> {
+    All { rows: &'a Rows, at: usize },
+    At { rows: &'a Rows, places: std::slice::Iter<'a, u32> },
+    Of(std::slice::Iter<'a, CrlEntry>),
+    Changes(std::slice::Iter<'a, DeltaEntry>),
 }
 
 impl Iterator for EntriesOf<'_> {
     type Item = DeltaEntry;
 
+    #[inline]
     fn next(&mut self) -> Option<DeltaEntry> {
-        // Two of the three iterators are empty from the start.
-        let complete = || self.places.next().map(|&place| self.lists.full[place as usize]);
-        let complete = self.whole.next().copied().or_else(complete).map(DeltaEntry::Listed);
-        complete.or_else(|| self.changes.next().copied())
+        let complete = match self {
+            Self::All { rows, at } if *at < rows.len() => {
+                *at += 1;
+                Some(rows.get(*at - 1))
+            }
+            Self::All { .. } => None,
+            Self::At { rows, places } => places.next().map(|&place| rows.get(place as usize)),
+            Self::Of(entries) => entries.next().copied(),
+            Self::Changes(changes) => return changes.next().copied(),
+        };
+        complete.map(DeltaEntry::Listed)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.whole.len() + self.places.len() + self.changes.len();
+        let left = match self {
+            Self::All { rows, at } => rows.len() - at,
+            Self::At { rows: _, places } => places.len(),
+            Self::Of(entries) => entries.len(),
+            Self::Changes(changes) => changes.len(),
+        };
         (left, Some(left))
     }
 }

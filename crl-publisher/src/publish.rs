@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use pki::crl::{VALIDITY_SECONDS_MAX, VALIDITY_SECONDS_MIN};
 use pki::time::UnixTime;
 
-use crate::build::{BuildError, build};
-use crate::check::{CheckFailure, Demand, check, check_follows};
+use crate::build::{BuildError, build, write_manifest};
+use crate::check::{CheckFailure, Demand, check_crls, check_follows, check_manifest};
 use crate::generation::Generation;
 use crate::ledger::{CutCause, CutLedger, FrozenState, LedgerError, PublishedCut, Reservation};
-use crate::plan::{CutFrame, PlanError, PublishPlan};
+use crate::plan::{CutFrame, DemandedOfAll, PlanError, PublishPlan};
 use crate::signing::{CrlSigner, ManifestSigner};
 use crate::slot::CrlLayout;
 use crate::store::{PublishedCrls, PublishedStore, StoreError};
@@ -199,11 +199,18 @@ impl Publisher {
         };
         // Judged before anything is written, so that a number given twice can touch no file of the cut that has it.
         check_follows(&demand)?;
-        let plan = PublishPlan::new(frame, demand.frozen, &issuers, &parts.layout, demand.served)?;
+        let (plan, demanded) = PublishPlan::with_demanded(
+            frame,
+            demand.frozen,
+            &issuers,
+            &parts.layout,
+            demand.served,
+            parts.worker_count,
+        )?;
         tracing::debug!("{plan}");
         (parts.step)("publish.3-planned");
         let folder = store.begin(cut_number)?;
-        self.build_and_check(&folder, &plan, &demand).inspect_err(|_| {
+        self.build_and_check(&folder, &plan, &demand, &demanded).inspect_err(|_| {
             if let Err(error) = store.remove(cut_number) {
                 tracing::error!(cut_number, %error, "the failed cut's folder stays until the next cut");
             }
@@ -215,14 +222,17 @@ impl Publisher {
         folder: &Path,
         plan: &PublishPlan,
         demand: &Demand<'_>,
+        demanded: &DemandedOfAll,
     ) -> Result<ReadyCut, PublishError> {
         let Self { parts, store, writing: _ } = self;
         // Step 4: all files under a name that was never used and that no reader knows.
-        build(folder, plan, &parts.layout, &parts.crl_signers, parts.manifest_signer.as_ref(), parts.worker_count)?;
+        let segment = build(folder, plan, &parts.layout, &parts.crl_signers, parts.worker_count)?;
         (parts.step)("publish.4-built");
-        // Step 5: the files are judged, not the plan.
+        // Step 5: the files are judged, not the plan; and the manifest names what was read of them.
+        let hashes = check_crls(&segment, demand, demanded)?;
+        write_manifest(folder, plan, &segment, &hashes, parts.manifest_signer.as_ref())?;
         let generation = Generation::open(folder).map_err(CheckFailure::from)?;
-        check(&generation, demand)?;
+        check_manifest(&generation, demand, &hashes)?;
         (parts.step)("publish.5-checked");
         // Step 6: durable, so that the flip is one rename.
         store.make_durable(plan.frame().cut_number)?;

@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
 use pki::algorithm::{Algorithm, PublicKey};
+use pki::message::MessageDigest;
 use zeroize::Zeroizing;
 
 use crate::error::TokenError;
 use crate::label::KeyLabel;
-use crate::message::MessageDigest;
 use crate::token::{Operation, SecretPurpose, Token};
 
 /// How a call fails. Either way the caller sees [`TokenError::Failed`]; it cannot tell, as with a device that is lost on

@@ -9,9 +9,9 @@ use aws_lc_rs::signature::{
     RSA_PKCS1_SHA256, RsaKeyPair,
 };
 use pki::algorithm::{Algorithm, PublicKey};
+use pki::message::MessageDigest;
 use zeroize::Zeroizing;
 
-use crate::message::MessageDigest;
 use crate::token::{KeyKind, SecretPurpose};
 
 /// A key in memory. AWS-LC wipes its own memory when it frees it.

@@ -9,7 +9,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`token`] | the seam: [`Token`], [`SecretPurpose`], [`KeyKind`], [`Operation`] |
-//! | [`label`], [`message`] | names of keys; messages hashed piece by piece for signing |
+//! | [`label`] | names of keys |
 //! | [`pin`] | the PIN, how it is read, and what guessing one costs |
 //! | [`soft`] | [`SoftToken`], the token in software |
 //! | `key`, `sealing`, `aead` | a key ready for use; how the header and key files are sealed; AES-256-GCM |
@@ -35,7 +35,6 @@ pub mod error;
 mod faulty;
 mod key;
 pub mod label;
-pub mod message;
 pub mod pin;
 mod sealing;
 pub mod soft;
@@ -45,7 +44,6 @@ pub use error::{StorageError, TokenError};
 #[cfg(any(test, feature = "fault-injection"))]
 pub use faulty::{Fault, FaultyToken};
 pub use label::{KeyLabel, LabelError};
-pub use message::{MessageDigest, MessageHasher};
 pub use pin::{Pin, PinCost, PinError};
 pub use soft::{Randomness, SoftToken};
 pub use token::{KeyKind, Operation, SecretPurpose, Token};

@@ -7,6 +7,7 @@ use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SecureRandom;
 use pki::algorithm::{Algorithm, PublicKey};
+use pki::message::{MessageDigest, MessageHasher};
 use zeroize::Zeroizing;
 
 use crate::aead;
@@ -14,7 +15,6 @@ use crate::directory::{self, TokenDirectory};
 use crate::error::{StorageError, TokenError};
 use crate::key::{self, Key, SigningKey};
 use crate::label::KeyLabel;
-use crate::message::{MessageDigest, MessageHasher};
 use crate::pin::{Pin, PinCost};
 use crate::sealing::{MasterKey, Unsealable};
 use crate::token::{KeyKind, Operation, SecretPurpose, Token, WRAP_PLAINTEXT_OCTETS_MAX};

@@ -2,11 +2,11 @@
 use std::fmt;
 
 use pki::algorithm::{Algorithm, PublicKey};
+use pki::message::MessageDigest;
 use zeroize::Zeroizing;
 
 use crate::error::TokenError;
 use crate::label::KeyLabel;
-use crate::message::MessageDigest;
 
 /// What one [`Token::wrap`] takes at most, in octets. It is meant for data keys; data goes under those.
 pub const WRAP_PLAINTEXT_OCTETS_MAX: usize = 65_536;

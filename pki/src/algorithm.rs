@@ -2,6 +2,7 @@
 use aws_lc_rs::{digest, signature};
 
 use crate::der::{DerReader, DerWriter, Tag};
+use crate::message::MessageDigest;
 use crate::oid::{self, Oid};
 
 /// A key algorithm together with the one signature algorithm it is used with here.
@@ -203,6 +204,15 @@ impl PublicKey {
     /// The signature is this key's over that message.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), BadSignature> {
         self.algorithm.verification().verify_sig(self.key_octets(), message, signature).map_err(|_| BadSignature)
+    }
+
+    /// The same for a message that was hashed piece by piece, for a key of this algorithm.
+    pub fn verify_digest(&self, digest: &MessageDigest, signature: &[u8]) -> Result<(), BadSignature> {
+        if digest.algorithm() != self.algorithm {
+            return Err(BadSignature);
+        }
+        let verification = self.algorithm.verification();
+        verification.verify_digest_sig(self.key_octets(), digest.as_digest(), signature).map_err(|_| BadSignature)
     }
 }
 

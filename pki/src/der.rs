@@ -253,15 +253,28 @@ impl<'a> DerReader<'a> {
         self.rest.first().map(|&octet| Tag(octet))
     }
 
-    /// Takes the next element, whatever it is.
+    /// Takes the header of an element with that tag, and gives the length of its contents, which need not be here whole.
+    pub fn header(&mut self, tag: Tag) -> Result<usize, DerError> {
+        match self.peek() {
+            Some(found) if found == tag => {
+                let (length, header) = self.length()?;
+                self.rest = &self.rest[header..];
+                Ok(length)
+            }
+            Some(found) => Err(DerError::UnexpectedTag { expected: tag.0, found: found.0 }),
+            None => Err(DerError::Truncated),
+        }
+    }
+
+    /// Octets of the next element's contents, and of its header.
     #[inline]
-    pub fn element(&mut self) -> Result<Element<'a>, DerError> {
+    fn length(&self) -> Result<(usize, usize), DerError> {
         let [tag, first, ..] = *self.rest else { return Err(DerError::Truncated) };
         if tag & 0x1f == 0x1f {
             return Err(DerError::LongTag);
         }
-        let (length, header) = match first {
-            0..=0x7f => (usize::from(first), 2),
+        match first {
+            0..=0x7f => Ok((usize::from(first), 2)),
             0x81..=0x84 => {
                 let count = usize::from(first & 0x7f);
                 let octets = self.rest.get(2..2 + count).ok_or(DerError::Truncated)?;
@@ -269,16 +282,22 @@ impl<'a> DerReader<'a> {
                 if length_octets(length) != count + 1 {
                     return Err(DerError::BadLength);
                 }
-                (length, 2 + count)
+                Ok((length, 2 + count))
             }
-            _ => return Err(DerError::BadLength),
-        };
+            _ => Err(DerError::BadLength),
+        }
+    }
+
+    /// Takes the next element, whatever it is.
+    #[inline]
+    pub fn element(&mut self) -> Result<Element<'a>, DerError> {
+        let (length, header) = self.length()?;
         if self.rest.len() - header < length {
             return Err(DerError::Truncated);
         }
         let (whole, rest) = self.rest.split_at(header + length);
         self.rest = rest;
-        Ok(Element { tag: Tag(tag), contents: &whole[header..], whole })
+        Ok(Element { tag: Tag(whole[0]), contents: &whole[header..], whole })
     }
 
     /// Takes the next element, which must have that tag.

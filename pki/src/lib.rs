@@ -7,6 +7,7 @@
 //! | [`time`] | seconds since 1970, civil dates, Japan Standard Time, the two ASN.1 times |
 //! | [`der`] | our DER writer and reader (the hot paths); [`oid`] the object identifiers; [`name`] distinguished names |
 //! | [`algorithm`] | the closed set of key and signature algorithms; digests; signature verification |
+//! | [`message`] | messages hashed piece by piece, to be signed or verified |
 //! | [`municipality`] | prefectures and municipalities, their codes and DN text; [`romaji`] how that text is made |
 //! | [`text`], [`person`] | which characters a certificate may carry; the 4 info of a person |
 //! | [`validity`] | notBefore, notAfter, leave-day |
@@ -22,6 +23,7 @@ pub mod csr;
 pub mod der;
 pub mod identity;
 pub mod lint;
+pub mod message;
 pub mod municipality;
 pub mod name;
 pub mod ocsp;

@@ -48,7 +48,7 @@ use std::fmt;
 
 pub use catalogue::table;
 pub use certificate::{CertificateKind, LintedCertificate, leaf, link, ocsp_responder, root};
-pub use crl::{LintedCrl, crl};
+pub use crl::{CrlLinter, LintedCrl, crl};
 
 /// One rule that was broken. Fixed texts alone, so that no value from a certificate, which may be personal, is in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

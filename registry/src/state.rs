@@ -9,17 +9,19 @@ mod queue;
 mod read;
 mod record;
 mod usage;
+mod withdrawn;
 
 pub(crate) use expiring::index_once;
 pub use expiring::{expiring_key, parse_expiring_key};
 pub use key::Counter;
 pub use key::{certificate_key, issuer_key, resident_prefix};
-pub use read::{PlacedWithdrawal, StateReads, place_of};
+pub use read::{StateReads, place_of};
 pub use record::{
     CertificateRecord, CompromiseRecord, ConsentRecord, ConsentStanding, KeyClaim, LinkRecord, OcspKeyRecord,
     PartyRecord, PartyState, ProviderRecord, QueueRecord, RequestOutcome, RequestRecord, ResidentRecord, ServiceRecord,
     StoredDate, StoredTime, WithdrawnRecord,
 };
+pub use withdrawn::{WithdrawnRow, WithdrawnRows};
 
 use pki::identity::{Ca, Device, IssuerKey, KeyNumber, Serial};
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use minicbor::Decode;
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBRecoveryMode, Direction, IteratorMode,
-    Options,
+    Options, ReadOptions,
 };
 
 use crate::merkle::TreeEdge;
@@ -455,6 +455,62 @@ impl<'s> Frozen<'s> {
             .map(|pair| pair.map(|(key, value)| (key.into_vec(), value.into_vec())).map_err(storage("read")))
     }
 }
+
+impl Frozen<'_> {
+    /// What is read of each key that begins with the prefix, ascending. For families of millions: no pair is copied, and what
+    /// is kept in memory of others stays there.
+    pub(crate) fn read_each<'a, T: 'a, F>(&'a self, family: Family, prefix: &[u8], read: F) -> EachRead<'a, F>
+    where
+        F: Fn(&[u8], &[u8]) -> Result<T, RegistryError> + 'a,
+    {
+        let pairs = self.store.readable(family).map(|family| {
+            let mut options = ReadOptions::default();
+            options.fill_cache(false);
+            options.set_readahead_size(READ_AHEAD_OCTETS);
+            let mut pairs = self.snapshot.raw_iterator_cf_opt(family, options);
+            pairs.seek(prefix);
+            pairs
+        });
+        EachRead { pairs, prefix: prefix.to_vec(), read }
+    }
+}
+
+/// See [`Frozen::read_each`].
+pub(crate) struct EachRead<'a, F> {
+    /// `None` after the last one and after an error.
+    pairs: Option<rocksdb::DBRawIterator<'a>>,
+    prefix: Vec<u8>,
+    read: F,
+}
+
+impl<T, F: Fn(&[u8], &[u8]) -> Result<T, RegistryError>> Iterator for EachRead<'_, F> {
+    type Item = Result<T, RegistryError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let pairs = self.pairs.as_mut()?;
+        let read = match pairs.item() {
+            Some((key, value)) if key.starts_with(&self.prefix) => (self.read)(key, value),
+            Some(_) => {
+                self.pairs = None;
+                return None;
+            }
+            // A list that broke off is not taken for one that ended.
+            None => {
+                let ended = pairs.status();
+                self.pairs = None;
+                return ended.err().map(|error| Err(storage("read")(error)));
+            }
+        };
+        match read {
+            Ok(_) => pairs.next(),
+            Err(_) => self.pairs = None,
+        }
+        Some(read)
+    }
+}
+
+/// Octets of a family's files that are read ahead while all of it is read.
+const READ_AHEAD_OCTETS: usize = 4 << 20;
 
 impl Reads for Frozen<'_> {
     fn get(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>, RegistryError> {

@@ -248,7 +248,8 @@ fn compare_ocsp(world: &World, model: &Model, responder: &Responder, places: &[P
 /// Which entries stand in which CRL if a cut were made now.
 fn compare_crls(world: &World, model: &Model) {
     let process = world.process();
-    let frozen = RegistryLedger(Arc::clone(&process.registry)).freeze().unwrap();
+    let ledger = RegistryLedger(Arc::clone(&process.registry));
+    let frozen = ledger.freeze().unwrap();
     assert_eq!(frozen.log_position(), world.position());
     let this_update = frozen.frozen_at();
     let frame = CutFrame {
@@ -261,7 +262,7 @@ fn compare_crls(world: &World, model: &Model) {
     };
     let newest = Ca::ALL.map(|ca| issuer_key(ca, model.newest_key(ca)));
     let served = process.publisher.published().load().current.clone();
-    let plan = PublishPlan::new(frame, frozen.as_ref(), &newest, &world.layout, served.as_deref()).unwrap();
+    let plan = PublishPlan::new(frame, frozen.as_ref(), &newest, &world.layout, served.as_deref(), 2).unwrap();
     let mut crls = model.crls();
     for slot in plan.slots() {
         let planned = plan.entries(*slot).map(|entry| match entry {

@@ -71,3 +71,10 @@ pub fn memory_gib() -> u64 {
     let kib = text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.parse().ok());
     (kib.unwrap_or(0_u64) + (1 << 19)) >> 20
 }
+
+/// The most memory that this process had so far, in MiB (proc_pid_status(5): VmHWM).
+pub fn peak_memory_mib() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/status").expect("the kernel tells");
+    let kib = text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
+    kib.unwrap_or(0.0_f64) / 1_024.0
+}

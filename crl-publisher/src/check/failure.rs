@@ -84,9 +84,6 @@ pub enum CheckFailure {
 /// What is wrong with one CRL.
 #[derive(Debug, thiserror::Error)]
 pub enum CrlFinding {
-    /// Not the octets the manifest names.
-    #[error("hash: the octets are not those the manifest names")]
-    WrongHash,
     /// It does not parse in our strict form.
     #[error("form: {0}")]
     Form(#[from] CrlReadError),
@@ -156,7 +153,6 @@ impl CheckFailure {
 impl CrlFinding {
     const fn word(&self) -> &'static str {
         match self {
-            Self::WrongHash => "hash",
             Self::Form(_) => "form",
             Self::WrongSignature => "signature",
             Self::WrongIssuerName => "issuer",

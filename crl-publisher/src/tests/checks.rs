@@ -1,22 +1,22 @@
 //! Each way in which a cut can be wrong: it is refused by name, the old cut stays, and no number comes twice.
 use std::fs::OpenOptions;
-use std::io::{Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use pki::crl::{CrlEntry, CrlScope};
+use pki::crl::{CrlEntry, CrlKind, CrlScope};
 use pki::identity::Ca;
 use pki::revocation::{RevocationReason, Withdrawal};
 
 use super::fakes::*;
-use crate::build::build;
-use crate::check::{CheckFailure, Demand, check};
+use crate::build::{build, write_manifest};
+use crate::check::{CheckFailure, Demand, check_crls, check_manifest};
 use crate::generation::{Generation, SEGMENT_FILE};
 use crate::ledger::{CutLedger as _, FrozenState, WithdrawnCertificate};
 use crate::plan::{CutFrame, PublishPlan};
 use crate::publish::{PublishError, Publisher};
+use crate::segment::Segment;
 use crate::signing::{CrlSigner, ManifestSigner as _};
 use crate::slot::{CrlSlot, Shape};
 
@@ -54,39 +54,45 @@ fn a_crl_signed_with_another_key_is_refused() {
     assert!(error.to_string().starts_with("check auth/1/"), "{error}");
 }
 
+/// In the place of one CRL of cut 2 stand other octets; the check says that word.
+fn refused_for(place: CrlSlot, other: impl FnOnce(&Generation, &Segment) -> Vec<u8>) -> &'static str {
+    let (world, publisher) = published();
+    let served = publisher.published().load().current.clone().unwrap();
+    world.clock.set(jst("2026-11-23", 6, 55, 0));
+    let right = second_frame(&world, &served);
+    judge(&world, &served, right, right).unwrap();
+    let frozen = world.ledger.freeze().unwrap();
+    let forge = |segment: &mut Segment| {
+        let der = other(&served, segment);
+        put(segment, place, &der);
+    };
+    judge_forged(&world, &served, (right, frozen.as_ref()), right, forge).unwrap_err().word()
+}
+
 #[test]
 fn a_crl_in_another_issuers_slot_is_refused() {
-    let (world, publisher) = published();
-    // The sign key signs what the first auth key was asked to sign: the accident of a key rollover (I11).
-    let full = CrlScope::Full.to_issuing_distribution_point();
-    world.signers[0].misbehave(Mischief::Replays(world.signers[1].asked(&full)));
-    assert_refused(&world, &publisher, "issuer", || world.signers[0].behave());
+    // The accident of a key rollover (I11).
+    let other = |_: &Generation, segment: &Segment| built(segment, slot(Ca::Auth, 1, None));
+    assert_eq!(refused_for(slot(Ca::Sign, 1, None), other), "issuer");
 }
 
 #[test]
 fn a_crl_of_another_generation_of_the_key_is_refused() {
-    let (world, publisher) = published();
     // Both carry one DN, so only the key identifier tells them apart (I18).
-    let full = CrlScope::Full.to_issuing_distribution_point();
-    world.signers[2].misbehave(Mischief::Replays(world.signers[1].asked(&full)));
-    assert_refused(&world, &publisher, "key-identifier", || world.signers[2].behave());
+    let other = |_: &Generation, segment: &Segment| built(segment, slot(Ca::Auth, 1, None));
+    assert_eq!(refused_for(slot(Ca::Auth, 2, None), other), "key-identifier");
 }
 
 #[test]
 fn another_municipalitys_crl_is_refused() {
-    let (world, publisher) = published();
-    let yokohama = world.layout.scope(slot(Ca::Sign, 1, Some(YOKOHAMA))).unwrap().to_issuing_distribution_point();
-    world.signers[0].misbehave(Mischief::Replays(world.signers[0].asked(&yokohama)));
-    assert_refused(&world, &publisher, "distribution-point", || world.signers[0].behave());
+    let other = |_: &Generation, segment: &Segment| built(segment, slot(Ca::Sign, 1, Some(YOKOHAMA)));
+    assert_eq!(refused_for(slot(Ca::Sign, 1, Some(KIYOSE)), other), "distribution-point");
 }
 
 #[test]
 fn yesterdays_crl_is_refused() {
-    let (world, publisher) = published();
-    let esashi = world.layout.scope(slot(Ca::Sign, 1, Some(ESASHI))).unwrap().to_issuing_distribution_point();
-    world.signers[0].misbehave(Mischief::Replays(world.signers[0].asked(&esashi)));
-    // Esashi comes first in file order, and in its place yesterday's CRL differs in number and times only.
-    assert_refused(&world, &publisher, "number", || world.signers[0].behave());
+    let place = slot(Ca::Sign, 1, Some(ESASHI));
+    assert_eq!(refused_for(place, |served, _| served.read(place).unwrap().unwrap()), "number");
 }
 
 #[test]
@@ -213,13 +219,14 @@ fn a_torn_file_is_refused() {
 fn a_file_with_a_flipped_bit_is_refused() {
     let (world, _) = published();
     let (publisher, on) = damaging(&world, |segment| {
-        let mut file = OpenOptions::new().read(true).write(true).open(segment).unwrap();
+        let file = OpenOptions::new().read(true).write(true).open(segment).unwrap();
+        // The last octet is the last one of a signature.
+        let last = file.metadata().unwrap().len() - 1;
         let mut octet = [0];
-        file.read_exact_at(&mut octet, 1_000).unwrap();
-        file.seek(SeekFrom::Start(1_000)).unwrap();
-        file.write_all(&[octet[0] ^ 1]).unwrap();
+        file.read_exact_at(&mut octet, last).unwrap();
+        file.write_all_at(&[octet[0] ^ 1], last).unwrap();
     });
-    assert_refused(&world, &publisher, "hash", || on.store(false, Ordering::Relaxed));
+    assert_refused(&world, &publisher, "signature", || on.store(false, Ordering::Relaxed));
 }
 
 /// Builds a cut with its own idea of what may leave, and judges it with a frame.
@@ -232,15 +239,28 @@ fn judge(world: &World, served: &Generation, planned: CutFrame, judged: CutFrame
 fn judge_plan(
     world: &World,
     served: &Generation,
+    told: (CutFrame, &dyn FrozenState),
+    judged: CutFrame,
+) -> Result<(), CheckFailure> {
+    judge_forged(world, served, told, judged, |_| ())
+}
+
+/// The same, with something done to the CRLs before they are judged.
+pub(super) fn judge_forged(
+    world: &World,
+    served: &Generation,
     (planned, told): (CutFrame, &dyn FrozenState),
     judged: CutFrame,
+    forge: impl FnOnce(&mut Segment),
 ) -> Result<(), CheckFailure> {
     let folder = tempfile::tempdir().unwrap();
     let frozen = world.ledger.freeze().unwrap();
     let signers: Vec<_> = world.signers.iter().map(|signer| Arc::clone(signer) as Arc<dyn CrlSigner>).collect();
     let issuers: Vec<_> = signers.iter().map(|signer| signer.issuer()).collect();
-    let plan = PublishPlan::new(planned, told, &issuers, &world.layout, Some(served)).unwrap();
-    build(folder.path(), &plan, &world.layout, &signers, world.manifest_signer.as_ref(), 2).unwrap();
+    let read = |frame, frozen| PublishPlan::with_demanded(frame, frozen, &issuers, &world.layout, Some(served), 2);
+    let ((plan, _), (_, demanded)) = (read(planned, told).unwrap(), read(judged, frozen.as_ref()).unwrap());
+    let mut segment = build(folder.path(), &plan, &world.layout, &signers, 2).unwrap();
+    forge(&mut segment);
     let demand = Demand {
         frame: &judged,
         reserved_at: judged.this_update,
@@ -252,11 +272,13 @@ fn judge_plan(
         served: Some(served),
         worker_count: 2,
     };
-    check(&Generation::open(folder.path()).unwrap(), &demand)
+    let hashes = check_crls(&segment, &demand, &demanded)?;
+    write_manifest(folder.path(), &plan, &segment, &hashes, world.manifest_signer.as_ref()).unwrap();
+    check_manifest(&Generation::open(folder.path()).unwrap(), &demand, &hashes)
 }
 
 /// What cut 2 must be, at the time that it is.
-fn second_frame(world: &World, served: &Generation) -> CutFrame {
+pub(super) fn second_frame(world: &World, served: &Generation) -> CutFrame {
     let frozen = world.ledger.freeze().unwrap();
     CutFrame {
         cut_number: 2,
@@ -292,14 +314,16 @@ fn an_entry_missing_from_the_full_list_alone_is_refused() {
     let served = publisher.published().load().current.clone().unwrap();
     world.clock.set(jst("2026-11-23", 6, 55, 0));
     let right = second_frame(&world, &served);
-    let mut state = world.ledger.state().clone();
-    state.withdrawn[Ca::Sign.index()].remove(&serial(6));
-    // Everything but the full list is right: that one is of a ledger which forgot an entry.
-    judge_plan(&world, &served, (right, &Frozen { state, at: right.this_update }), right).unwrap_err();
-    let full = CrlScope::Full.to_issuing_distribution_point();
-    let other = world.signers[0].asked(&full);
-    world.signers[0].misbehave(Mischief::ReplaysInPlaceOf { delta: false, other });
-    let refused = judge(&world, &served, right, right).unwrap_err().to_string();
+    let frozen = world.ledger.freeze().unwrap();
+    let place = slot(Ca::Sign, 1, None);
+    let freshest_crl = world.layout.freshest_crl(place);
+    let kind = CrlKind::Complete { freshest_crl: freshest_crl.as_deref() };
+    let head = head(&world.signers[0], 2, right.this_update, &CrlScope::Full, kind);
+    let five = entries(&served, place)[0];
+    assert_eq!(five.serial, serial(5));
+    let der = signed(&world.signers[0], &head, &[five.into()]);
+    let forge = |segment: &mut Segment| put(segment, place, &der);
+    let refused = judge_forged(&world, &served, (right, frozen.as_ref()), right, forge).unwrap_err().to_string();
     assert_eq!(refused, "sign/1/full: entries: 1 stand in it, 2 are demanded");
 }
 
@@ -367,15 +391,17 @@ fn revoked_ca_certificates_stand_in_a_crl_of_their_own_and_never_leave_it() {
 fn a_crl_of_ca_certificates_that_is_not_the_ledgers_is_refused() {
     let (world, publisher) = published();
     let issuer = slot(Ca::Sign, 1, None).issuer;
-    let of_cas = CrlScope::CaCertificates.to_issuing_distribution_point();
     // Made when nothing was revoked, of the right number and time; then the ledger says that one is.
     world.clock.set(jst("2026-11-23", 6, 55, 0));
     let served = publisher.published().load().current.clone().unwrap();
     let right = second_frame(&world, &served);
     judge(&world, &served, right, right).unwrap();
-    let other = world.signers[0].asked(&of_cas);
+    let kind = CrlKind::Complete { freshest_crl: None };
+    let der =
+        signed(&world.signers[0], &head(&world.signers[0], 2, right.this_update, &CrlScope::CaCertificates, kind), &[]);
     world.ledger.state().of_cas.insert(issuer, vec![of_ca(2)]);
-    world.signers[0].misbehave(Mischief::ReplaysInPlaceOf { delta: false, other });
-    let refused = judge(&world, &served, right, right).unwrap_err().to_string();
+    let frozen = world.ledger.freeze().unwrap();
+    let forge = |segment: &mut Segment| put(segment, CrlSlot { shape: Shape::CaCertificates, issuer }, &der);
+    let refused = judge_forged(&world, &served, (right, frozen.as_ref()), right, forge).unwrap_err().to_string();
     assert_eq!(refused, "sign/1/ca: entries: 0 stand in it, 1 are demanded");
 }

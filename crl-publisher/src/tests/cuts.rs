@@ -110,7 +110,7 @@ fn a_day_ends_at_midnight_in_japan_to_the_second() {
             next_update: carried_at,
             carried_at: Some(carried_at),
         };
-        PublishPlan::new(frame, frozen.as_ref(), &[slot(Ca::Sign, 1, None).issuer], &world.layout, None)
+        PublishPlan::new(frame, frozen.as_ref(), &[slot(Ca::Sign, 1, None).issuer], &world.layout, None, 2)
             .unwrap()
             .entries(slot(Ca::Sign, 1, None))
             .len()
@@ -159,7 +159,7 @@ fn a_plan_prints_as_sentences() {
         carried_at: Some(jst("2026-11-21", 6, 55, 0)),
     };
     let issuers = [slot(Ca::Sign, 1, None).issuer];
-    let plan = PublishPlan::new(frame, frozen.as_ref(), &issuers, &world.layout, None).unwrap();
+    let plan = PublishPlan::new(frame, frozen.as_ref(), &issuers, &world.layout, None, 2).unwrap();
     let head = "Cut 12 shows log position 345; thisUpdate 2026-11-22T06:55:00+09:00, nextUpdate 2026-11-24T06:55:00+09:00.\n\
          Entries with a leave-day before 2026-11-21 leave it.\n\
          sign/1/13221: 2 entries.\nsign/1/full: 2 entries.\n";
@@ -171,7 +171,7 @@ fn a_plan_prints_as_sentences() {
     let publisher = world.open();
     world.publish(&publisher, jst("2026-11-21", 6, 55, 0)).unwrap();
     let served = publisher.published().load().current.clone();
-    let plan = PublishPlan::new(frame, frozen.as_ref(), &issuers, &world.layout, served.as_deref()).unwrap();
+    let plan = PublishPlan::new(frame, frozen.as_ref(), &issuers, &world.layout, served.as_deref(), 2).unwrap();
     let lines = "sign/1/delta: 1 entry since cut 1.\n6 CRLs in all, 3 of them empty.\n";
     assert_eq!(plan.to_string(), format!("{head}{lines}"));
 }

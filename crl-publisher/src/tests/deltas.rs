@@ -1,22 +1,24 @@
 //! Delta CRLs from cut to cut, and how a reader combines them (C10). Read by x509-cert, combined in the plainest way.
 mod lives;
+mod second_builder;
 
 use std::collections::BTreeMap;
 
 use der::Decode as _;
 use der::oid::AssociatedOid as _;
-use pki::crl::{CrlEntry, CrlHead, CrlKind, CrlScope, DeltaEntry};
+use pki::crl::{CrlEntry, CrlKind, CrlScope, DeltaEntry};
 use pki::identity::Ca;
-use pki::lint::{self, LintedCrl};
 use pki::revocation::{RevocationReason, Withdrawal};
 use x509_cert::crl::CertificateList;
 use x509_cert::ext::pkix::crl::BaseCrlNumber;
 use x509_cert::ext::pkix::{CrlNumber, CrlReason};
 
+use super::checks::{judge_forged, second_frame};
 use super::fakes::*;
 use crate::generation::Generation;
+use crate::ledger::CutLedger as _;
 use crate::publish::Publisher;
-use crate::signing::CrlSigner as _;
+use crate::segment::Segment;
 use crate::slot::CrlSlot;
 
 const LATER: &str = "2030-03-31";
@@ -177,9 +179,9 @@ fn in_a_layout_without_urls_full_crls_lead_to_no_delta_and_there_is_one_all_the_
     assert_eq!(read(&generation, delta_slot(Ca::Sign, 1)).base, Some(1));
 }
 
-/// Cut 1 lists 5, 6 and, held, 7; in cut 2 the hold of 7 is lifted and 8 is revoked. Whatever the sign key is made to sign in
-/// the place of the delta, or of the full CRL, the check says this.
-fn refused(delta: bool, forge: impl FnOnce(&CrlHead<'_>) -> LintedCrl) -> String {
+/// Cut 1 lists 5, 6 and, held, 7; in cut 2 the hold of 7 is lifted and 8 is revoked. With these entries in the place of the
+/// delta, or of the full CRL, signed by the sign key, the check says this.
+fn refused(place: CrlSlot, kind: CrlKind<'_>, entries: &[DeltaEntry]) -> String {
     let world = World::new();
     world.ledger.revoke(Ca::Sign, 5, KIYOSE, LATER);
     world.ledger.revoke(Ca::Sign, 6, YOKOHAMA, LATER);
@@ -188,29 +190,19 @@ fn refused(delta: bool, forge: impl FnOnce(&CrlHead<'_>) -> LintedCrl) -> String
     world.publish(&publisher, jst("2026-11-22", 6, 55, 0)).unwrap();
     world.ledger.release(Ca::Sign, 7);
     world.ledger.revoke(Ca::Sign, 8, KIYOSE, LATER);
-    let this_update = jst("2026-11-23", 6, 55, 0);
+    world.clock.set(jst("2026-11-23", 6, 55, 0));
+    let served = publisher.published().load().current.clone().unwrap();
+    let right = second_frame(&world, &served);
+    let frozen = world.ledger.freeze().unwrap();
+    let judged = |forge: &dyn Fn(&mut Segment)| judge_forged(&world, &served, (right, frozen.as_ref()), right, forge);
+    judged(&|_| ()).unwrap();
     let signer = &world.signers[0];
-    let head = CrlHead {
-        issuer: signer.issuer(),
-        issuer_name: signer.issuer_name(),
-        public_key: signer.public_key(),
-        this_update,
-        next_update: this_update.plus_seconds(48 * 3_600),
-        crl_number: 2,
-        scope: &CrlScope::Full,
-        kind: CrlKind::Delta { base_crl_number: 1 },
-    };
-    signer.misbehave(Mischief::ReplaysInPlaceOf { delta, other: forge(&head) });
-    let error = world.publish(&publisher, this_update).unwrap_err();
-    assert_eq!(publisher.served().unwrap().cut_number, 1);
-    signer.behave();
-    world.publish(&publisher, jst("2026-11-23", 6, 56, 0)).unwrap();
-    format!("{} {error}", error.word())
+    let der = signed(signer, &head(signer, 2, right.this_update, &CrlScope::Full, kind), entries);
+    let failure = judged(&|segment| put(segment, place, &der)).unwrap_err();
+    format!("{} {failure}", failure.word())
 }
 
-fn linted(head: &CrlHead<'_>, entries: &[DeltaEntry]) -> LintedCrl {
-    lint::crl(head.tbs_der(entries.iter().copied()).unwrap(), head).unwrap()
-}
+const DELTA: CrlKind<'_> = CrlKind::Delta { base_crl_number: 1 };
 
 fn listed(number: u64) -> DeltaEntry {
     let withdrawal =
@@ -224,8 +216,8 @@ fn removed(number: u64) -> DeltaEntry {
 
 #[test]
 fn a_delta_that_does_not_lead_to_the_full_crl_is_refused() {
-    let forged = |entries: &[DeltaEntry]| refused(true, |head| linted(head, entries));
-    let place = "check sign/1/delta:";
+    let forged = |entries: &[DeltaEntry]| refused(delta_slot(Ca::Sign, 1), DELTA, entries);
+    let place = "sign/1/delta:";
     assert_eq!(forged(&[removed(7)]), format!("entries {place} entries: 2 stand in it, 3 are demanded"));
     assert_eq!(forged(&[listed(8)]), format!("entries {place} entries: 4 stand in it, 3 are demanded"));
     // A wrong date, and the removal of what is still revoked.
@@ -244,27 +236,25 @@ fn a_delta_that_does_not_lead_to_the_full_crl_is_refused() {
 
 #[test]
 fn a_delta_of_another_base_than_the_full_crl_that_readers_hold_is_refused() {
-    let refused = refused(true, |head| {
-        let head = CrlHead { kind: CrlKind::Delta { base_crl_number: 2 }, ..*head };
-        linted(&head, &[removed(7), listed(8)])
-    });
-    assert_eq!(refused, "base check sign/1/delta: base: its base is not the full CRL of cut 1");
+    let of_two = CrlKind::Delta { base_crl_number: 2 };
+    let refused = refused(delta_slot(Ca::Sign, 1), of_two, &[removed(7), listed(8)]);
+    assert_eq!(refused, "base sign/1/delta: base: its base is not the full CRL of cut 1");
 }
 
 #[test]
 fn complete_and_delta_are_not_taken_for_each_other() {
     let deltas = "http://127.0.0.1:8080/crl/sign/1/delta.crl";
     let kind = "kind: it is not complete or delta, with or without freshestCRL, as its place demands";
-    let full = |freshest_crl| {
-        move |head: &CrlHead<'_>| {
-            linted(&CrlHead { kind: CrlKind::Complete { freshest_crl }, ..*head }, &[listed(5), listed(6), listed(8)])
-        }
-    };
-    assert_eq!(refused(true, full(Some(deltas))), format!("kind check sign/1/delta: {kind}"));
-    assert_eq!(refused(true, full(None)), format!("kind check sign/1/delta: {kind}"));
-    assert_eq!(refused(false, |head| linted(head, &[listed(8)])), format!("kind check sign/1/full: {kind}"));
+    let (full, delta) = (slot(Ca::Sign, 1, None), delta_slot(Ca::Sign, 1));
+    let complete = |freshest_crl| CrlKind::Complete { freshest_crl };
+    let all = [listed(5), listed(6), listed(8)];
+    // What a complete one lists and the base has already changes nothing in it; that it is none is said first.
+    for freshest_crl in [Some(deltas), None] {
+        assert_eq!(refused(delta, complete(freshest_crl), &all), format!("kind sign/1/delta: {kind}"));
+    }
+    assert_eq!(refused(full, DELTA, &[listed(8)]), format!("kind sign/1/full: {kind}"));
     // The right entries, and no way or a wrong one to the deltas.
     for freshest_crl in [None, Some("http://127.0.0.1:8080/crl/sign/2/delta.crl")] {
-        assert_eq!(refused(false, full(freshest_crl)), format!("kind check sign/1/full: {kind}"));
+        assert_eq!(refused(full, complete(freshest_crl), &all), format!("kind sign/1/full: {kind}"));
     }
 }

@@ -3,10 +3,12 @@ mod clock;
 mod keys;
 mod ledger;
 
+use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
-use pki::crl::{CrlEntry, CrlReader};
+use pki::crl::{CrlEntry, CrlHead, CrlKind, CrlReader, CrlScope, DeltaEntry};
 use pki::identity::{Ca, IssuerKey, KeyNumber, Serial};
+use pki::lint;
 use pki::municipality::MunicipalityCode;
 use pki::time::{CivilDate, UnixTime};
 
@@ -16,6 +18,7 @@ pub(super) use self::ledger::{FakeLedger, Frozen};
 use crate::generation::Generation;
 use crate::ledger::{CutCause, CutLedger, PublishedCut};
 use crate::publish::{PublishError, Publisher, PublisherParts, StepHook};
+use crate::segment::{Place, Segment};
 use crate::signing::{CrlSigner, ManifestSigner};
 use crate::slot::{CrlLayout, CrlSlot, Partition, Shape};
 
@@ -118,4 +121,46 @@ pub(super) fn serials(generation: &Generation, slot: CrlSlot) -> Vec<u64> {
 pub(super) fn entries(generation: &Generation, slot: CrlSlot) -> Vec<CrlEntry> {
     let der = generation.read(slot).unwrap().unwrap();
     CrlReader::new(&der).unwrap().entries().collect::<Result<_, _>>().unwrap()
+}
+
+/// What a sign key would be asked to sign for that cut, frozen at that instant.
+pub(super) fn head<'a>(
+    signer: &'a TestSigner,
+    cut_number: u64,
+    this_update: UnixTime,
+    scope: &'a CrlScope,
+    kind: CrlKind<'a>,
+) -> CrlHead<'a> {
+    CrlHead {
+        issuer: signer.issuer(),
+        issuer_name: signer.issuer_name(),
+        public_key: signer.public_key(),
+        this_update,
+        next_update: this_update.plus_seconds(48 * 3_600),
+        crl_number: cut_number,
+        scope,
+        kind,
+    }
+}
+
+/// A CRL that nobody planned, signed all the same.
+pub(super) fn signed(signer: &TestSigner, head: &CrlHead<'_>, entries: &[DeltaEntry]) -> Vec<u8> {
+    let tbs_der = head.tbs_der(entries.iter().copied()).unwrap();
+    let octets: Vec<u8> = entries.iter().flat_map(|entry| entry.encode().as_slice().to_vec()).collect();
+    signer.sign(lint::crl(&tbs_der, head).unwrap()).unwrap().whole(&octets)
+}
+
+/// Puts other octets in the place of a CRL that was built.
+pub(super) fn put(segment: &mut Segment, slot: CrlSlot, der: &[u8]) {
+    let place = Place { offset: segment.file.metadata().unwrap().len(), size: der.len() as u64 };
+    segment.file.write_all_at(der, place.offset).unwrap();
+    segment.places.insert(slot, place);
+}
+
+/// The octets of a CRL that was built.
+pub(super) fn built(segment: &Segment, slot: CrlSlot) -> Vec<u8> {
+    let Place { offset, size } = segment.places[&slot];
+    let mut der = vec![0; usize::try_from(size).unwrap()];
+    segment.file.read_exact_at(&mut der, offset).unwrap();
+    der
 }

@@ -1,6 +1,7 @@
 //! Signatures, judged by our verifier and by the independent `rsa` crate.
-use hsm_mock::{MessageHasher, Operation, SecretPurpose, Token as _, TokenError};
+use hsm_mock::{Operation, SecretPurpose, Token as _, TokenError};
 use pki::algorithm::{Algorithm, BadSignature};
+use pki::message::MessageHasher;
 use rsa::pkcs8::DecodePublicKey as _;
 use rsa::sha2::Sha256;
 use rsa::signature::Verifier as _;

@@ -33,6 +33,9 @@ pub(crate) const REMOVE_FROM_CRL: u8 = 8;
 /// Octets of the largest entry: its header, a serial of 8 octets, a GeneralizedTime, and the reason code.
 pub const ENTRY_OCTETS_MAX: usize = 2 + (2 + 8) + (2 + 15) + REASON_OCTETS;
 
+/// 2050-01-01T00:00:00Z.
+const GENERALIZED_FROM: UnixTime = UnixTime::from_seconds(2_524_608_000);
+
 /// Octets of `crlEntryExtensions` with a reasonCode, which has one length only.
 const REASON_OCTETS: usize = 14;
 
@@ -93,6 +96,16 @@ impl DeltaEntry {
         }
     }
 
+    /// Octets of [`DeltaEntry::encode`].
+    pub fn size(self) -> usize {
+        let (serial, since) = (self.serial().get(), self.since());
+        // X.690 §8.3.2: as few octets as leave the first bit zero.
+        let serial = (u64::BITS - serial.leading_zeros()) as usize / 8 + 1;
+        let date = if is_utc_time(since) { 13 } else { 15 };
+        let reason = if self.reason_code() == RevocationReason::Unspecified.code() { 0 } else { REASON_OCTETS };
+        2 + (2 + serial) + (2 + date) + reason
+    }
+
     /// This entry as DER. Without allocation, because a nation has 30 million of them in one morning.
     pub fn encode(self) -> EncodedEntry {
         let (serial, since, reason_code) = (self.serial(), self.since(), self.reason_code());
@@ -105,7 +118,7 @@ impl DeltaEntry {
         entry.push(&[Tag::INTEGER.0, octet(8 - first)]);
         entry.push(&serial[first..]);
         let date = generalized_digits(since);
-        if since.utc().0.year() < 2050 {
+        if is_utc_time(since) {
             entry.push(&[Tag::UTC_TIME.0, 13]);
             entry.push(&date[2..]);
         } else {
@@ -167,6 +180,11 @@ fn generalized_digits(time: UnixTime) -> [u8; 15] {
         place.copy_from_slice(&pair(value));
     }
     digits
+}
+
+/// RFC 5280 §5.1.2.6: through 2049.
+fn is_utc_time(since: UnixTime) -> bool {
+    since < GENERALIZED_FROM
 }
 
 fn octet(value: usize) -> u8 {
@@ -231,6 +249,7 @@ mod tests {
                 }
             });
             prop_assert_eq!(encoded.as_slice(), writer.as_slice());
+            prop_assert_eq!(entry.size(), encoded.as_slice().len());
         }
     }
 }

@@ -1,4 +1,6 @@
 //! Whole CRLs, written, read by us and read by x509-cert.
+use std::io::Read;
+
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use der::{Decode, Encode};
@@ -49,9 +51,40 @@ impl Issuer {
     #[expect(clippy::disallowed_methods, reason = "a test's own throw-away key signs here")]
     fn signed(&self, tbs_der: &[u8]) -> Vec<u8> {
         let signature = self.key.sign(&aws_lc_rs::rand::SystemRandom::new(), tbs_der).unwrap();
-        let issuer = IssuerKey { ca: Ca::Sign, key: KeyNumber::FIRST };
-        SignedCrl::assemble(issuer, self.public.algorithm(), tbs_der, signature.as_ref()).der().to_vec()
+        let mut writer = DerWriter::new();
+        writer.sequence(|w| {
+            w.raw(tbs_der);
+            self.public.algorithm().write_signature_identifier(w);
+            w.bit_string(signature.as_ref());
+        });
+        writer.finish()
     }
+}
+
+/// A source that gives that many octets at a time.
+struct Dribble<'a>(&'a [u8], usize);
+
+impl Read for Dribble<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.1.min(into.len());
+        self.0.read(&mut into[..count])
+    }
+}
+
+/// Read from a source, and judged as a whole: form, entries, hash, signature.
+fn streamed(der: &[u8], at_once: usize, issuer: &Issuer) -> Option<Vec<DeltaEntry>> {
+    let size = der.len() as u64;
+    let mut stream = CrlStream::new(Dribble(der, at_once), size, issuer.public.algorithm()).ok()?;
+    let entries = std::iter::from_fn(|| stream.next_entry().transpose()).collect::<Result<Vec<_>, _>>().ok()?;
+    let read = stream.finish().ok()?;
+    read.verify(&issuer.public).ok()?;
+    assert_eq!((read.entries(), read.sha256()), (entries.len() as u64, Some(crate::algorithm::sha256(der))));
+    // Unhashed, with the entries left to the end: the same but for the signature, which nothing says.
+    let unhashed = CrlStream::of_judged(der, size).unwrap().finish().unwrap();
+    assert_eq!((&*unhashed, unhashed.entries()), (&*read, read.entries()));
+    assert!(unhashed.verify(&issuer.public).is_err() && unhashed.sha256().is_none());
+    assert_eq!(*CrlReader::new(der).unwrap(), *read);
+    Some(entries)
 }
 
 const COMPLETE: CrlKind<'_> = CrlKind::Complete { freshest_crl: None };
@@ -84,6 +117,7 @@ proptest! {
         let ours = CrlReader::new(&der).unwrap();
         ours.verify(&issuer.public).unwrap();
         prop_assert_eq!(ours.entries().collect::<Result<Vec<_>, _>>().unwrap(), entries.clone());
+        prop_assert_eq!(streamed(&der, 7, &issuer).unwrap(), entries.iter().copied().map(DeltaEntry::from).collect::<Vec<_>>());
         prop_assert_eq!((ours.this_update(), ours.next_update(), ours.crl_number()), (head.this_update, head.next_update, 77));
         prop_assert_eq!(ours.authority_key_identifier(), issuer.public.key_identifier());
         prop_assert_eq!(ours.issuer_name_der(), issuer.name.to_der());
@@ -109,6 +143,7 @@ proptest! {
         ours.verify(&issuer.public).unwrap();
         prop_assert_eq!(ours.delta_entries().collect::<Result<Vec<_>, _>>().unwrap(), entries.clone());
         prop_assert_eq!((ours.base_crl_number(), ours.crl_number(), ours.freshest_crl()), (Some(base), 77, None));
+        prop_assert_eq!(streamed(&der, usize::MAX, &issuer).unwrap(), entries.clone());
         // Read as a complete CRL it ends at its first removal.
         let removal = entries.iter().position(|entry| matches!(entry, DeltaEntry::Removed { .. }));
         prop_assert_eq!(ours.entries().position(|entry| entry.is_err()), removal);
@@ -136,6 +171,17 @@ proptest! {
         // One octet changed anywhere is noticed: by its form, by its contents, or by the signature.
         let noticed = CrlReader::new(&der).map_or(true, |crl| crl.verify(&issuer.public).is_err() || crl.entries().any(|entry| entry.is_err()));
         prop_assert!(noticed, "octet {place} xor {flipped:#04x}");
+        prop_assert_eq!(streamed(&der, usize::MAX, &issuer), None);
+        // Cut short, or with more behind it, whatever length it is said to have.
+        for size in [place, der.len()] {
+            let short = CrlStream::of_judged(&der[..place], size as u64).and_then(CrlStream::finish);
+            prop_assert!(short.is_err(), "{place} of {} octets", der.len());
+        }
+        let longer = [&der[..], &[0]].concat();
+        for size in [der.len(), longer.len()] {
+            let long = CrlStream::of_judged(&longer[..], size as u64).and_then(CrlStream::finish);
+            prop_assert!(long.is_err());
+        }
     }
 }
 
@@ -186,6 +232,38 @@ fn a_delta_names_its_base_and_a_complete_crl_its_deltas_as_x509_cert_reads_them(
     let Some(DistributionPointName::FullName(names)) = &point.distribution_point else { panic!("{point:?}") };
     assert!(matches!(&names[..], [GeneralName::UniformResourceIdentifier(uri)] if uri.as_str() == DELTAS), "{names:?}");
     assert_eq!(CrlReader::new(&der).unwrap().freshest_crl(), Some(&*freshest_crl_value(DELTAS)));
+}
+
+#[test]
+fn a_crl_of_many_pieces_is_read_as_it_was_written_whatever_its_pieces() {
+    let issuer = Issuer::new();
+    let head = issuer.head(morning(), &CrlScope::Full);
+    for count in [7_000, 30_000] {
+        let entries = (0..count).map(|at| entry(100 + at * at));
+        let size = entries.clone().map(|entry| DeltaEntry::from(entry).size()).sum();
+        let frame = head.frame(size).unwrap();
+        let mut linter = crate::lint::CrlLinter::new(frame, &head).unwrap();
+        head.kind
+            .write_entries(entries.clone(), |piece| -> Result<(), CrlWriteError> {
+                linter.entries(piece).unwrap();
+                Ok(())
+            })
+            .unwrap();
+        let linted = linter.finish().unwrap();
+        #[expect(clippy::disallowed_methods, reason = "a test's own throw-away key signs here")]
+        let random = aws_lc_rs::rand::SystemRandom::new();
+        let tbs_der = head.tbs_der(entries.clone()).unwrap();
+        let signed = linted.assemble(issuer.key.sign(&random, &tbs_der).unwrap().as_ref());
+        let octets: Vec<u8> = entries.clone().flat_map(|entry| entry.encode().as_slice().to_vec()).collect();
+        let der = signed.whole(&octets);
+        assert_eq!(CrlReader::new(&der).unwrap().tbs_der(), tbs_der);
+        for at_once in [usize::MAX, 100_003] {
+            assert_eq!(
+                streamed(&der, at_once, &issuer).unwrap(),
+                entries.clone().map(DeltaEntry::from).collect::<Vec<_>>()
+            );
+        }
+    }
 }
 
 #[test]

@@ -60,52 +60,124 @@ pub enum CrlWriteError {
     },
 }
 
+/// A tbsCertList around its entries: `before`, the entries' octets, `after`. The middle part need never be whole in memory.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CrlFrame {
+    pub(crate) before: Vec<u8>,
+    pub(crate) entries_octets: usize,
+    pub(crate) after: Vec<u8>,
+}
+
+impl CrlFrame {
+    /// Octets of the whole tbsCertList.
+    pub const fn size(&self) -> usize {
+        self.before.len() + self.entries_octets + self.after.len()
+    }
+}
+
+/// Entries are handed on in pieces of about this size.
+const PIECE_OCTETS: usize = 64 * 1_024;
+
+impl CrlKind<'_> {
+    /// Writes the entries of a CRL of this kind, in pieces of whole ones. A complete one takes [`crate::crl::CrlEntry`] as they are.
+    pub fn write_entries<T: Into<DeltaEntry>, E: From<CrlWriteError>>(
+        self,
+        entries: impl IntoIterator<Item = T>,
+        mut piece: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut octets = Vec::with_capacity(PIECE_OCTETS + ENTRY_OCTETS_MAX);
+        let mut last: Option<Serial> = None;
+        for entry in entries {
+            let entry = entry.into();
+            let serial = entry.serial();
+            if let Some(previous) = last
+                && previous >= serial
+            {
+                return Err(CrlWriteError::NotAscending { serial, previous }.into());
+            }
+            if let (CrlKind::Complete { .. }, DeltaEntry::Removed { .. }) = (self, entry) {
+                return Err(CrlWriteError::RemovedByComplete { serial }.into());
+            }
+            last = Some(serial);
+            octets.extend_from_slice(entry.encode().as_slice());
+            if octets.len() >= PIECE_OCTETS {
+                piece(&octets)?;
+                octets.clear();
+            }
+        }
+        if octets.is_empty() { Ok(()) } else { piece(&octets) }
+    }
+}
+
 impl CrlHead<'_> {
-    /// Writes the tbsCertList of a version 2 CRL (C01), which `lint::crl` judges. The same head and entries give the same
-    /// octets. A complete CRL takes [`crate::crl::CrlEntry`] as they are.
-    pub fn tbs_der<E: Into<DeltaEntry>>(&self, entries: impl IntoIterator<Item = E>) -> Result<Vec<u8>, CrlWriteError> {
+    /// What stands around entries of that many octets in the tbsCertList of a version 2 CRL (C01).
+    pub fn frame(&self, entries_octets: usize) -> Result<CrlFrame, CrlWriteError> {
         let CrlHead { issuer: _, issuer_name, public_key, this_update, next_update, crl_number, scope, kind } = *self;
         // I14: such a CRL is not even written.
         let seconds = next_update.seconds_since(this_update);
         if !(VALIDITY_SECONDS_MIN..=VALIDITY_SECONDS_MAX).contains(&seconds) {
             return Err(CrlWriteError::ValidityOutOfBounds { seconds });
         }
-        let mut before = DerWriter::new();
-        before.integer(1); // version v2
-        public_key.algorithm().write_signature_identifier(&mut before); // C02: SignedCrl::assemble writes the same one again.
-        issuer_name.write_der(&mut before);
-        this_update.write_der(&mut before);
-        next_update.write_der(&mut before);
+        let mut fields = DerWriter::new();
+        fields.integer(1); // version v2
+        public_key.algorithm().write_signature_identifier(&mut fields); // C02: SignedCrl writes the same one again.
+        issuer_name.write_der(&mut fields);
+        this_update.write_der(&mut fields);
+        next_update.write_der(&mut fields);
         let mut after = DerWriter::new();
         write_extensions(&mut after, public_key.key_identifier(), crl_number, kind, scope);
-        Ok(join(before.as_slice(), &write_entries(kind, entries)?, after.as_slice()))
+        let after = after.finish();
+        // C05: with no entry the field is absent, not empty.
+        let list = if entries_octets == 0 { 0 } else { element_size(entries_octets) };
+        let mut before = DerWriter::with_capacity(fields.as_slice().len() + 16);
+        before.header(Tag::SEQUENCE, fields.as_slice().len() + list + after.len());
+        before.raw(fields.as_slice());
+        if entries_octets > 0 {
+            before.header(Tag::SEQUENCE, entries_octets);
+        }
+        Ok(CrlFrame { before: before.finish(), entries_octets, after })
+    }
+
+    /// The whole tbsCertList in memory, for a CRL that is known to be small. The same head and entries give the same octets.
+    pub fn tbs_der<E: Into<DeltaEntry>>(&self, entries: impl IntoIterator<Item = E>) -> Result<Vec<u8>, CrlWriteError> {
+        let mut octets = Vec::new();
+        self.kind.write_entries(entries, |piece| {
+            octets.extend_from_slice(piece);
+            Ok::<_, CrlWriteError>(())
+        })?;
+        let CrlFrame { before, entries_octets: _, after } = self.frame(octets.len())?;
+        Ok([before, octets, after].concat())
     }
 }
 
-/// A CRL with a signature on it.
+/// A CRL with a signature on it, but for its entries: they are written between its two parts as often as they are needed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SignedCrl {
     issuer: IssuerKey,
-    der: Vec<u8>,
+    before: Vec<u8>,
+    entries_octets: usize,
+    after: Vec<u8>,
 }
 
 impl std::fmt::Debug for SignedCrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SignedCrl({}, {} octets)", self.issuer, self.der.len())
+        write!(f, "SignedCrl({}, {} octets)", self.issuer, self.size())
     }
 }
 
 impl SignedCrl {
     /// Puts signature and octets together; reached through `LintedCrl::assemble` alone.
-    pub(crate) fn assemble(issuer: IssuerKey, algorithm: Algorithm, tbs_der: &[u8], signature: &[u8]) -> Self {
+    pub(crate) fn assemble(issuer: IssuerKey, algorithm: Algorithm, frame: &CrlFrame, signature: &[u8]) -> Self {
         let identifier = algorithm.signature_identifier();
-        let contents = tbs_der.len() + identifier.len() + element_size(signature.len() + 1);
-        let mut writer = DerWriter::with_capacity(element_size(contents));
-        writer.header(Tag::SEQUENCE, contents);
-        writer.raw(tbs_der);
-        writer.raw(&identifier);
-        writer.bit_string(signature);
-        Self { issuer, der: writer.finish() }
+        let contents = frame.size() + identifier.len() + element_size(signature.len() + 1);
+        let mut before = DerWriter::with_capacity(frame.before.len() + 8);
+        before.header(Tag::SEQUENCE, contents);
+        before.raw(&frame.before);
+        let mut after = DerWriter::with_capacity(frame.after.len() + identifier.len() + signature.len() + 8);
+        after.raw(&frame.after);
+        after.raw(&identifier);
+        after.bit_string(signature);
+        Self { issuer, before: before.finish(), entries_octets: frame.entries_octets, after: after.finish() }
     }
 
     /// Which key was to sign it.
@@ -113,48 +185,23 @@ impl SignedCrl {
         self.issuer
     }
 
-    /// The CertificateList as DER.
-    pub fn der(&self) -> &[u8] {
-        &self.der
+    /// Octets of the whole CertificateList.
+    pub const fn size(&self) -> usize {
+        self.before.len() + self.entries_octets + self.after.len()
     }
-}
 
-/// The contents of revokedCertificates.
-fn write_entries<E: Into<DeltaEntry>>(
-    kind: CrlKind<'_>,
-    entries: impl IntoIterator<Item = E>,
-) -> Result<Vec<u8>, CrlWriteError> {
-    let entries = entries.into_iter();
-    let mut octets = Vec::with_capacity(entries.size_hint().0 * ENTRY_OCTETS_MAX);
-    let mut last: Option<Serial> = None;
-    for entry in entries {
-        let entry = entry.into();
-        let serial = entry.serial();
-        if let Some(previous) = last
-            && previous >= serial
-        {
-            return Err(CrlWriteError::NotAscending { serial, previous });
-        }
-        if let (CrlKind::Complete { .. }, DeltaEntry::Removed { .. }) = (kind, entry) {
-            return Err(CrlWriteError::RemovedByComplete { serial });
-        }
-        last = Some(serial);
-        octets.extend_from_slice(entry.encode().as_slice());
+    /// The whole CertificateList in memory, with these octets of its entries.
+    pub fn whole(&self, entries: &[u8]) -> Vec<u8> {
+        [&self.before, entries, &self.after].concat()
     }
-    Ok(octets)
-}
 
-/// The TBSCertList around its three parts; the large middle one is copied once.
-fn join(before: &[u8], entries: &[u8], after: &[u8]) -> Vec<u8> {
-    // C05: with no entry the field is absent, not empty.
-    let list = if entries.is_empty() { 0 } else { element_size(entries.len()) };
-    let contents = before.len() + list + after.len();
-    let mut writer = DerWriter::with_capacity(element_size(contents));
-    writer.header(Tag::SEQUENCE, contents);
-    writer.raw(before);
-    if !entries.is_empty() {
-        writer.primitive(Tag::SEQUENCE, entries);
+    /// What stands before the octets of the entries.
+    pub fn before(&self) -> &[u8] {
+        &self.before
     }
-    writer.raw(after);
-    writer.finish()
+
+    /// What stands after them.
+    pub fn after(&self) -> &[u8] {
+        &self.after
+    }
 }

@@ -3,7 +3,6 @@ use minicbor::bytes::{ByteArray, ByteVec};
 use pki::identity::{Ca, Device, IssuerKey, KeyNumber, Serial};
 use pki::time::UnixTime;
 
-use super::compromise::unfilled;
 use super::key::{
     Counter, batch_key, batch_row_key, certificate_key, consent_number_key, consents_prefix, issuer_key,
     parse_certificate_key, parse_consent_key, parse_usage_key, party_key, provider_key, queue_key, request_key,
@@ -20,12 +19,6 @@ use crate::event::{CertificatePlace, FixedSettings, PartyId, PublishedCut, Reque
 use crate::queue::QueueNumber;
 use crate::store::{Family, Reads, RegistryError, decode};
 use crate::usage::{Minute, UsageCount};
-
-/// A held or revoked certificate, and where it is found.
-pub type PlacedWithdrawal = ((Ca, Serial), WithdrawnRecord);
-
-/// Records read into memory at once: 30 MB of them.
-const UNFILLED_SERIALS_AT_ONCE: u64 = 1 << 16;
 
 /// The state's records by their own names.
 pub trait StateReads: Reads + Sized {
@@ -84,22 +77,6 @@ pub trait StateReads: Reads + Sized {
             compromises.extend(parse_issuer_key(&key).map(|issuer| (issuer, record)));
         }
         Ok(compromises)
-    }
-
-    /// What CRLs are to say of the certificates under compromised keys whose own records do not show it yet, ascending by
-    /// CA and serial.
-    fn unfilled(&self) -> Result<Vec<PlacedWithdrawal>, RegistryError> {
-        let mut found = Vec::new();
-        for (IssuerKey { ca, key }, compromise) in self.compromises()? {
-            let mut rest = compromise;
-            while let Some((from, to)) = rest.next_range(UNFILLED_SERIALS_AT_ONCE) {
-                let unfilled = unfilled(self, (ca, key), &compromise, (from, to))?;
-                found.extend(unfilled.into_iter().map(|unfilled| ((ca, unfilled.serial), unfilled.withdrawn)));
-                rest.filled_to = to.get();
-            }
-        }
-        found.sort_unstable_by_key(|(place, _)| *place);
-        Ok(found)
     }
 
     /// Every link certificate.
@@ -345,11 +322,6 @@ fn numbered<Id, T: for<'b> minicbor::Decode<'b, ()>>(
         .collect()
 }
 
-/// CA and serial of a key in [`Family::Certificates`] or [`Family::Withdrawn`].
-pub fn place_of(key: &[u8]) -> Option<(Ca, Serial)> {
-    parse_certificate_key(key)
-}
-
 fn parse_link_key(key: &[u8]) -> Option<(Ca, KeyNumber, KeyNumber)> {
     let (issuer, with) = key.split_last_chunk::<2>()?;
     let IssuerKey { ca, key } = parse_issuer_key(issuer)?;
@@ -360,4 +332,9 @@ fn parse_issuer_key(key: &[u8]) -> Option<IssuerKey> {
     let (ca, number) = key.split_first()?;
     let key = KeyNumber::new(u16::from_be_bytes(number.try_into().ok()?))?;
     Some(IssuerKey { ca: Ca::from_code(*ca)?, key })
+}
+
+/// CA and serial of a key in [`Family::Certificates`] or [`Family::Withdrawn`].
+pub fn place_of(key: &[u8]) -> Option<(Ca, Serial)> {
+    parse_certificate_key(key)
 }

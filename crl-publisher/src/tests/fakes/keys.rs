@@ -1,12 +1,11 @@
 //! Throw-away keys that can be made to misbehave.
-use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use pki::algorithm::PublicKey;
-use pki::crl::{CrlReader, SignedCrl};
+use pki::crl::SignedCrl;
 use pki::identity::{Ca, IssuerKey, KeyNumber};
 use pki::lint::LintedCrl;
 use pki::name::DistinguishedName;
@@ -20,15 +19,6 @@ use crate::signing::{CrlSigner, ManifestSigner, SignFailure};
 pub(crate) enum Mischief {
     /// Signs with a key that is not the issuer's.
     OtherKey,
-    /// Whatever it is asked to sign, it signs that.
-    Replays(LintedCrl),
-    /// Asked to sign a complete CRL for its distribution point, or a delta, it signs that.
-    ReplaysInPlaceOf {
-        /// The delta's place.
-        delta: bool,
-        /// What it signs.
-        other: LintedCrl,
-    },
     /// Fails that many times.
     Fails(u32),
 }
@@ -40,11 +30,7 @@ pub(crate) struct TestSigner {
     public: PublicKey,
     other: EcdsaKeyPair,
     mischief: Mutex<Option<Mischief>>,
-    last_asked: Mutex<BTreeMap<Place, LintedCrl>>,
 }
-
-/// A distribution point, and whether it is the delta for it.
-type Place = (Vec<u8>, bool);
 
 impl TestSigner {
     pub(crate) fn new(ca: Ca, key_number: u16) -> Self {
@@ -64,7 +50,6 @@ impl TestSigner {
             key,
             other: EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap(),
             mischief: Mutex::default(),
-            last_asked: Mutex::default(),
         }
     }
 
@@ -75,22 +60,11 @@ impl TestSigner {
     pub(crate) fn behave(&self) {
         *self.mischief.lock().unwrap() = None;
     }
-
-    /// The complete CRL that it was last asked to sign for that distribution point.
-    pub(crate) fn asked(&self, issuing_distribution_point: &[u8]) -> LintedCrl {
-        self.last_asked.lock().unwrap()[&(issuing_distribution_point.to_vec(), false)].clone()
-    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test's own throw-away key signs here")]
 fn random() -> aws_lc_rs::rand::SystemRandom {
     aws_lc_rs::rand::SystemRandom::new()
-}
-
-fn place_of(linted: &LintedCrl) -> Place {
-    let unsigned = linted.clone().assemble(&[0]);
-    let crl = CrlReader::new(unsigned.der()).unwrap();
-    (crl.issuing_distribution_point().to_vec(), crl.base_crl_number().is_some())
 }
 
 impl CrlSigner for TestSigner {
@@ -107,22 +81,16 @@ impl CrlSigner for TestSigner {
     }
 
     fn sign(&self, linted: LintedCrl) -> Result<SignedCrl, (LintedCrl, SignFailure)> {
-        let place = place_of(&linted);
-        self.last_asked.lock().unwrap().insert(place.clone(), linted.clone());
         let mut mischief = self.mischief.lock().unwrap();
-        let (key, linted) = match mischief.as_mut() {
-            Some(Mischief::OtherKey) => (&self.other, linted),
-            Some(Mischief::Replays(other)) => (&self.key, other.clone()),
-            Some(Mischief::ReplaysInPlaceOf { delta, other }) if (place_of(other).0, *delta) == place => {
-                (&self.key, other.clone())
-            }
-            None | Some(Mischief::Fails(0) | Mischief::ReplaysInPlaceOf { .. }) => (&self.key, linted),
+        let key = match mischief.as_mut() {
+            Some(Mischief::OtherKey) => &self.other,
+            None | Some(Mischief::Fails(0)) => &self.key,
             Some(Mischief::Fails(left)) => {
                 *left -= 1;
                 return Err((linted, SignFailure { reason: "the token is locked".to_owned() }));
             }
         };
-        let signature = key.sign(&random(), linted.tbs_der()).unwrap();
+        let signature = key.sign_digest(linted.digest().as_digest()).unwrap();
         Ok(linted.assemble(signature.as_ref()))
     }
 }

@@ -90,7 +90,7 @@ impl CutLedger for FakeLedger {
         Ok(LogEnd { log_position: state.position, cut_number: state.last_number })
     }
 
-    fn freeze(&self) -> Result<Box<dyn FrozenState>, LedgerError> {
+    fn freeze(&self) -> Result<Box<dyn FrozenState + '_>, LedgerError> {
         Ok(Box::new(Frozen { state: self.state().clone(), at: self.clock.now() }))
     }
 
@@ -136,6 +136,10 @@ impl FrozenState for Frozen {
             None => Box::new(certificates),
             Some(count) => Box::new(certificates.take(count).chain([Err(LedgerError("the disk is gone".into()))])),
         }
+    }
+
+    fn withdrawn_certificate(&self, ca: Ca, serial: Serial) -> Result<Option<WithdrawnCertificate>, LedgerError> {
+        Ok(self.state.withdrawn[ca.index()].get(&serial).copied())
     }
 
     fn revoked_ca_certificates(&self, issuer: IssuerKey) -> Result<Vec<CrlEntry>, LedgerError> {

@@ -121,21 +121,36 @@ pub(super) const ENTRY: &[EntryLint] = &[
     ),
 ];
 
-/// Reads every entry and lets every lint look at it.
-pub(super) fn check(list: Option<Element<'_>>, plan: &CrlHead<'_>) -> Result<(), LintRefusal> {
-    let mut entries = DerReader::new(list.map_or(&[], |list| list.contents));
-    let mut broken = [false; ENTRY.len()];
-    let mut previous = None;
-    while !entries.is_empty() {
-        let entry = Entry::read(&mut entries, previous, plan).ok_or(FIELDS)?;
-        for (broken, lint) in broken.iter_mut().zip(ENTRY) {
-            *broken |= !(lint.holds)(&entry);
+/// What is known of the entries so far.
+#[derive(Default)]
+pub(super) struct Entries {
+    broken: [bool; ENTRY.len()],
+    /// Content octets of the last entry's serial; empty before the first entry.
+    previous: Vec<u8>,
+}
+
+impl Entries {
+    /// Reads the next entries and lets every lint look at each.
+    pub(super) fn read(&mut self, octets: &[u8], plan: &CrlHead<'_>) -> Result<(), LintRefusal> {
+        let mut entries = DerReader::new(octets);
+        let mut previous = (!self.previous.is_empty()).then_some(&self.previous[..]);
+        while !entries.is_empty() {
+            let entry = Entry::read(&mut entries, previous, plan).ok_or(FIELDS)?;
+            for (broken, lint) in self.broken.iter_mut().zip(ENTRY) {
+                *broken |= !(lint.holds)(&entry);
+            }
+            previous = Some(entry.serial);
         }
-        previous = Some(entry.serial);
+        self.previous = previous.unwrap_or_default().to_vec();
+        Ok(())
     }
-    let findings: Vec<_> =
-        ENTRY.iter().zip(broken).filter(|(_, broken)| *broken).map(|(lint, _)| lint.finding).collect();
-    if findings.is_empty() { Ok(()) } else { Err(LintRefusal { findings }) }
+
+    /// What was found.
+    pub(super) fn finish(self) -> Result<(), LintRefusal> {
+        let broken = ENTRY.iter().zip(self.broken).filter(|(_, broken)| *broken);
+        let findings: Vec<_> = broken.map(|(lint, _)| lint.finding).collect();
+        if findings.is_empty() { Ok(()) } else { Err(LintRefusal { findings }) }
+    }
 }
 
 impl<'a> Entry<'a> {

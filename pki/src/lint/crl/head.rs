@@ -1,6 +1,8 @@
 //! What stands around the entries of a CRL (RFC 5280 §5.1, §5.2).
+use std::ops::Range;
+
 use crate::algorithm::is_signature_identifier_of;
-use crate::crl::{CrlHead, CrlKind, CrlScope, VALIDITY_SECONDS_MAX, VALIDITY_SECONDS_MIN};
+use crate::crl::{CrlFrame, CrlHead, CrlKind, CrlScope, VALIDITY_SECONDS_MAX, VALIDITY_SECONDS_MIN};
 use crate::der::{DerError, DerReader, DerWriter, Element, Tag, small_unsigned};
 use crate::lint::encoding::is_positive;
 use crate::lint::form::SERIAL_OCTETS_MAX;
@@ -27,31 +29,55 @@ pub(super) struct Fields<'a> {
     start: [Element<'a>; 2],
     this_update: Element<'a>,
     next_update: Option<Element<'a>>,
-    pub(super) entries: Option<Element<'a>>,
+    /// Octets of the entries, if there is a revokedCertificates.
+    entries_octets: Option<usize>,
     extensions: Option<Element<'a>>,
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn split(tbs_der: &'a [u8]) -> Option<Self> {
-        let mut outer = DerReader::new(tbs_der);
-        let mut fields = outer.sequence().ok()?;
-        let version = fields.optional(Tag::INTEGER).ok()?;
-        let start = [fields.expect(Tag::SEQUENCE).ok()?, fields.expect(Tag::SEQUENCE).ok()?];
-        let this_update = time(&mut fields)?;
-        let next_update = time(&mut fields);
-        let entries = fields.optional(Tag::SEQUENCE).ok()?;
-        let extensions = fields.optional(Tag::context_constructed(0)).ok()?;
-        fields.finish().and(outer.finish()).ok()?;
-        Some(Self { version, start, this_update, next_update, entries, extensions })
+    pub(super) fn split(frame: &'a CrlFrame) -> Option<Self> {
+        let mut before = DerReader::new(&frame.before);
+        let contents = before.header(Tag::SEQUENCE).ok()?;
+        if contents != before.rest().len() + frame.entries_octets + frame.after.len() {
+            return None;
+        }
+        let version = before.optional(Tag::INTEGER).ok()?;
+        let start = [before.expect(Tag::SEQUENCE).ok()?, before.expect(Tag::SEQUENCE).ok()?];
+        let this_update = time(&mut before)?;
+        let next_update = time(&mut before);
+        let entries_octets = if before.is_empty() { None } else { Some(before.header(Tag::SEQUENCE).ok()?) };
+        let mut after = DerReader::new(&frame.after);
+        let extensions = after.optional(Tag::context_constructed(0)).ok()?;
+        before.finish().and(after.finish()).ok()?;
+        let fields = Self { version, start, this_update, next_update, entries_octets, extensions };
+        (entries_octets.unwrap_or(0) == frame.entries_octets).then_some(fields)
     }
 
     /// The tbsCertList as it would be without its entries.
     pub(super) fn head_der(&self) -> Vec<u8> {
-        let Self { version, start, this_update, next_update, entries: _, extensions } = self;
+        let Self { version, start, this_update, next_update, entries_octets: _, extensions } = self;
         let fields = version.iter().chain(start).chain([this_update]).chain(next_update).chain(extensions);
         let mut writer = DerWriter::new();
         writer.sequence(|w| fields.for_each(|field| w.raw(field.whole)));
         writer.finish()
+    }
+}
+
+/// Where in a tbsCertList the octets of its entries lie; at the same place an empty range, if there is no list.
+pub(in crate::lint) fn entries_in(tbs_der: &[u8]) -> Option<Range<usize>> {
+    let mut fields = DerReader::new(tbs_der).sequence().ok()?;
+    fields.optional(Tag::INTEGER).ok()?;
+    fields.expect(Tag::SEQUENCE).ok()?;
+    fields.expect(Tag::SEQUENCE).ok()?;
+    time(&mut fields)?;
+    time(&mut fields);
+    if fields.peek() == Some(Tag::SEQUENCE) {
+        let octets = fields.header(Tag::SEQUENCE).ok()?;
+        let start = tbs_der.len().checked_sub(fields.rest().len())?;
+        (octets <= fields.rest().len()).then_some(start..start + octets)
+    } else {
+        let start = tbs_der.len().checked_sub(fields.rest().len())?;
+        Some(start..start)
     }
 }
 
@@ -78,7 +104,7 @@ fn version(fields: &Fields<'_>) -> bool {
 }
 
 fn list_filled(fields: &Fields<'_>) -> bool {
-    fields.entries.is_none_or(|list| !list.contents.is_empty())
+    fields.entries_octets != Some(0)
 }
 
 /// What stands around the entries, decoded, beside the plan.

@@ -3,13 +3,16 @@ use std::collections::BTreeSet;
 
 use super::bad_crls::BAD;
 use super::parts::{element, extension, replace};
+use crate::algorithm::PublicKey;
 use crate::certificate::example::{TestKey, issuer, kiyose, profile, utc};
 use crate::certificate::{Issuer, Layout};
 use crate::crl::strategies::{any_delta_entries, any_entries};
 use crate::crl::{CrlEntry, CrlHead, CrlKind, CrlReader, CrlScope, DeltaEntry};
 use crate::der::{DerReader, DerWriter, Tag};
 use crate::identity::{Ca, Serial};
-use crate::lint::{LintRefusal, LintedCrl, catalogue, crl};
+use crate::lint::crl::entries_in;
+use crate::lint::{CrlLinter, LintRefusal, LintedCrl, catalogue, crl};
+use crate::message::{MessageDigest, MessageHasher};
 use crate::oid::Oid;
 use crate::revocation::{RevocationReason, Withdrawal};
 use crate::time::UnixTime;
@@ -138,12 +141,18 @@ impl CrlExample {
     }
 
     fn lint(&self) -> Vec<&'static str> {
-        names(crl(self.tbs_der(), &self.plan()))
+        names(crl(&self.tbs_der(), &self.plan()))
     }
 }
 
 fn names(result: Result<LintedCrl, LintRefusal>) -> Vec<&'static str> {
     result.map_or_else(|refusal| refusal.findings().iter().map(|finding| finding.lint).collect(), |_| Vec::new())
+}
+
+fn digest(public_key: &PublicKey, tbs_der: &[u8]) -> MessageDigest {
+    let mut hasher = MessageHasher::new(public_key.algorithm());
+    hasher.update(tbs_der);
+    hasher.finish()
 }
 
 #[test]
@@ -153,13 +162,15 @@ fn what_the_writer_makes_passes_every_lint() {
             let mut example = CrlExample::of(Issuer { public_key, ..issuer(Ca::Sign) }, scope.clone());
             for kind in [COMPLETE, WITH_DELTAS, DELTA] {
                 example.turn(kind);
-                let linted = crl(example.tbs_der(), &example.plan()).unwrap();
-                assert_eq!(linted.tbs_der(), example.plan().tbs_der(entries()).unwrap());
+                let tbs_der = example.tbs_der();
+                let linted = crl(&tbs_der, &example.plan()).unwrap();
+                assert_eq!(tbs_der, example.plan().tbs_der(entries()).unwrap());
+                assert_eq!(*linted.digest(), digest(&example.issuer.public_key, &tbs_der));
                 assert_eq!(linted.issuer(), example.issuer.issuer);
                 assert_eq!(linted.algorithm(), example.issuer.public_key.algorithm());
-                assert_eq!(format!("{linted:?}"), format!("LintedCrl(sign/1, {} octets)", linted.tbs_der().len()));
+                assert_eq!(format!("{linted:?}"), format!("LintedCrl(sign/1, {} octets)", tbs_der.len()));
                 let empty = example.plan().tbs_der([] as [CrlEntry; 0]).unwrap();
-                assert_eq!(names(crl(empty, &example.plan())), Vec::<&str>::new());
+                assert_eq!(names(crl(&empty, &example.plan())), Vec::<&str>::new());
             }
         }
     }
@@ -248,7 +259,7 @@ fn entries_far_beyond_2049_pass() {
 fn a_finding_says_what_was_broken_and_where_it_is_written() {
     let mut example = CrlExample::of(issuer(Ca::Sign), CrlScope::Full);
     example.fields[0] = vec![2, 1, 0];
-    let refusal = crl(example.tbs_der(), &example.plan()).unwrap_err();
+    let refusal = crl(&example.tbs_der(), &example.plan()).unwrap_err();
     let expected =
         "it was not signed, because it breaks 1 rule(s); crl.version (RFC 5280 §5.1.2.1; C01): a version other than v2";
     assert_eq!(refusal.to_string(), expected);
@@ -268,7 +279,43 @@ proptest! {
             example.this_update = last.plus_seconds(seconds);
             example.next_update = example.this_update.plus_seconds(864_000);
             let tbs_der = example.plan().tbs_der(entries).unwrap();
-            prop_assert_eq!(names(crl(tbs_der, &example.plan())), Vec::<&str>::new());
+            prop_assert_eq!(names(crl(&tbs_der, &example.plan())), Vec::<&str>::new());
+        }
+    }
+
+    #[test]
+    fn entries_in_pieces_are_judged_as_they_are_in_one(
+        entries in any_entries(), cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..4), missing in 0_usize..3,
+    ) {
+        let mut example = CrlExample::of(issuer(Ca::Sign), CrlScope::Full);
+        example.this_update = UnixTime::MAX.plus_seconds(-864_000);
+        example.next_update = UnixTime::MAX;
+        let plan = example.plan();
+        let whole = crl(&plan.tbs_der(entries.iter().copied()).unwrap(), &plan).unwrap();
+        let mut pieces = BTreeSet::from([0, entries.len()]);
+        pieces.extend(cuts.iter().map(|cut| cut.index(entries.len() + 1)));
+        let pieces: Vec<_> = pieces.into_iter().collect();
+        let size = entries.iter().map(|entry| DeltaEntry::from(*entry).size()).sum();
+        let mut linter = CrlLinter::new(plan.frame(size).unwrap(), &plan).unwrap();
+        for piece in pieces.windows(2) {
+            let octets: Vec<_> = entries[piece[0]..piece[1]].iter().flat_map(|entry| entry.encode().as_slice().to_vec()).collect();
+            linter.entries(&octets).unwrap();
+        }
+        prop_assert_eq!(&linter.finish().unwrap(), &whole);
+        // One octet or more too few, or one entry too many.
+        let mut linter = CrlLinter::new(plan.frame(size + missing).unwrap(), &plan).unwrap();
+        let octets: Vec<_> = entries.iter().flat_map(|entry| entry.encode().as_slice().to_vec()).collect();
+        linter.entries(&octets).unwrap();
+        prop_assert_eq!(linter.finish().is_ok(), missing == 0);
+        if let Some(last) = entries.last() {
+            let mut linter = CrlLinter::new(plan.frame(size).unwrap(), &plan).unwrap();
+            linter.entries(&octets).unwrap();
+            prop_assert_eq!(names(linter.entries(last.encode().as_slice()).map(|()| whole)), ["crl.fields"]);
+            // Out of order across the border of two pieces.
+            let mut linter = CrlLinter::new(plan.frame(octets.len() * 2).unwrap(), &plan).unwrap();
+            linter.entries(&octets).unwrap();
+            linter.entries(&octets).unwrap();
+            prop_assert_eq!(names(linter.finish()), ["crl-entry.ascending"]);
         }
     }
 
@@ -282,11 +329,13 @@ proptest! {
         let mut tbs_der = example.tbs_der();
         let at = at.index(tbs_der.len());
         tbs_der[at] ^= change;
-        match crl(tbs_der, &example.plan()) {
+        match crl(&tbs_der, &example.plan()) {
             Err(refusal) => prop_assert!(!refusal.findings().is_empty()),
             Ok(linted) => {
                 let signed = linted.assemble(&[0]);
-                let read = CrlReader::new(signed.der()).unwrap();
+                let der = signed.whole(&tbs_der[entries_in(&tbs_der).unwrap()]);
+                prop_assert_eq!(der.len(), signed.size());
+                let read = CrlReader::new(&der).unwrap();
                 let is_delta = read.base_crl_number().is_some();
                 let sound = if is_delta {
                     read.delta_entries().all(|entry| entry.is_ok())
@@ -302,6 +351,6 @@ proptest! {
     #[test]
     fn lints_of_crls_never_panic_whatever_comes(octets: Vec<u8>) {
         let example = CrlExample::of(issuer(Ca::Sign), CrlScope::Full);
-        prop_assert!(crl(octets, &example.plan()).is_err());
+        prop_assert!(crl(&octets, &example.plan()).is_err());
     }
 }

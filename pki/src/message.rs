@@ -1,8 +1,9 @@
 //! Messages hashed piece by piece, for what is too long to hold whole: a CRL of the whole country.
 use aws_lc_rs::digest;
-use pki::algorithm::Algorithm;
 
-/// Hashes a message as the key that will sign it needs it.
+use crate::algorithm::Algorithm;
+
+/// Hashes a message as the key that signs it, or has signed it, needs it.
 #[derive(Clone)]
 pub struct MessageHasher {
     algorithm: Algorithm,
@@ -16,8 +17,16 @@ pub struct MessageDigest {
     digest: digest::Digest,
 }
 
+impl PartialEq for MessageDigest {
+    fn eq(&self, other: &Self) -> bool {
+        (self.algorithm, self.octets()) == (other.algorithm, other.octets())
+    }
+}
+
+impl Eq for MessageDigest {}
+
 impl MessageHasher {
-    /// Begins a message to be signed by a key of that algorithm.
+    /// Begins a message for a key of that algorithm.
     pub fn new(algorithm: Algorithm) -> Self {
         Self { algorithm, context: digest::Context::new(digest_algorithm(algorithm)) }
     }
@@ -45,7 +54,8 @@ impl MessageDigest {
         self.digest.as_ref()
     }
 
-    pub(crate) const fn as_digest(&self) -> &digest::Digest {
+    /// The digest as AWS-LC takes it.
+    pub const fn as_digest(&self) -> &digest::Digest {
         &self.digest
     }
 }
@@ -72,7 +82,7 @@ fn digest_algorithm(algorithm: Algorithm) -> &'static digest::Algorithm {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pki::algorithm::Digest;
+    use crate::algorithm::Digest;
     use proptest::prelude::*;
 
     proptest! {
