@@ -13,7 +13,7 @@ use pki::time::UnixTime;
 
 pub use self::failure::{CheckFailure, CrlFinding};
 use crate::delta::{CombineError, combine, next_listed};
-use crate::demanded::{Demanded, EntrySet};
+use crate::demanded::{CountAndHash, Demanded, EntrySet};
 use crate::departures::{UnexplainedDeparture, explain};
 use crate::generation::{Generation, GenerationError};
 use crate::ledger::{FrozenState, PublishedCut};
@@ -153,17 +153,27 @@ fn check_crl(
             check_of_cas(&found, slot, demand)?;
             Ok(sha256)
         }
-        Shape::Full | Shape::Partition(_) => {
-            let mut set = EntrySet::default();
-            while let Some(entry) = next_listed(&mut crl).map_err(unreadable(slot))? {
-                set.add(entry);
-            }
-            let (_, sha256) = check_head(crl, slot, demand, signer.as_ref())?;
-            check_set(set, demanded, slot.shape).map_err(crl_failure(slot))?;
-            Ok(sha256)
-        }
+        Shape::Full => check_listed(crl, slot, demand, signer.as_ref(), demanded.of_full()),
+        Shape::Partition(code) => check_listed(crl, slot, demand, signer.as_ref(), demanded.of_municipality(code)),
         Shape::Delta => check_delta(crl, built, slot, demand, demanded, signer.as_ref()),
     }
+}
+
+/// A complete CRL with the entries that are demanded.
+fn check_listed<R: Read>(
+    mut crl: CrlStream<R>,
+    slot: CrlSlot,
+    demand: &Demand<'_>,
+    signer: &dyn CrlSigner,
+    wanted: CountAndHash,
+) -> Result<[u8; 32], CheckFailure> {
+    let mut set = EntrySet::default();
+    while let Some(entry) = next_listed(&mut crl).map_err(unreadable(slot))? {
+        set.add(entry);
+    }
+    let (_, sha256) = check_head(crl, slot, demand, signer)?;
+    check_set(set, wanted).map_err(crl_failure(slot))?;
+    Ok(sha256)
 }
 
 fn listed<R: Read>(crl: &mut CrlStream<R>, slot: CrlSlot) -> Result<Vec<CrlEntry>, CheckFailure> {
@@ -187,8 +197,8 @@ fn check_of_cas(found: &[CrlEntry], slot: CrlSlot, demand: &Demand<'_>) -> Resul
     Ok(())
 }
 
-fn check_set(found: EntrySet, demanded: &Demanded, shape: Shape) -> Result<(), CrlFinding> {
-    let (found, wanted) = (found.finish(), demanded.of(shape));
+fn check_set(found: EntrySet, wanted: CountAndHash) -> Result<(), CrlFinding> {
+    let found = found.finish();
     if found != wanted {
         return Err(CrlFinding::WrongEntries { found: found.0, demanded: wanted.0 });
     }
@@ -239,7 +249,7 @@ fn check_delta(
     if let Some(finding) = changes_nothing {
         return Err(crl_failure(slot)(finding));
     }
-    check_set(set, demanded, Shape::Full).map_err(crl_failure(slot))?;
+    check_set(set, demanded.of_full()).map_err(crl_failure(slot))?;
     explain(slot.issuer, departed, carried_at, demand)?;
     Ok(sha256)
 }

@@ -10,7 +10,6 @@ use std::io::Read;
 use pki::crl::{CrlEntry, CrlReadError, CrlStream, CrlStreamError, DeltaEntry};
 
 use crate::generation::Generation;
-use crate::rows::Rows;
 use crate::slot::{CrlSlot, Shape};
 
 /// The delta of one issuer, as it is planned.
@@ -27,7 +26,7 @@ impl PlannedDelta {
         slot: CrlSlot,
         cut_number: u64,
         served: Option<&Generation>,
-        full: &Rows,
+        full: impl Iterator<Item = CrlEntry>,
     ) -> Result<Self, CrlStreamError> {
         let base = served.and_then(|served| served.judged(slot.beside(Shape::Full)));
         let Some(base) = base else { return Ok(Self { base_crl_number: cut_number, entries: Vec::new() }) };
@@ -38,9 +37,12 @@ impl PlannedDelta {
 }
 
 /// What a reader of `base` must be told to arrive at `full`.
-fn changes<R: Read>(base: &mut CrlStream<R>, full: &Rows) -> Result<Vec<DeltaEntry>, CrlStreamError> {
+fn changes<R: Read>(
+    base: &mut CrlStream<R>,
+    full: impl Iterator<Item = CrlEntry>,
+) -> Result<Vec<DeltaEntry>, CrlStreamError> {
     let mut changes = Vec::new();
-    let mut full = (0..full.len()).map(|place| full.get(place)).peekable();
+    let mut full = full.peekable();
     while let Some(before) = next_listed(base)? {
         while let Some(new) = full.next_if(|entry| entry.serial < before.serial) {
             changes.push(DeltaEntry::Listed(new));

@@ -1,13 +1,12 @@
 //! What must stand in each CRL of one CA, as the ledger tells it: counted and hashed record by record while the ledger is read,
 //! before the plan makes anything of it (I6).
-use std::collections::BTreeMap;
-
 use pki::algorithm::Sha256;
 use pki::crl::CrlEntry;
+use pki::municipality::MunicipalityCode;
 
+use crate::codes::CodeNumbers;
 use crate::ledger::WithdrawnCertificate;
 use crate::plan::CutFrame;
-use crate::slot::Shape;
 
 /// Octets that are hashed at once: one entry alone costs most of a block of SHA-256.
 const HASHED_AT_ONCE: usize = 1_024;
@@ -48,7 +47,9 @@ impl EntrySet {
 /// The sets of one CA's CRLs; all its live keys sign the same.
 #[derive(Default)]
 pub(crate) struct Demanded {
-    sets: BTreeMap<Shape, EntrySet>,
+    full: EntrySet,
+    numbers: CodeNumbers,
+    by_municipality: Vec<EntrySet>,
 }
 
 impl Demanded {
@@ -58,13 +59,23 @@ impl Demanded {
             return;
         }
         let entry = CrlEntry { serial: certificate.serial, withdrawal: certificate.withdrawal };
-        for shape in [Some(Shape::Full), certificate.municipality.map(Shape::Partition)].into_iter().flatten() {
-            self.sets.entry(shape).or_default().add(entry);
+        self.full.add(entry);
+        if let Some(code) = certificate.municipality {
+            let number = self.numbers.get_or_add(code);
+            if number == self.by_municipality.len() {
+                self.by_municipality.push(EntrySet::default());
+            }
+            self.by_municipality[number].add(entry);
         }
     }
 
-    /// What must stand in the CRL of that shape.
-    pub(crate) fn of(&self, shape: Shape) -> CountAndHash {
-        self.sets.get(&shape).cloned().unwrap_or_default().finish()
+    /// What must stand in the full CRL.
+    pub(crate) fn of_full(&self) -> CountAndHash {
+        self.full.clone().finish()
+    }
+
+    /// What must stand in a municipality's.
+    pub(crate) fn of_municipality(&self, code: MunicipalityCode) -> CountAndHash {
+        self.numbers.get(code).map_or_else(EntrySet::default, |number| self.by_municipality[number].clone()).finish()
     }
 }

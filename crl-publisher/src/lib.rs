@@ -10,7 +10,7 @@
 //! |---|---|
 //! | [`ledger`], [`signing`] | what it needs from the registry and from the token, as traits |
 //! | [`slot`] | names: issuer and shape of a CRL, its URLs, its distribution point |
-//! | [`plan`], `rows`, `delta` | which entries stand in which CRL, and what changed since the cut before; prints as sentences |
+//! | [`plan`], `rows`, `codes`, `delta` | which entries stand in which CRL, and what changed since the cut before; prints as sentences |
 //! | `build`, `segment` | CRLs signed, and written into one file |
 //! | `demanded`, [`check`], `departures` | what the ledger demands; files judged against it |
 //! | [`generation`], [`manifest`], [`store`] | a cut on disk, its signed list, the folder and the flip |
@@ -20,6 +20,7 @@
 mod body;
 mod build;
 pub mod check;
+mod codes;
 pub mod decide;
 mod delta;
 mod demanded;

@@ -8,11 +8,12 @@ use pki::identity::{Ca, IssuerKey, Serial};
 use pki::municipality::MunicipalityCode;
 use pki::time::{CivilDate, UnixTime};
 
+use crate::codes::CodeNumbers;
 use crate::delta::PlannedDelta;
 use crate::demanded::Demanded;
 use crate::generation::Generation;
 use crate::ledger::{FrozenState, LedgerError};
-use crate::rows::{DateOutOfRange, Rows};
+use crate::rows::{DateOutOfRange, Rows, RowsInOrder};
 use crate::slot::{CrlLayout, CrlSlot, Shape};
 use crate::workers;
 
@@ -89,9 +90,12 @@ pub enum PlanError {
 /// The entries of one CA. All its live keys sign the same lists: serials are unique across keys.
 #[derive(Default)]
 struct EntryLists {
-    full: Rows,
-    /// For each municipality with entries, their places in `full`, ascending.
-    by_municipality: BTreeMap<MunicipalityCode, Vec<u32>>,
+    /// The first for certificates without a municipality; then one for each that has a CRL.
+    lists: Vec<Rows>,
+    numbers: CodeNumbers,
+    /// Which list has the next entry of the full CRL. So the full list needs no rows of its own, and is read from some thousand
+    /// places that each go forwards.
+    order: Vec<u16>,
 }
 
 /// What the ledger demands of each CA.
@@ -141,7 +145,7 @@ impl PublishPlan {
         let (mut deltas, mut of_cas) = (BTreeMap::new(), BTreeMap::new());
         let changes = |&issuer: &IssuerKey| {
             let slot = CrlSlot { shape: Shape::Delta, issuer };
-            let delta = PlannedDelta::new(slot, frame.cut_number, served, &lists[issuer.ca.index()].full);
+            let delta = PlannedDelta::new(slot, frame.cut_number, served, lists[issuer.ca.index()].all());
             delta.map_err(|source| PlanError::Base { slot: slot.beside(Shape::Full), source })
         };
         workers::in_order(issuers, worker_count, changes, |&issuer, delta| {
@@ -171,32 +175,53 @@ impl PublishPlan {
     }
 
     /// The entries of one of them, in ascending order of serials. Only a delta has removals among them.
-    pub fn entries(&self, slot: CrlSlot) -> impl ExactSizeIterator<Item = DeltaEntry> + '_ {
+    pub fn entries(&self, slot: CrlSlot) -> impl Iterator<Item = DeltaEntry> + '_ {
         let lists = &self.lists[slot.issuer.ca.index()];
-        let (rows, at) = (&lists.full, 0);
         match slot.shape {
             Shape::CaCertificates => EntriesOf::Of(self.of_cas.get(&slot.issuer).map_or(&[][..], Vec::as_slice).iter()),
-            Shape::Full => EntriesOf::All { rows, at },
-            Shape::Partition(code) => {
-                let places = lists.by_municipality.get(&code).map_or(&[][..], Vec::as_slice);
-                EntriesOf::At { rows, places: places.iter() }
-            }
+            Shape::Full => EntriesOf::All(lists.all()),
+            Shape::Partition(code) => EntriesOf::Part(lists.part(code)),
             Shape::Delta => {
                 EntriesOf::Changes(self.deltas.get(&slot.issuer).map_or(&[][..], |delta| &delta.entries).iter())
             }
         }
     }
+
+    /// How many entries one of them has.
+    pub fn count(&self, slot: CrlSlot) -> usize {
+        let lists = &self.lists[slot.issuer.ca.index()];
+        match slot.shape {
+            Shape::CaCertificates => self.of_cas.get(&slot.issuer).map_or(0, Vec::len),
+            Shape::Full => lists.order.len(),
+            Shape::Partition(code) => lists.list_of(code).map_or(0, |list| lists.lists[list].len()),
+            Shape::Delta => self.deltas.get(&slot.issuer).map_or(0, |delta| delta.entries.len()),
+        }
+    }
 }
 
 impl EntryLists {
+    /// Where the entries of a municipality are; `None` if it has no CRL.
+    fn list_of(&self, code: MunicipalityCode) -> Option<usize> {
+        self.numbers.get(code).map(|number| number + 1)
+    }
+
+    fn part(&self, code: MunicipalityCode) -> Option<RowsInOrder<'_>> {
+        self.list_of(code).map(|list| self.lists[list].iter())
+    }
+
+    fn all(&self) -> AllEntries<'_> {
+        AllEntries { order: self.order.iter(), lists: self.lists.iter().map(Rows::iter).collect() }
+    }
+
     fn read(
         frame: &CutFrame,
         frozen: &dyn FrozenState,
         ca: Ca,
         layout: &CrlLayout,
     ) -> Result<(Self, Demanded), PlanError> {
-        let mut lists =
-            Self { full: Rows::default(), by_municipality: layout.codes().map(|code| (code, Vec::new())).collect() };
+        let numbers = CodeNumbers::of(layout.codes());
+        let empty = std::iter::repeat_with(Rows::default).take(numbers.count() + 1).collect();
+        let mut lists = Self { lists: empty, numbers, order: Vec::new() };
         let mut demanded = Demanded::default();
         let mut last: Option<Serial> = None;
         for certificate in frozen.withdrawn(ca) {
@@ -212,24 +237,37 @@ impl EntryLists {
             if !frame.keeps(certificate.leave_day) {
                 continue;
             }
-            let place = u32::try_from(lists.full.len()).expect("no CA withdraws 4 billion certificates");
+            let list = match certificate.municipality {
+                None => 0,
+                Some(code) => lists.list_of(code).ok_or(PlanError::UnknownMunicipality { ca, serial, code })?,
+            };
             let entry = CrlEntry { serial, withdrawal: certificate.withdrawal };
-            lists.full.push(entry).map_err(|DateOutOfRange| PlanError::DateOutOfRange { ca, serial })?;
-            if let Some(code) = certificate.municipality {
-                lists
-                    .by_municipality
-                    .get_mut(&code)
-                    .ok_or(PlanError::UnknownMunicipality { ca, serial, code })?
-                    .push(place);
-            }
+            lists.lists[list].push(entry).map_err(|DateOutOfRange| PlanError::DateOutOfRange { ca, serial })?;
+            lists.order.push(u16::try_from(list).expect("there are fewer municipalities than that"));
         }
         Ok((lists, demanded))
     }
 }
 
+/// All entries of a CA in ascending order of serials.
+pub(crate) struct AllEntries<'a> {
+    order: std::slice::Iter<'a, u16>,
+    lists: Vec<RowsInOrder<'a>>,
+}
+
+impl Iterator for AllEntries<'_> {
+    type Item = CrlEntry;
+
+    #[inline]
+    fn next(&mut self) -> Option<CrlEntry> {
+        let list = *self.order.next()?;
+        self.lists[usize::from(list)].next()
+    }
+}
+
 enum EntriesOf<'a> {
-    All { rows: &'a Rows, at: usize },
-    At { rows: &'a Rows, places: std::slice::Iter<'a, u32> },
+    All(AllEntries<'a>),
+    Part(Option<RowsInOrder<'a>>),
     Of(std::slice::Iter<'a, CrlEntry>),
     Changes(std::slice::Iter<'a, DeltaEntry>),
 }
@@ -240,30 +278,14 @@ impl Iterator for EntriesOf<'_> {
     #[inline]
     fn next(&mut self) -> Option<DeltaEntry> {
         let complete = match self {
-            Self::All { rows, at } if *at < rows.len() => {
-                *at += 1;
-                Some(rows.get(*at - 1))
-            }
-            Self::All { .. } => None,
-            Self::At { rows, places } => places.next().map(|&place| rows.get(place as usize)),
+            Self::All(entries) => entries.next(),
+            Self::Part(entries) => entries.as_mut()?.next(),
             Self::Of(entries) => entries.next().copied(),
             Self::Changes(changes) => return changes.next().copied(),
         };
         complete.map(DeltaEntry::Listed)
     }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = match self {
-            Self::All { rows, at } => rows.len() - at,
-            Self::At { rows: _, places } => places.len(),
-            Self::Of(entries) => entries.len(),
-            Self::Changes(changes) => changes.len(),
-        };
-        (left, Some(left))
-    }
 }
-
-impl ExactSizeIterator for EntriesOf<'_> {}
 
 /// Sentences for people; municipalities without entries are counted, not listed.
 impl fmt::Display for PublishPlan {
@@ -279,7 +301,7 @@ impl fmt::Display for PublishPlan {
         }
         let mut empty = 0_usize;
         for &slot in &self.slots {
-            let count = self.entries(slot).len();
+            let count = self.count(slot);
             let entries = if count == 1 { "entry" } else { "entries" };
             match self.kind(slot, None) {
                 CrlKind::Complete { .. } if count == 0 => empty += 1,
