@@ -19,7 +19,7 @@ use crate::clock::{SystemClock, randomness};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::folder::Folder;
-use crate::init::{differences, fix_phone_policies, fixed_settings};
+use crate::init::{fix_phone_policies, require_fixed};
 use crate::keys::{Labels, SharedToken, sign_certificate};
 use crate::mark::{self, Mark};
 use crate::output::print;
@@ -50,11 +50,7 @@ pub fn new_key(config: &Config, ca: Ca, clock_starts_at: Option<UnixTime>) -> Re
         durability: Durability::Synced,
     };
     let (registry, _) = Registry::open(&folder.registry(), surroundings)?;
-    let no_settings = || Failure::State("it has no settings, which are the log's first event".to_owned());
-    let different = differences(registry.store().settings()?.ok_or_else(no_settings)?, fixed_settings(config));
-    if !different.is_empty() {
-        return Err(Failure::Fixed(different));
-    }
+    require_fixed(registry.store().as_ref(), config)?;
     // Before anything is appended: an older copy of the registry must not grow.
     Mark::read(folder.mark())?.check(registry.store())?;
     fix_phone_policies(&registry, config)?;

@@ -12,6 +12,7 @@ use pki::time::UnixTime;
 use crate::client::Door;
 use crate::client::admin::AdminCommand;
 use crate::client::call::{Deed, DoorCommand};
+use crate::client::crl::PublishCommand;
 use crate::client::desk::DeskCommand;
 use crate::client::hotline::HotlineCommand;
 use crate::client::operator::OperatorCommand;
@@ -23,7 +24,7 @@ use crate::client::tell::EXIT_CODES;
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "A first run:\n  akashi config > akashi.toml\n  (umask 077; openssl rand -hex 16 > pin)\n  akashi init --config akashi.toml\n  akashi serve --config akashi.toml\n\nExit codes: 0 done, 1 failed, 2 wrong usage. Of desk, hotline, residents, operator, phone and admin also\n3 refused, 4 ask again with the same idempotency key."
+    after_help = "A first run:\n  akashi config > akashi.toml\n  (umask 077; openssl rand -hex 16 > pin)\n  akashi init --config akashi.toml\n  akashi serve --config akashi.toml\n\nExit codes: 0 done, 1 failed, 2 wrong usage. Of desk, hotline, residents, operator, phone, admin and\ncrl publish also 3 refused, 4 ask again with the same idempotency key."
 )]
 pub struct Cli {
     /// What to do.
@@ -54,6 +55,12 @@ pub enum Command {
     /// Make a complete throw-away environment for those who integrate: an authority, invented people with certificates and
     /// keys, good, held, revoked and expired ones, consents, clients of each door, a published cut. `sandbox.json` lists it.
     Sandbox(SandboxArguments),
+    /// The CRLs: what the next cut would hold, and a cut at once.
+    Crl {
+        /// What to do.
+        #[command(subcommand)]
+        command: CrlCommand,
+    },
     /// Check the log.
     Audit {
         /// How.
@@ -96,6 +103,7 @@ impl Command {
             | Self::Serve(_)
             | Self::Openapi { .. }
             | Self::Sandbox(_)
+            | Self::Crl { command: CrlCommand::Plan(_) }
             | Self::Audit { .. }
             | Self::Load { .. } => None,
             Self::Desk(door) => Some(door.command.deed()),
@@ -104,6 +112,7 @@ impl Command {
             Self::Operator(door) => Some(door.command.deed()),
             Self::Phone(door) => Some(door.command.deed()),
             Self::Admin(door) => Some(door.command.deed()),
+            Self::Crl { command: CrlCommand::Publish(publish) } => Some(publish.deed()),
         }
     }
 }
@@ -125,6 +134,20 @@ pub enum DoorArgument {
     Phone,
     /// The CA's staff.
     Admin,
+}
+
+/// What to do about the CRLs.
+#[derive(Debug, Subcommand)]
+pub enum CrlCommand {
+    /// Print what a cut of the log's present end would hold: each CRL that has entries, and how many. Writes nothing, takes no
+    /// number, needs no key; works beside a running `akashi serve`, too.
+    #[command(after_help = "Example:\n  akashi crl plan --config akashi.toml")]
+    Plan(ConfigArgument),
+    /// Publish a cut of all CRLs outside the schedule; the answer comes after its flip.
+    #[command(
+        after_help = "Example:\n  akashi crl publish --now --sandbox sandbox --because 'a CA key is compromised'\n\nExit codes: 0 done, 1 could not ask, 2 wrong usage, 3 refused, 4 ask again with the same idempotency key."
+    )]
+    Publish(PublishCommand),
 }
 
 /// How to check the log.

@@ -2,7 +2,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`desk`], [`hotline`], [`residents`], [`operator`], [`phone`], [`admin`] | each door's commands: what they take, which call they make, how its answer is told |
+//! | [`desk`], [`hotline`], [`residents`], [`operator`], [`phone`], [`admin`], [`crl`] | each door's commands: what they take, which call they make, how its answer is told |
 //! | [`batch`] | many rows from one file |
 //! | [`call`] | what all calls have: method, path, body, idempotency key |
 //! | [`connection`], [`http`] | where the doors are and with which certificate; HTTP over mutual TLS |
@@ -14,6 +14,7 @@ pub mod admin;
 pub mod batch;
 pub mod call;
 pub mod connection;
+pub mod crl;
 pub mod desk;
 mod error;
 pub mod hotline;
@@ -34,6 +35,7 @@ use serde_json::Value;
 
 use call::{Ask, Call, Deed, DoorCommand};
 use connection::Connection;
+use crl::PublishCommand;
 use http::Reply;
 use input::CannotAsk;
 use tell::{Ending, Output};
@@ -55,10 +57,19 @@ pub struct Door<C: Subcommand> {
 /// Asks the door and tells what it answered.
 pub fn run<C: DoorCommand + Subcommand>(door: Door<C>, randomness: &hsm_mock::Randomness) -> ExitCode {
     let Door { connection, output, command } = door;
-    let ending = match command.deed() {
+    carry_out(&connection, output, command.deed(), randomness)
+}
+
+/// Asks for a cut and tells what was answered.
+pub fn publish(command: &PublishCommand, randomness: &hsm_mock::Randomness) -> ExitCode {
+    carry_out(&command.connection, command.output, command.deed(), randomness)
+}
+
+fn carry_out(connection: &Connection, output: Output, deed: Deed<'_>, randomness: &hsm_mock::Randomness) -> ExitCode {
+    let ending = match deed {
         Deed::Print(text) => tell::print(text).map(|()| Ending::Done),
-        Deed::Call(call) => call_and_tell(&connection, output, call, None, randomness),
-        Deed::Paper(call, paper) => call_and_tell(&connection, output, call, Some(paper), randomness),
+        Deed::Call(call) => call_and_tell(connection, output, call, None, randomness),
+        Deed::Paper(call, paper) => call_and_tell(connection, output, call, Some(paper), randomness),
         Deed::ReportBatch(batch) => {
             in_runtime(|| connection.client(Role::Residents), |client| batch.run(client, output))
         }

@@ -42,6 +42,9 @@ pub enum Failure {
     /// The publisher.
     #[error("the publisher cannot start: {0}")]
     Publisher(#[from] crl_publisher::publish::PublishError),
+    /// `akashi crl plan`.
+    #[error("the next cut cannot be planned: {0}")]
+    Plan(#[source] crl_publisher::publish::PublishError),
     /// The schedule and the CRLs' validity do not fit.
     #[error("crl.validity_hours: {0}")]
     Validity(#[from] crl_publisher::decide::ValidityTooShort),

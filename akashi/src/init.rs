@@ -20,7 +20,7 @@ use crate::keys::{Labels, PartyAuthority, SharedToken, sign_certificate};
 use crate::mark;
 
 /// The settings that certificates stand on, as event 0 fixes them.
-pub fn fixed_settings(config: &Config) -> FixedSettings {
+fn fixed_settings(config: &Config) -> FixedSettings {
     let settings = config.profile.settings();
     FixedSettings {
         organization: settings.organization.clone(),
@@ -46,8 +46,15 @@ pub fn fix_phone_policies(registry: &Registry, config: &Config) -> Result<(), Fa
     })
 }
 
+/// Refuses a configuration that differs from what that registry's data was made with.
+pub fn require_fixed(store: &impl StateReads, config: &Config) -> Result<(), Failure> {
+    let no_settings = || Failure::State("it has no settings, which are the log's first event".to_owned());
+    let different = differences(store.settings()?.ok_or_else(no_settings)?, fixed_settings(config));
+    if different.is_empty() { Ok(()) } else { Err(Failure::Fixed(different)) }
+}
+
 /// The settings that are not as they were fixed, by their names in the configuration.
-pub fn differences(fixed: FixedSettings, configured: FixedSettings) -> Vec<Difference> {
+fn differences(fixed: FixedSettings, configured: FixedSettings) -> Vec<Difference> {
     // Taken apart, so that a new setting cannot be forgotten here.
     let FixedSettings {
         organization,

@@ -1,11 +1,15 @@
 //! The registry as the publisher sees it.
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use crl_publisher::ledger::{
     CutCause, CutLedger, FrozenState, LedgerError, LogEnd, PublishedCut, Reservation, WithdrawnCertificate,
     WithdrawnCertificates,
 };
+use crl_publisher::plan::PublishPlan;
+use crl_publisher::publish::{NextCut, PublishError, preview};
+use crl_publisher::slot::CrlLayout;
 use pki::crl::CrlEntry;
 use pki::der::small_unsigned;
 use pki::identity::{Ca, IssuerKey, Serial};
@@ -15,9 +19,11 @@ use pki::time::UnixTime;
 use registry::event::{Actor, Door, Event, PublishedCut as StoredCut};
 use registry::state::{StateReads, WithdrawnRecord, certificate_key};
 use registry::store::{Family, Frozen, Reads as _};
-use registry::{Registry, RegistryError, Transaction};
+use registry::{Registry, RegistryError, Store, Transaction};
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
+
+use crate::serve::parts::cores;
 
 /// The registry as the publisher sees it.
 pub struct RegistryLedger(pub Arc<Registry>);
@@ -63,7 +69,7 @@ impl CutLedger for RegistryLedger {
     }
 
     fn freeze(&self) -> Result<Box<dyn FrozenState + '_>, LedgerError> {
-        FrozenRegistry::read(&self.0).map(|frozen| Box::new(frozen) as Box<dyn FrozenState + '_>).map_err(failed)
+        FrozenRegistry::read(self.0.store()).map(|frozen| Box::new(frozen) as Box<dyn FrozenState + '_>).map_err(failed)
     }
 
     fn record_published(&self, cut: &PublishedCut) -> Result<(), LedgerError> {
@@ -84,6 +90,26 @@ impl CutLedger for RegistryLedger {
     fn last_published(&self) -> Result<Option<PublishedCut>, LedgerError> {
         Ok(self.0.store().published_cut().map_err(failed)?.as_ref().map(published))
     }
+}
+
+/// What the next cut would hold, were it made of the log's present end.
+pub fn next_plan(
+    store: &Store,
+    layout: &CrlLayout,
+    validity_seconds: u32,
+    folder: &Path,
+) -> Result<PublishPlan, PublishError> {
+    let issuers: Vec<_> = store.issuers().map_err(failed)?.into_iter().map(|(issuer, _)| issuer).collect();
+    preview(&NextCut {
+        cut_number: store.next_cut().map_err(failed)?,
+        frozen: &FrozenRegistry::read(store).map_err(failed)?,
+        last_published: store.published_cut().map_err(failed)?.as_ref().map(published),
+        issuers: &issuers,
+        layout,
+        validity_seconds,
+        folder,
+        worker_count: cores(),
+    })
 }
 
 fn certificate_of(serial: Serial, record: WithdrawnRecord) -> WithdrawnCertificate {
@@ -134,8 +160,7 @@ fn revoked_ca_certificates(frozen: &Frozen<'_>) -> Result<BTreeMap<IssuerKey, Ve
 }
 
 impl<'a> FrozenRegistry<'a> {
-    fn read(registry: &'a Registry) -> Result<Self, RegistryError> {
-        let store = registry.store();
+    fn read(store: &'a Store) -> Result<Self, RegistryError> {
         let frozen = store.freeze();
         let edge = frozen.tree_edge()?;
         let damaged = |reason: &str| RegistryError::Damaged { place: "log".to_owned(), reason: reason.to_owned() };

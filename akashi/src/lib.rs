@@ -3,7 +3,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`cli`], [`config`], [`folder`], [`failure`] | the command line; the configuration; the data folder; what ends the process; [`output`] what a command prints, [`progress`] how far it is |
-//! | [`init`], [`ca_key`], [`serve`], [`audit`], [`openapi`], [`sandbox`] | the commands |
+//! | [`init`], [`ca_key`], [`serve`], [`audit`], [`crl`], [`openapi`], [`sandbox`] | the commands |
 //! | [`clock`], [`keys`], [`delegation`] | the real time and randomness; keys as handles; OCSP keys renewed |
 //! | [`feed`], [`ledger`] | the log's followers: the status index, the publisher's view |
 //! | [`mark`], [`snapshot`] | outside the registry: where the log's end was, so that an older copy is noticed; the index as a file |
@@ -16,6 +16,7 @@ pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod crl;
 pub mod delegation;
 pub mod failure;
 pub mod feed;
@@ -38,7 +39,9 @@ pub mod tls;
 
 use std::process::ExitCode;
 
-use cli::{AuditCommand, CaKeyCommand, Command, LoadCommand, LoadOcspArguments, SandboxArguments, SynthArguments};
+use cli::{
+    AuditCommand, CaKeyCommand, Command, CrlCommand, LoadCommand, LoadOcspArguments, SandboxArguments, SynthArguments,
+};
 use clock::SystemClock;
 use config::Config;
 use failure::Failure;
@@ -64,6 +67,10 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Sandbox(arguments) => {
             let SandboxArguments { out, people, revoked, layout, port_base, serve } = arguments;
             sandbox::sandbox(&out, Wanted { people, revoked, layout, port_base }, serve)?;
+        }
+        Command::Crl { command: CrlCommand::Plan(argument) } => crl::plan(&Config::load(&argument.config)?)?,
+        Command::Crl { command: CrlCommand::Publish(command) } => {
+            return Ok(client::publish(&command, &clock::randomness()));
         }
         Command::Audit { command: AuditCommand::Verify(argument) } => audit::audit(&Config::load(&argument.config)?)?,
         Command::Load { command: LoadCommand::Synth(arguments) } => {

@@ -174,7 +174,7 @@ fn the_staff_registers_suspends_and_reinstates_parties_and_publishes_a_cut() {
     scene.run(&["admin", "reinstate", number, "--because", "the test goes on"]).ends_with(0);
     scene.issue("auth");
 
-    let cut = scene.run(&["admin", "cut", "--because", "a test", "--json"]).ends_with(0).json();
+    let cut = scene.run(&["crl", "publish", "--now", "--because", "a test", "--json"]).ends_with(0).json();
     assert!(cut["cut_number"].is_u64() && cut["manifest_url"].is_string(), "{cut}");
     let parties = scene.run(&["admin", "parties", "--json"]).ends_with(0).json();
     assert_eq!(parties["parties"].as_array().map(Vec::len), Some(listed.lines().count() - 1));

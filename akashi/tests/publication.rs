@@ -4,7 +4,7 @@ mod support;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use support::{Akashi, CardKey, Resident, get, openssl, openssl_with};
+use support::{Akashi, BINARY, CardKey, Resident, get, openssl, openssl_with, run};
 
 /// Writes what is served at that path into the server's folder; the file's path.
 #[track_caller]
@@ -185,6 +185,38 @@ fn with_the_lists_of_a_cut_openssl_refuses_the_revoked_certificate_and_accepts_t
     let verdict = crl_check(&akashi, &old, &of_yokohama).expect_err("refused");
     assert!(verdict.contains("unable to get certificate CRL") || verdict.contains("different CRL scope"), "{verdict}");
     akashi.audit();
+}
+
+#[test]
+fn the_plan_of_the_next_cut_is_printed_beside_a_running_server_and_changes_nothing() {
+    let mut akashi = Akashi::started();
+    let (desk, residents) = (akashi.desk("13221", "003A"), akashi.register("residents"));
+    let person = Resident::MIKIYA;
+    desk.request_certificate("sign", &person.application("sign", &CardKey::generate())).expect(201);
+    let change = json!({ "resident_code": person.resident_code, "change": "moved", "effective_on": "2026-11-20" });
+    residents.post("/residents/v1/changes", "move", &change).expect(200);
+    akashi.settle();
+    let plan = |akashi: &Akashi| {
+        let config = akashi.config();
+        // Neither the PIN nor a key is needed.
+        std::fs::remove_file(akashi.path("pin")).ok();
+        run(std::process::Command::new(BINARY).args(["crl", "plan", "--config"]).arg(config))
+    };
+    let before = akashi.log_position();
+    let running = plan(&akashi);
+    assert_eq!(akashi.log_position(), before, "nothing was recorded");
+    assert!(running.starts_with(&format!("Cut 2 shows log position {before}; thisUpdate ")), "{running}");
+    for line in ["sign/1/13221: 1 entry.", "sign/1/full: 1 entry.", "sign/1/delta: 1 entry since cut 1."] {
+        assert!(running.lines().any(|found| found == line), "{line}: {running}");
+    }
+    assert!(!running.contains("auth/1/13221"), "without entries it is counted, not listed: {running}");
+    assert_eq!(akashi.cut("it-came-so")["cut_number"], 2);
+    akashi.stop();
+    let stopped = plan(&akashi);
+    assert!(
+        stopped.starts_with("Cut 3 shows ") && stopped.contains("sign/1/delta: 0 entries since cut 2."),
+        "{stopped}"
+    );
 }
 
 #[test]

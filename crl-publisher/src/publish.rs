@@ -1,4 +1,5 @@
 //! The durable steps of a cut, in order. A crash after any of them leaves the old cut or the new one published, whole.
+mod preview;
 mod reconcile;
 
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use crate::plan::{CutFrame, DemandedOfAll, PlanError, PublishPlan};
 use crate::signing::{CrlSigner, ManifestSigner};
 use crate::slot::CrlLayout;
 use crate::store::{PublishedCrls, PublishedStore, StoreError};
+pub use preview::{NextCut, preview};
 
 /// Called with a step's name when that step is done. Tests kill the process here.
 pub type StepHook = Arc<dyn Fn(&'static str) + Send + Sync>;
@@ -183,8 +185,13 @@ impl Publisher {
         let served = self.published().load().current.clone();
         let last_published = parts.ledger.last_published()?;
         let cut_number = reservation.cut_number;
-        let frame =
-            self.frame(cut_number, frozen.as_ref(), served.as_deref().map(Generation::cut), last_published.as_ref());
+        let frame = Self::frame(
+            parts.validity_seconds,
+            cut_number,
+            frozen.as_ref(),
+            served.as_deref().map(Generation::cut),
+            last_published.as_ref(),
+        );
         let issuers: Vec<_> = parts.crl_signers.iter().map(|signer| signer.issuer()).collect();
         let demand = Demand {
             frame: &frame,
@@ -241,7 +248,7 @@ impl Publisher {
     }
 
     fn frame(
-        &self,
+        validity_seconds: u32,
         cut_number: u64,
         frozen: &dyn FrozenState,
         served: Option<&PublishedCut>,
@@ -250,7 +257,7 @@ impl Publisher {
         let this_update = frozen.frozen_at();
         // C04: nextUpdate does not go back, not even after the validity was set shorter.
         let next_update = this_update
-            .plus_seconds(self.parts.validity_seconds.into())
+            .plus_seconds(validity_seconds.into())
             .max(last.map_or(UnixTime::EPOCH, |last| last.next_update));
         CutFrame {
             cut_number,

@@ -76,6 +76,24 @@ fn sync(path: &Path) -> Result<(), StoreError> {
     File::open(path).and_then(|file| file.sync_all()).map_err(io_at(path))
 }
 
+/// A cut's folder in that store.
+pub(crate) fn cut_folder(root: &Path, cut_number: u64) -> PathBuf {
+    root.join(CUTS_FOLDER).join(cut_number.to_string())
+}
+
+/// The number in that store's `current`; `None` before the first flip.
+pub(crate) fn current_cut(root: &Path) -> Result<Option<u64>, StoreError> {
+    let path = root.join(CURRENT_FILE);
+    match fs::read_to_string(&path) {
+        Ok(text) => {
+            let number = text.strip_suffix('\n').and_then(|number| number.parse().ok());
+            number.map(Some).ok_or(StoreError::BadCurrent { path })
+        }
+        Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(StoreError::Io { path, source }),
+    }
+}
+
 impl PublishedStore {
     /// Makes the folders if they are not there. Nothing is served before [`PublishedStore::serve`].
     pub(crate) fn open(root: PathBuf, kept_cuts: usize) -> Result<Self, StoreError> {
@@ -90,21 +108,12 @@ impl PublishedStore {
     }
 
     pub(crate) fn cut_folder(&self, cut_number: u64) -> PathBuf {
-        self.root.join(CUTS_FOLDER).join(cut_number.to_string())
+        cut_folder(&self.root, cut_number)
     }
 
     /// The number in `current`; `None` before the first flip.
     pub(crate) fn current(&self) -> Result<Option<u64>, StoreError> {
-        let path = self.root.join(CURRENT_FILE);
-        match fs::read_to_string(&path) {
-            Ok(text) => text
-                .strip_suffix('\n')
-                .and_then(|number| number.parse().ok())
-                .map(Some)
-                .ok_or(StoreError::BadCurrent { path }),
-            Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(StoreError::Io { path, source }),
-        }
+        current_cut(&self.root)
     }
 
     /// An empty folder for a cut that was just reserved.

@@ -88,13 +88,6 @@ pub enum AdminCommand {
         #[command(flatten)]
         because: Because,
     },
-    /// Publish a cut of all CRLs now; the answer comes after its flip.
-    #[command(after_help = "Example:\n  akashi admin cut --sandbox sandbox --because 'a correction before noon'")]
-    Cut {
-        /// How and why.
-        #[command(flatten)]
-        because: Because,
-    },
 }
 
 /// A new party.
@@ -146,7 +139,8 @@ pub struct Because {
 }
 
 impl Because {
-    fn ask(&self) -> Ask<'_> {
+    /// POST of the reason alone.
+    pub(super) fn ask(&self) -> Ask<'_> {
         Ask::change(&self.retry, || Ok(json!({ "because": self.because })))
     }
 }
@@ -165,7 +159,7 @@ impl PartyArguments {
 }
 
 /// One thing that is shown.
-const fn one(done: &'static str, fields: &'static [&'static str]) -> Telling {
+pub(super) const fn one(done: &'static str, fields: &'static [&'static str]) -> Telling {
     Telling { done, fields, rows: None }
 }
 
@@ -212,11 +206,6 @@ impl DoorCommand for AdminCommand {
                 &format!("/admin/v1/ca-keys/{issuer}/compromise"),
                 Ask::change(retry, move || Ok(json!({ "because": because, "confirm": confirm }))),
                 one("compromise recorded", &["ca", "key", "compromised_at", "issuing_key"]),
-            ),
-            Self::Cut { because } => call(
-                "/admin/v1/cuts",
-                because.ask(),
-                one("cut published", &["cut_number", "log_position", "this_update", "next_update", "manifest_url"]),
             ),
         })
     }

@@ -19,7 +19,7 @@ use hsm_mock::{Pin as TokenPin, SoftToken};
 use ocsp_responder::{
     Clocks, Issuers, OcspDoor, OcspMetrics, OcspService, Responder, SigningLimits, closed_ocsp_routes,
 };
-use pki::certificate::{Issuer, Layout};
+use pki::certificate::{Issuer, Layout, Profile};
 use registry::state::StateReads;
 use registry::writer::{Durability, Followers, Surroundings};
 use registry::{Clock, Registry};
@@ -32,7 +32,7 @@ use crate::delegation::{Delegation, delegate_algorithms};
 use crate::failure::Failure;
 use crate::feed::{self, CatchUpError, InProcessVisibility, IndexFollower};
 use crate::folder::Folder;
-use crate::init::{differences, fix_phone_policies, fixed_settings};
+use crate::init::{fix_phone_policies, require_fixed};
 use crate::keys::{
     Labels, PartyAuthority, SharedToken, TokenCrlSigner, TokenKeyedHash, TokenLeafSigner, TokenManifestSigner,
     TokenVault,
@@ -300,11 +300,7 @@ fn open_registry(
         durability: durability(),
     };
     let (registry, followers) = Registry::open(&folder.registry(), surroundings)?;
-    let no_settings = || Failure::State("it has no settings, which are the log's first event".to_owned());
-    let different = differences(registry.store().settings()?.ok_or_else(no_settings)?, fixed_settings(config));
-    if !different.is_empty() {
-        return Err(Failure::Fixed(different));
-    }
+    require_fixed(registry.store().as_ref(), config)?;
     Ok((Arc::new(registry), followers))
 }
 
@@ -361,6 +357,15 @@ fn leaf_signer(token: &SharedToken, issuer: &Issuer) -> Arc<dyn LeafSigner> {
     steps::leaf_signer(Arc::new(TokenLeafSigner::new(Arc::clone(token), issuer.clone())))
 }
 
+/// Which CRLs there are, and their names.
+pub fn crl_layout(profile: &Profile) -> CrlLayout {
+    let base_url = match profile.layout() {
+        Layout::Default => Some(profile.settings().public_base_url.clone()),
+        Layout::JpkiExact => None,
+    };
+    CrlLayout::national(profile.organization().to_owned(), base_url)
+}
+
 fn open_publisher(
     config: &Config,
     folder: &Folder,
@@ -368,18 +373,13 @@ fn open_publisher(
     token: &SharedToken,
     issuers: &[Issuer],
 ) -> Result<Publisher, Failure> {
-    let profile = &config.profile;
-    let base_url = match profile.layout() {
-        Layout::Default => Some(profile.settings().public_base_url.clone()),
-        Layout::JpkiExact => None,
-    };
     let crl_signer =
         |issuer: &Issuer| Arc::new(TokenCrlSigner::new(Arc::clone(token), issuer.clone())) as Arc<dyn CrlSigner>;
     Ok(Publisher::open(PublisherParts {
         ledger: Arc::new(RegistryLedger(Arc::clone(registry))),
         crl_signers: issuers.iter().map(crl_signer).collect(),
         manifest_signer: Arc::new(TokenManifestSigner::new(Arc::clone(token))?),
-        layout: CrlLayout::national(profile.organization().to_owned(), base_url),
+        layout: crl_layout(&config.profile),
         validity_seconds: config.crl_validity_seconds,
         folder: folder.crl(),
         kept_cuts: KEPT_CUTS,

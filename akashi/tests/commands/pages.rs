@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use akashi::cli::Cli;
 use clap::{CommandFactory, Parser};
 
-/// The commands whose parts are calls.
-const DOORS: [&str; 6] = ["desk", "hotline", "residents", "operator", "phone", "admin"];
+/// The commands whose parts are calls, all or some of them.
+const DOORS: [&str; 7] = ["desk", "hotline", "residents", "operator", "phone", "admin", "crl"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the repository").to_owned()

@@ -16,4 +16,4 @@ pub use asking::{OcspStatus, eventually};
 pub use calls::{Answer, CurlFailure, Party, get, openssl, openssl_with};
 pub use people::{CardKey, Resident};
 pub use phones::{BOTH, SigningCard, always_open};
-pub use server::{Akashi, BINARY};
+pub use server::{Akashi, BINARY, run};
