@@ -1,6 +1,7 @@
 //! A CRL sent straight from the segment file, a piece at a time: a slow reader of a large CRL costs one piece of memory.
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,8 +23,9 @@ pub(crate) struct SegmentBody {
 }
 
 impl SegmentBody {
-    pub(crate) const fn new(segment: Arc<File>, offset: u64, size: u64) -> Self {
-        Self { segment, offset, left: size, reading: None }
+    /// These octets of the CRL that begins at that offset.
+    pub(crate) const fn new(segment: Arc<File>, offset: u64, octets: Range<u64>) -> Self {
+        Self { segment, offset: offset + octets.start, left: octets.end - octets.start, reading: None }
     }
 
     fn begin_reading(&self) -> JoinHandle<io::Result<Bytes>> {

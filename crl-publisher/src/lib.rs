@@ -16,11 +16,12 @@
 //! | [`generation`], [`manifest`], [`store`] | a cut on disk, its signed list, the folder and the flip |
 //! | [`publish`] | the durable steps in order, and what a start finds after a crash |
 //! | [`schedule`], [`decide`], [`run`] | when; what to do now; the loop that does it |
-//! | [`serve`], `body`, [`metrics`] | HTTP, and what is watched |
+//! | [`serve`], `conditional`, `body`, [`metrics`] | HTTP, and what is watched |
 mod body;
 mod build;
 pub mod check;
 mod codes;
+mod conditional;
 pub mod decide;
 mod delta;
 mod demanded;

@@ -5,17 +5,22 @@
 //! | `/crl/{ca}/{key}/{code}.crl`, `…/full.crl`, `…/delta.crl`, `…/ca.crl` | the latest CRL; these URLs stand in certificates and CRLs and answer for ever (I10) | until the next flip, at most an hour |
 //! | `/crl/manifest.json` | the signed manifest of the latest cut | the same |
 //! | `/crl/cuts/{number}/{ca}/{key}/{code}.crl` | that cut's CRL, while it is kept | for ever |
+mod problem;
+
+use std::ops::Range;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderName, Response, StatusCode, header};
+use axum::http::request::Parts;
+use axum::http::{Response, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use pki::time::UnixTime;
 
 use crate::body::SegmentBody;
+use crate::conditional::{Selected, Validators, select};
 use crate::decide::freeze_at;
 use crate::generation::Generation;
 use crate::ledger::PublishedCut;
@@ -24,13 +29,12 @@ use crate::run::Clock;
 use crate::schedule::Schedule;
 use crate::slot::{CrlSlot, Shape};
 use crate::store::PublishedCrls;
+use problem::Problem;
 
 /// The longest that a cache may keep the latest CRL (distribution practice in RFC 5280's field: an hour).
 const MAX_AGE_SECONDS_MAX: i64 = 3_600;
 /// How long a cache may keep it while the flip is overdue: short, so that a late cut is seen soon.
 const OVERDUE_MAX_AGE_SECONDS: i64 = 10;
-/// After how long a client asks again before the first cut.
-const FIRST_CUT_RETRY_SECONDS: &str = "10";
 
 /// What the routes share.
 #[derive(Clone)]
@@ -54,7 +58,7 @@ pub fn router(service: CrlService) -> Router {
         .with_state(service)
 }
 
-async fn latest_manifest(State(service): State<CrlService>, headers: HeaderMap) -> Response<Body> {
+async fn latest_manifest(State(service): State<CrlService>, asked: Parts) -> Response<Body> {
     let generations = service.published.load();
     let Some(generation) = &generations.current else { return Problem::NothingPublished.into_response() };
     let manifest = generation.manifest().clone();
@@ -65,24 +69,28 @@ async fn latest_manifest(State(service): State<CrlService>, headers: HeaderMap) 
         cache_control: service.cache_control(generation.cut()),
         size: manifest.len() as u64,
     };
-    file.answer(&headers, || Body::from(manifest))
+    file.answer(&asked, |octets| {
+        // A range within the size, which is a number of octets in memory.
+        let at = |position| usize::try_from(position).expect("the manifest is in memory");
+        Body::from(manifest.slice(at(octets.start)..at(octets.end)))
+    })
 }
 
 async fn latest_crl(
     State(service): State<CrlService>,
     Path((ca, key, file)): Path<(String, String, String)>,
-    headers: HeaderMap,
+    asked: Parts,
 ) -> Response<Body> {
     let generations = service.published.load();
     let Some(generation) = &generations.current else { return Problem::NothingPublished.into_response() };
     let cache_control = service.cache_control(generation.cut());
-    answer_crl(generation, &[&ca, &key, &file], cache_control, &headers)
+    answer_crl(generation, &[&ca, &key, &file], cache_control, &asked)
 }
 
 async fn crl_of_cut(
     State(service): State<CrlService>,
     Path((number, ca, key, file)): Path<(String, String, String, String)>,
-    headers: HeaderMap,
+    asked: Parts,
 ) -> Response<Body> {
     let generations = service.published.load();
     if generations.current.is_none() {
@@ -92,14 +100,14 @@ async fn crl_of_cut(
         return Problem::CutNotKept.into_response();
     };
     // RFC 8246: these octets never change under this name.
-    answer_crl(generation, &[&ca, &key, &file], "public, max-age=31536000, immutable".to_owned(), &headers)
+    answer_crl(generation, &[&ca, &key, &file], "public, max-age=31536000, immutable".to_owned(), &asked)
 }
 
 fn answer_crl(
     generation: &Generation,
     [ca, key, file]: &[&str; 3],
     cache_control: String,
-    headers: &HeaderMap,
+    asked: &Parts,
 ) -> Response<Body> {
     let Some(slot) = file.strip_suffix(".crl").and_then(|shape| CrlSlot::from_words(ca, key, shape)) else {
         return Problem::NoSuchCrl.into_response();
@@ -121,7 +129,7 @@ fn answer_crl(
         cache_control,
         size: stored.size,
     };
-    file.answer(headers, || Body::new(SegmentBody::new(Arc::clone(generation.segment()), stored.offset, stored.size)))
+    file.answer(asked, |octets| Body::new(SegmentBody::new(Arc::clone(generation.segment()), stored.offset, octets)))
 }
 
 impl CrlService {
@@ -150,95 +158,35 @@ struct Representation {
 }
 
 impl Representation {
-    /// 200 with the body, or 304 without. A HEAD request's body is dropped by the router, its headers stay.
-    fn answer(self, headers: &HeaderMap, body: impl FnOnce() -> Body) -> Response<Body> {
+    /// All of it, a part, or what the conditions of the request say instead. A HEAD request's body is dropped by the router,
+    /// its headers stay.
+    fn answer(self, asked: &Parts, body: impl FnOnce(Range<u64>) -> Body) -> Response<Body> {
         let Self { media_type, sha256, last_modified, cache_control, size } = self;
         let etag = format!("\"{}\"", hex(&sha256));
-        let unchanged = holds(headers, &etag);
-        let response = Response::builder()
+        let validators = Validators { etag: &etag, last_modified };
+        let selected = select(&asked.method, &asked.headers, &validators, size);
+        let described = Response::builder()
             .header(header::ETAG, etag)
             .header(header::LAST_MODIFIED, last_modified.http_date())
-            .header(header::CACHE_CONTROL, cache_control);
-        let response = if unchanged {
-            response.status(StatusCode::NOT_MODIFIED).body(Body::empty())
-        } else {
-            response.header(header::CONTENT_TYPE, media_type).header(header::CONTENT_LENGTH, size).body(body())
+            .header(header::CACHE_CONTROL, cache_control)
+            .header(header::ACCEPT_RANGES, "bytes");
+        let (described, octets) = match selected {
+            Selected::Whole => (described, 0..size),
+            Selected::Part(Range { start, end }) => {
+                let content_range = format!("bytes {start}-{}/{size}", end - 1);
+                let described = described.status(StatusCode::PARTIAL_CONTENT);
+                (described.header(header::CONTENT_RANGE, content_range), start..end)
+            }
+            Selected::NotModified => {
+                let answer = described.status(StatusCode::NOT_MODIFIED).body(Body::empty());
+                return answer.expect(ASCII);
+            }
+            Selected::PreconditionFailed => return Problem::PreconditionFailed.into_response(),
+            Selected::Unsatisfiable => return Problem::Unsatisfiable { size }.into_response(),
         };
-        response.expect("every header value here is ASCII made by us")
+        let described = described.header(header::CONTENT_TYPE, media_type);
+        described.header(header::CONTENT_LENGTH, octets.end - octets.start).body(body(octets)).expect(ASCII)
     }
 }
 
-/// The client says that it holds these octets (RFC 9110 §13.1.2: the weak comparison).
-fn holds(headers: &HeaderMap, etag: &str) -> bool {
-    let tags = headers
-        .get_all(header::IF_NONE_MATCH)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','));
-    tags.map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
-}
-
-/// Why there is no CRL to answer with.
-enum Problem {
-    NothingPublished,
-    NoSuchCrl,
-    UnknownIssuer,
-    UnknownMunicipality,
-    NotInThisCut,
-    CutNotKept,
-}
-
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response<Body> {
-        let (status, word, title, remedy) = match self {
-            Self::NothingPublished => (
-                503,
-                "nothing-published",
-                "No CRL is published yet.",
-                "Ask again shortly; the first cut is made when the service starts.",
-            ),
-            Self::NoSuchCrl => (
-                404,
-                "no-such-crl",
-                "This is not the name of a CRL.",
-                "Write /crl/{ca}/{key}/{code}.crl, or full, delta or ca for the code.",
-            ),
-            Self::UnknownIssuer => (
-                404,
-                "unknown-issuer",
-                "No CA has this key.",
-                "Take the URL from a certificate or from /crl/manifest.json.",
-            ),
-            Self::UnknownMunicipality => (
-                404,
-                "unknown-municipality",
-                "No municipality has this code.",
-                "Write the 5-digit code without its check digit.",
-            ),
-            Self::NotInThisCut => (
-                404,
-                "not-in-this-cut",
-                "This cut has no CRL of this shape.",
-                "Ask for it in the next cut; until then take the full CRL.",
-            ),
-            Self::CutNotKept => (
-                404,
-                "cut-not-kept",
-                "This cut is not kept, or never was.",
-                "Take the URLs from the latest /crl/manifest.json.",
-            ),
-        };
-        let problem = serde_json::json!({
-            "type": format!("urn:akashi:problem:{word}"), "title": title, "status": status, "remedy": remedy,
-        });
-        // I15: errors are never cached.
-        let retry: &[(HeaderName, &str)] =
-            if status == 503 { &[(header::RETRY_AFTER, FIRST_CUT_RETRY_SECONDS)] } else { &[] };
-        let fixed = [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")];
-        let response = fixed
-            .iter()
-            .chain(retry)
-            .fold(Response::builder().status(status), |response, (name, value)| response.header(name, *value));
-        response.body(Body::from(problem.to_string())).expect("every header value here is a constant")
-    }
-}
+const ASCII: &str = "every header value here is ASCII made by us";

@@ -40,10 +40,13 @@ fn routes(world: &World, publisher: &Publisher) -> Router {
 }
 
 async fn ask(routes: &Router, method: Method, path: &str, if_none_match: &str) -> Answer {
-    let mut request = Request::builder().method(method).uri(path);
-    if !if_none_match.is_empty() {
-        request = request.header("if-none-match", if_none_match);
-    }
+    let lines = [("if-none-match", if_none_match)];
+    ask_with(routes, method, path, if if_none_match.is_empty() { &[] } else { &lines }).await
+}
+
+async fn ask_with(routes: &Router, method: Method, path: &str, lines: &[(&str, &str)]) -> Answer {
+    let request = Request::builder().method(method).uri(path);
+    let request = lines.iter().fold(request, |request, (name, value)| request.header(*name, *value));
     let response = routes.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
     let (head, body) = response.into_parts();
     Answer { status: head.status, headers: head.headers, body: body.collect().await.unwrap().to_bytes().to_vec() }
@@ -235,13 +238,112 @@ async fn what_does_not_exist_is_a_problem_that_no_cache_keeps() {
 
 #[tokio::test]
 async fn a_crl_of_many_pieces_arrives_whole() {
+    let (_world, _publisher, routes) = published_in_pieces();
+    let answer = get(&routes, "/crl/sign/1/full.crl").await;
+    assert!(answer.body.len() > 3 * 64 * 1_024, "it takes several pieces");
+    assert_eq!(CrlReader::new(&answer.body).unwrap().entries().filter_map(Result::ok).count(), 5_999);
+}
+
+/// A CRL of several pieces, the manifest, and both under names that never change.
+const RANGED: [&str; 3] = ["/crl/sign/1/full.crl", "/crl/manifest.json", "/crl/cuts/1/sign/1/full.crl"];
+
+fn published_in_pieces() -> (World, Publisher, Router) {
     let world = World::new();
     for number in 1..6_000 {
         world.ledger.revoke(Ca::Sign, number, KIYOSE, "2030-03-31");
     }
     let publisher = world.open();
     world.publish(&publisher, jst("2026-11-22", 6, 55, 0)).unwrap();
-    let answer = get(&routes(&world, &publisher), "/crl/sign/1/full.crl").await;
-    assert!(answer.body.len() > 3 * 64 * 1_024, "it takes several pieces");
-    assert_eq!(CrlReader::new(&answer.body).unwrap().entries().filter_map(Result::ok).count(), 5_999);
+    let routes = routes(&world, &publisher);
+    (world, publisher, routes)
+}
+
+#[tokio::test]
+async fn a_range_is_exactly_those_octets_with_the_headers_of_the_whole() {
+    let (_world, _publisher, routes) = published_in_pieces();
+    for path in RANGED {
+        let whole = get(&routes, path).await;
+        let size = whole.body.len();
+        assert_eq!(whole.header("accept-ranges"), "bytes");
+        for (first, end) in [(0, 1), (1, size), (size / 2 - 1, size / 2 + 1), (size - 1, size), (0, size)] {
+            let range = format!("bytes={first}-{}", end - 1);
+            let part = ask_with(&routes, Method::GET, path, &[("range", &range)]).await;
+            assert_eq!((part.status, &*part.body), (StatusCode::PARTIAL_CONTENT, &whole.body[first..end]), "{range}");
+            assert_eq!(part.header("content-range"), format!("bytes {first}-{}/{size}", end - 1));
+            assert_eq!(part.header("content-length"), (end - first).to_string());
+            for name in ["etag", "last-modified", "cache-control", "content-type", "accept-ranges"] {
+                assert_eq!(part.header(name), whole.header(name), "{name}");
+            }
+        }
+        let last = ask_with(&routes, Method::GET, path, &[("range", "bytes=-7")]).await;
+        assert_eq!(last.body, whole.body[size - 7..]);
+        let several = ask_with(&routes, Method::GET, path, &[("range", "bytes=0-1,5-6")]).await;
+        assert_eq!((several.status, several.body == whole.body), (StatusCode::OK, true));
+        let head = ask_with(&routes, Method::HEAD, path, &[("range", "bytes=0-1")]).await;
+        assert_eq!((head.status, head.header("content-length")), (StatusCode::OK, size.to_string().as_str()));
+        assert_eq!(head.header("accept-ranges"), "bytes");
+    }
+}
+
+#[tokio::test]
+async fn a_range_behind_the_end_is_refused_with_the_size_and_no_cache_keeps_that() {
+    let (_world, _publisher, routes) = published(jst("2026-11-22", 6, 55, 0));
+    for path in RANGED {
+        let size = get(&routes, path).await.body.len();
+        let refused = ask_with(&routes, Method::GET, path, &[("range", &format!("bytes={size}-"))]).await;
+        assert_eq!(refused.status, StatusCode::RANGE_NOT_SATISFIABLE);
+        assert_eq!(refused.header("content-range"), format!("bytes */{size}"));
+        assert_eq!(refused.header("cache-control"), "no-store");
+        let problem: serde_json::Value = serde_json::from_slice(&refused.body).unwrap();
+        assert_eq!(problem["type"], "urn:akashi:problem:range-not-satisfiable");
+    }
+}
+
+#[tokio::test]
+async fn conditions_on_version_and_date_are_answered_on_lists_and_manifest() {
+    let (_world, _publisher, routes) = published(jst("2026-11-22", 6, 55, 0));
+    let (date, before) = ("Sat, 21 Nov 2026 21:55:00 GMT", "Sat, 21 Nov 2026 21:54:59 GMT");
+    for path in RANGED {
+        let etag = get(&routes, path).await.header("etag").to_owned();
+        for (lines, status) in [
+            (&[("if-modified-since", date)][..], 304),
+            (&[("if-modified-since", before)], 200),
+            (&[("if-modified-since", date), ("if-none-match", "\"other\"")], 200),
+            (&[("if-unmodified-since", before)], 412),
+            (&[("if-match", "\"other\"")], 412),
+            (&[("if-match", &*etag)], 200),
+        ] {
+            for method in [Method::GET, Method::HEAD] {
+                let answer = ask_with(&routes, method, path, lines).await;
+                assert_eq!(answer.status, status, "{lines:?}");
+                let caching = answer.header("cache-control");
+                assert_eq!(caching == "no-store", status == 412, "{caching}");
+                assert_eq!(answer.header("etag") == etag, status != 412);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_resumes_across_a_flip_gets_all_of_the_new_one_and_never_a_mixture() {
+    let (world, publisher, routes) = published_in_pieces();
+    let path = "/crl/sign/1/full.crl";
+    let old = get(&routes, path).await;
+    let half = old.body.len() / 2;
+    let range = format!("bytes={half}-");
+    world.ledger.revoke(Ca::Sign, 6_000, KIYOSE, "2030-03-31");
+    world.publish(&publisher, jst("2026-11-23", 6, 55, 0)).unwrap();
+    let new = get(&routes, path).await;
+    for held in [old.header("etag"), old.header("last-modified"), &format!("W/{}", new.header("etag"))] {
+        let resumed = ask_with(&routes, Method::GET, path, &[("range", &range), ("if-range", held)]).await;
+        assert_eq!((resumed.status, resumed.body == new.body), (StatusCode::OK, true), "{held}");
+        assert_eq!(resumed.header("etag"), new.header("etag"));
+    }
+    for held in [new.header("etag"), new.header("last-modified")] {
+        let resumed = ask_with(&routes, Method::GET, path, &[("range", &range), ("if-range", held)]).await;
+        assert_eq!((resumed.status, &*resumed.body), (StatusCode::PARTIAL_CONTENT, &new.body[half..]), "{held}");
+    }
+    // Under the name of its cut the old one is still there to be resumed.
+    let resumed = ask_with(&routes, Method::GET, "/crl/cuts/1/sign/1/full.crl", &[("range", &range)]).await;
+    assert_eq!([&old.body[..half], &resumed.body].concat(), old.body);
 }
