@@ -89,17 +89,24 @@ impl PublisherClock for LoopClock {
 
     fn sleep_until(&self, until: UnixTime) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         let target = Duration::from_secs(u64::try_from(until.as_seconds()).unwrap_or(0));
-        Box::pin(async move {
-            // The clock may be set while we wait, so it is looked at again and again, and closely near the end.
-            while let Some(left) = target.checked_sub(self.clock.since_1970()).filter(|left| !left.is_zero()) {
-                tokio::time::sleep(left.min(Duration::from_secs(1))).await;
-            }
-        })
+        Box::pin(sleep_until(target, || self.clock.since_1970()))
+    }
+}
+
+/// Until that clock shows the target, or was set back. It may be set while we wait, so it is looked at again and again, and
+/// closely near the end.
+async fn sleep_until(target: Duration, since_1970: impl Fn() -> Duration) {
+    let mut left_before = Duration::MAX;
+    while let Some(left) = target.checked_sub(since_1970()).filter(|left| !left.is_zero() && *left <= left_before) {
+        tokio::time::sleep(left.min(Duration::from_secs(1))).await;
+        left_before = left;
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     #[test]
@@ -114,6 +121,21 @@ mod tests {
         let before = clock.since_1970();
         while clock.since_1970() == before {}
         assert!(clock.since_1970() > before);
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_is_set_back_ends_the_wait_and_one_that_is_set_forward_too() {
+        // What the clock shows at each look, in milliseconds; after the last look nobody may look again.
+        for shown in [&[10_000, 10_001, 9_999][..], &[10_000, 10_001, 500_000], &[100_000], &[99_999, 100_000]] {
+            let looks = Cell::new(0);
+            let clock = || {
+                let look = looks.replace(looks.get() + 1);
+                // So that the wait between two looks is short, the target is near each of them but the first.
+                Duration::from_millis(shown[look])
+            };
+            sleep_until(Duration::from_millis(if shown.len() > 2 { 10_002 } else { 100_000 }), clock).await;
+            assert_eq!(looks.get(), shown.len(), "{shown:?}");
+        }
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ca::phone::hours::PhoneHours;
 use ca::usage::rate::RateLimit;
+use crl_publisher::decide::Timetable;
 use crl_publisher::schedule::Schedule;
 use ocsp_responder::OcspSettings;
 use pki::algorithm::Algorithm;
@@ -117,6 +118,7 @@ struct RawCrl {
     zone: String,
     validity_hours: u32,
     lead_seconds: u32,
+    repair_hours: u32,
 }
 
 impl Default for RawCrl {
@@ -126,6 +128,8 @@ impl Default for RawCrl {
             zone: "Asia/Tokyo".to_owned(),
             validity_hours: 48,
             lead_seconds: 300,
+            // A night's sleep: somebody who is called at 7:00 has until 15:00, and who comes after them until 23:00.
+            repair_hours: 8,
         }
     }
 }
@@ -234,11 +238,9 @@ pub struct Config {
     /// Names, policies, URLs.
     pub profile: Profile,
     /// When cuts are published.
-    pub schedule: Schedule,
+    pub timetable: Timetable,
     /// How long a CRL is valid.
     pub crl_validity_seconds: u32,
-    /// How long before its instant a cut is frozen.
-    pub crl_lead_seconds: u32,
     /// Of OCSP answers.
     pub ocsp: OcspSettings,
     /// Whether everybody may ask, on the public listener.
@@ -282,9 +284,12 @@ impl Config {
         }
         let schedule =
             Schedule::parse(&raw.crl.schedule, &raw.crl.zone).map_err(|error| ("crl.schedule", error.to_string()))?;
-        // nextUpdate must outlive the next cut by twice the longest repair (I9), and I14 bounds it from above.
-        if !(26..=240).contains(&raw.crl.validity_hours) {
-            return Err(("crl.validity_hours", "26 to 240".to_owned()));
+        // I14. That it outlives the next cut by twice a repair (I9) is judged by schedule and clock, at the start.
+        if !(1..=240).contains(&raw.crl.validity_hours) {
+            return Err(("crl.validity_hours", "1 to 240".to_owned()));
+        }
+        if !(1..=100).contains(&raw.crl.repair_hours) {
+            return Err(("crl.repair_hours", "1 to 100".to_owned()));
         }
         if raw.crl.lead_seconds > 3_600 {
             return Err(("crl.lead_seconds", "0 to 3600".to_owned()));
@@ -313,9 +318,12 @@ impl Config {
             loss_line: raw.api.loss_line,
             metrics_listen: raw.metrics.listen,
             profile,
-            schedule,
+            timetable: Timetable {
+                schedule,
+                lead_seconds: raw.crl.lead_seconds,
+                repair_seconds: raw.crl.repair_hours * 3_600,
+            },
             crl_validity_seconds: raw.crl.validity_hours * 3_600,
-            crl_lead_seconds: raw.crl.lead_seconds,
             ocsp,
             public_ocsp: raw.ocsp.public,
             operator_ocsp_rate: RateLimit {
@@ -382,8 +390,10 @@ mod tests {
     fn the_example_is_a_configuration_and_its_optional_parts_are_the_defaults() {
         let whole = config(|text| text).unwrap();
         let short = config(|text| text[..text.find("[crl]").unwrap()].to_owned()).unwrap();
-        assert_eq!((whole.crl_validity_seconds, whole.crl_lead_seconds), (172_800, 300));
-        assert_eq!((short.crl_validity_seconds, short.crl_lead_seconds), (172_800, 300));
+        for config in [&whole, &short] {
+            let Timetable { schedule: _, lead_seconds, repair_seconds } = config.timetable;
+            assert_eq!((config.crl_validity_seconds, lead_seconds, repair_seconds), (172_800, 300, 28_800));
+        }
         assert_eq!((whole.ocsp, whole.phone_hours), (short.ocsp, short.phone_hours));
         assert_eq!((whole.public_ocsp, whole.operator_ocsp_rate), (short.public_ocsp, short.operator_ocsp_rate));
         assert_eq!(whole.profile.organization(), "JPKI-TEST");
@@ -420,7 +430,8 @@ mod tests {
         assert!(refusal("per_core = 16", "per_core = 0").contains("1 to 128"));
         assert!(refusal("per_desk_max = 64", "per_desk_max = 1025").contains("1 to 1024"));
         assert!(refusal("loss_line = \"", "loss_line = \"\\n").contains("one line"));
-        assert!(refusal("validity_hours = 48", "validity_hours = 24").contains("26 to 240"));
+        assert!(refusal("validity_hours = 48", "validity_hours = 241").contains("1 to 240"));
+        assert!(refusal("repair_hours = 8", "repair_hours = 0").contains("1 to 100"));
         assert!(refusal("retention_days = 0", "retention_days = 3654").contains("0 to 3653"));
         assert!(refusal("\nvalidity_seconds = 28800", "\nvalidity_seconds = 28799").contains("28800..="));
         assert!(refusal("base_url = \"http:", "base_url = \"https:").contains("http://host"));

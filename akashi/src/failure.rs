@@ -45,9 +45,9 @@ pub enum Failure {
     /// `akashi crl plan`.
     #[error("the next cut cannot be planned: {0}")]
     Plan(#[source] crl_publisher::publish::PublishError),
-    /// The schedule and the CRLs' validity do not fit.
-    #[error("crl.validity_hours: {0}")]
-    Validity(#[from] crl_publisher::decide::ValidityTooShort),
+    /// Schedule, validity of CRLs and time for repairs do not fit.
+    #[error("the settings of crl: {0}")]
+    Timetable(#[from] crl_publisher::decide::UnsafeTimetable),
     /// The CA's rules refused.
     #[error("{0}")]
     Rules(String),

@@ -115,12 +115,12 @@ async fn run<T>(
     let addresses = Addresses { public: public.local_addr()?, api: api.local_addr()?, metrics: metrics.local_addr()? };
     let (stop, stopped) = watch::channel(false);
 
-    let publisher = parts.publisher_loop(config)?;
+    let publisher = parts.publisher_loop()?;
     let further = Further {
         operators: parts.metered_ocsp_routes(config),
         administrators: cuts::routes(parts.door_state(), publisher.handle),
     };
-    let public_router: Router = public_routes(Arc::clone(&parts.watched)).merge(parts.crl_routes(config));
+    let public_router: Router = public_routes(Arc::clone(&parts.watched)).merge(parts.crl_routes());
     let api_router = ca::doors::routes(parts.door_state(), further);
     let tls = Security::MutualTls {
         config: parts.door_tls.config(),

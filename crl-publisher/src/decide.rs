@@ -1,4 +1,6 @@
 //! What the publisher is to do at an instant. Pure, so that midnights, leap days and stepped clocks are tested as data.
+use std::iter::successors;
+
 use pki::time::UnixTime;
 
 use crate::ledger::{CutCause, PublishedCut};
@@ -32,75 +34,104 @@ pub enum Decision {
     ScheduleEnded,
 }
 
-/// Decides from the clock, the schedule and the cut that readers hold. A scheduled cut is frozen `lead_seconds` before its
-/// flip, or at the flip before it where the schedule is denser than that.
-pub fn decide(now: UnixTime, schedule: &Schedule, served: Option<&PublishedCut>, lead_seconds: u32) -> Decision {
-    let Some(served) = served else { return Decision::PublishNow { cause: CutCause::NothingServed } };
-    if now < served.this_update {
-        return Decision::RefuseClock { last_this_update: served.this_update };
-    }
-    // Late rather than never: after downtime or failed attempts the cut is made at once.
-    if let Some(due) = schedule.latest_due(now)
-        && served.this_update < freeze_at(schedule, due, lead_seconds)
-    {
-        return Decision::PublishNow { cause: CutCause::Missed { due } };
-    }
-    // A cut made by hand within the lead is fresh enough for the coming flip as well.
-    let mut due = schedule.next_after(now);
-    while let Some(flip_at) = due {
-        let freeze_at = freeze_at(schedule, flip_at, lead_seconds);
-        if served.this_update < freeze_at {
-            return if now < freeze_at {
-                Decision::WaitUntil { until: freeze_at }
-            } else {
-                Decision::BuildFor { flip_at }
-            };
+/// When cuts are frozen and flipped, and how long it may take until a publisher that broke works again.
+#[derive(Clone, Debug)]
+pub struct Timetable {
+    /// The instants of flips.
+    pub schedule: Schedule,
+    /// A scheduled cut is frozen so long before its flip, or at the flip before it where the schedule is denser than that.
+    pub lead_seconds: u32,
+    /// The longest that a repair takes: until somebody has noticed, come, and put another machine in place.
+    pub repair_seconds: u32,
+}
+
+impl Timetable {
+    /// Decides from the clock and the cut that readers hold.
+    pub fn decide(&self, now: UnixTime, served: Option<&PublishedCut>) -> Decision {
+        let Some(served) = served else { return Decision::PublishNow { cause: CutCause::NothingServed } };
+        if now < served.this_update {
+            return Decision::RefuseClock { last_this_update: served.this_update };
         }
-        due = schedule.next_after(flip_at);
+        let Some(flip_at) = self.due_after(served.this_update) else { return Decision::ScheduleEnded };
+        if flip_at <= now {
+            // Late rather than never: after downtime or failed attempts the cut is made at once.
+            let due = self.schedule.latest_due(now).unwrap_or(flip_at);
+            return Decision::PublishNow { cause: CutCause::Missed { due } };
+        }
+        let freeze_at = self.freeze_at(flip_at);
+        if now < freeze_at { Decision::WaitUntil { until: freeze_at } } else { Decision::BuildFor { flip_at } }
     }
-    Decision::ScheduleEnded
+
+    /// The first flip that a cut of that thisUpdate is not fresh enough for: from then on another is due. A cut made by hand
+    /// within the lead is fresh enough for the coming flip as well.
+    pub(crate) fn due_after(&self, this_update: UnixTime) -> Option<UnixTime> {
+        self.flips_after(this_update).find(|&due| this_update < self.freeze_at(due))
+    }
+
+    fn flips_after(&self, now: UnixTime) -> impl Iterator<Item = UnixTime> + '_ {
+        successors(self.schedule.next_after(now), |&due| self.schedule.next_after(due))
+    }
+
+    /// The earliest thisUpdate that a cut flipped at `due` may have.
+    fn freeze_at(&self, due: UnixTime) -> UnixTime {
+        let lead = due.plus_seconds(-i64::from(self.lead_seconds));
+        self.schedule.latest_due(due.plus_seconds(-1)).map_or(lead, |before| lead.max(before))
+    }
+
+    /// Each coming cut is followed by another within seven days, and lives past that one's flip, as long as a second repair
+    /// takes when the first was in vain (I24, I9).
+    pub fn check(&self, now: UnixTime, validity_seconds: u32) -> Result<(), UnsafeTimetable> {
+        for due in self.flips_after(now).take(FLIPS_LOOKED_AT) {
+            let this_update = self.freeze_at(due);
+            let next_update = this_update.plus_seconds(validity_seconds.into());
+            let Some(promised) = self.schedule.next_after(due) else { break };
+            if promised.seconds_since(due) > GAP_SECONDS_MAX {
+                return Err(UnsafeTimetable::Seldom { due, promised });
+            }
+            let repaired_by = promised.plus_seconds(2 * i64::from(self.repair_seconds));
+            if next_update <= promised || next_update < repaired_by {
+                return Err(UnsafeTimetable::ShortLived { this_update, next_update, promised, repaired_by });
+            }
+        }
+        Ok(())
+    }
 }
 
-/// The earliest thisUpdate that a cut flipped at `due` may have.
-pub(crate) fn freeze_at(schedule: &Schedule, due: UnixTime, lead_seconds: u32) -> UnixTime {
-    let lead = due.plus_seconds(-i64::from(lead_seconds));
-    schedule.latest_due(due.plus_seconds(-1)).map_or(lead, |before| lead.max(before))
-}
-
-/// Readers would be left without a valid CRL although every cut comes on time.
+/// Readers would be left without a valid or without a fresh CRL although every cut comes on time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "a cut frozen at {this_update} would run out at {next_update}, before the one after it is flipped at {promised}; make the validity longer"
-)]
-pub struct ValidityTooShort {
-    /// thisUpdate of the first cut that runs out too early.
-    pub this_update: UnixTime,
-    /// Its nextUpdate.
-    pub next_update: UnixTime,
-    /// The flip that was promised after it.
-    pub promised: UnixTime,
+pub enum UnsafeTimetable {
+    /// A CRL would run out too early.
+    #[error(
+        "a cut frozen at {this_update} would run out at {next_update}; the one after it is flipped at {promised}, and has until \
+         {repaired_by} if the publisher breaks and is repaired twice. Lengthen crl.validity_hours, publish more often, or \
+         shorten crl.repair_hours if repairs are that quick"
+    )]
+    ShortLived {
+        /// thisUpdate of the first cut that runs out too early.
+        this_update: UnixTime,
+        /// Its nextUpdate.
+        next_update: UnixTime,
+        /// The flip that was promised after it.
+        promised: UnixTime,
+        /// When it must have taken place.
+        repaired_by: UnixTime,
+    },
+    /// More than seven days would pass between two cuts.
+    #[error(
+        "after the cut of {due} the next one comes at {promised}; seven days may pass at most. Publish more often (crl.schedule)"
+    )]
+    Seldom {
+        /// A flip.
+        due: UnixTime,
+        /// The one after it.
+        promised: UnixTime,
+    },
 }
 
 /// How many coming flips are looked at: more than a year of daily ones, so every gap between weekdays is among them.
 const FLIPS_LOOKED_AT: usize = 400;
-
-/// nextUpdate of each coming cut lies past the flip of the cut after it (I24).
-pub fn check_validity(
-    now: UnixTime,
-    schedule: &Schedule,
-    lead_seconds: u32,
-    validity_seconds: u32,
-) -> Result<(), ValidityTooShort> {
-    let flips = std::iter::successors(schedule.next_after(now), |&due| schedule.next_after(due)).take(FLIPS_LOOKED_AT);
-    for due in flips {
-        let this_update = freeze_at(schedule, due, lead_seconds);
-        let next_update = this_update.plus_seconds(validity_seconds.into());
-        if let Some(promised) = schedule.next_after(due).filter(|&promised| next_update <= promised) {
-            return Err(ValidityTooShort { this_update, next_update, promised });
-        }
-    }
-    Ok(())
-}
+/// A CRL is made at least every seven days (Baseline Requirements 4.9.7).
+const GAP_SECONDS_MAX: i64 = 7 * 86_400;
 
 #[cfg(test)]
 mod tests {
@@ -108,13 +139,13 @@ mod tests {
     use crate::tests::jst;
 
     const LEAD_SECONDS: u32 = 300;
+    const DAILY: &str = "0 0 7 * * *";
 
     fn at(now: UnixTime, served_at: Option<UnixTime>) -> Decision {
-        at_with("0 0 7 * * *", now, served_at)
+        at_with(DAILY, now, served_at)
     }
 
     fn at_with(expression: &str, now: UnixTime, served_at: Option<UnixTime>) -> Decision {
-        let schedule = Schedule::parse(expression, "Asia/Tokyo").unwrap();
         let served = served_at.map(|this_update| PublishedCut {
             cut_number: 1,
             log_position: 1,
@@ -123,7 +154,12 @@ mod tests {
             next_update: this_update.plus_seconds(48 * 3_600),
             manifest_sha256: [0; 32],
         });
-        decide(now, &schedule, served.as_ref(), LEAD_SECONDS)
+        timetable(expression, 0).decide(now, served.as_ref())
+    }
+
+    fn timetable(expression: &str, repair_seconds: u32) -> Timetable {
+        let schedule = Schedule::parse(expression, "Asia/Tokyo").unwrap();
+        Timetable { schedule, lead_seconds: LEAD_SECONDS, repair_seconds }
     }
 
     fn missed(due: UnixTime) -> Decision {
@@ -192,16 +228,41 @@ mod tests {
     #[test]
     fn a_validity_that_ends_before_the_next_flip_is_refused_to_the_second() {
         let now = jst("2026-11-22", 12, 0, 0);
-        let daily = Schedule::parse("0 0 7 * * *", "Asia/Tokyo").unwrap();
+        let daily = timetable(DAILY, 0);
         let a_day_and_the_lead = 86_400 + LEAD_SECONDS;
-        let refused = check_validity(now, &daily, LEAD_SECONDS, a_day_and_the_lead).unwrap_err();
-        assert_eq!((refused.next_update, refused.promised), (jst("2026-11-24", 7, 0, 0), jst("2026-11-24", 7, 0, 0)));
-        assert_eq!(check_validity(now, &daily, LEAD_SECONDS, a_day_and_the_lead + 1), Ok(()));
+        let end = jst("2026-11-24", 7, 0, 0);
+        let refused = UnsafeTimetable::ShortLived {
+            this_update: jst("2026-11-23", 6, 55, 0),
+            next_update: end,
+            promised: end,
+            repaired_by: end,
+        };
+        assert_eq!(daily.check(now, a_day_and_the_lead), Err(refused));
+        assert_eq!(daily.check(now, a_day_and_the_lead + 1), Ok(()));
         // Over a weekend two days are too short.
-        let weekdays = Schedule::parse("0 0 7 * * Mon-Fri", "Asia/Tokyo").unwrap();
-        assert_eq!(
-            check_validity(now, &weekdays, LEAD_SECONDS, 48 * 3_600).unwrap_err().promised,
-            jst("2026-11-30", 7, 0, 0)
-        );
+        let refused = timetable("0 0 7 * * Mon-Fri", 0).check(now, 48 * 3_600).unwrap_err();
+        let promised = jst("2026-11-30", 7, 0, 0);
+        assert!(matches!(refused, UnsafeTimetable::ShortLived { promised: found, .. } if found == promised));
+    }
+
+    #[test]
+    fn a_validity_that_leaves_no_time_for_a_second_repair_is_refused_to_the_second() {
+        let now = jst("2026-11-22", 12, 0, 0);
+        let repaired_twice = 86_400 + LEAD_SECONDS + 2 * 8 * 3_600;
+        let daily = timetable(DAILY, 8 * 3_600);
+        assert_eq!(daily.check(now, repaired_twice), Ok(()));
+        let refused = daily.check(now, repaired_twice - 1).unwrap_err();
+        let by = jst("2026-11-24", 23, 0, 0);
+        assert!(matches!(refused, UnsafeTimetable::ShortLived { repaired_by, .. } if repaired_by == by), "{refused}");
+        assert!(refused.to_string().contains("2026-11-24T23:00:00+09:00"), "{refused}");
+    }
+
+    #[test]
+    fn a_schedule_with_more_than_seven_days_between_two_cuts_is_refused() {
+        let now = jst("2026-11-22", 12, 0, 0);
+        assert_eq!(timetable("0 0 7 * * Mon", 0).check(now, 8 * 86_400), Ok(()));
+        let refused = timetable("0 0 7 1,9,17,25 * *", 0).check(now, 10 * 86_400);
+        let (due, promised) = (jst("2026-12-01", 7, 0, 0), jst("2026-12-09", 7, 0, 0));
+        assert_eq!(refused, Err(UnsafeTimetable::Seldom { due, promised }));
     }
 }

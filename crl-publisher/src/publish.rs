@@ -82,6 +82,14 @@ pub enum PublishError {
         /// Where the log ends.
         end: u64,
     },
+    /// The clock was set back after the cut was made and before its flip.
+    #[error("the clock shows {now}, which is before the thisUpdate {this_update} of the cut just made; set it right")]
+    ClockSetBack {
+        /// What it shows.
+        now: UnixTime,
+        /// What it has shown.
+        this_update: UnixTime,
+    },
     /// A bug of ours.
     #[error("the publisher panicked")]
     Panicked,
@@ -102,6 +110,7 @@ impl PublishError {
             Self::Check(failure) => failure.word(),
             Self::ValidityOutOfBounds { .. } => "validity",
             Self::OlderLog { .. } => "older-log",
+            Self::ClockSetBack { .. } => "clock",
             Self::Panicked => "panic",
             Self::Stopped => "stopped",
         }

@@ -21,12 +21,11 @@ use pki::time::UnixTime;
 
 use crate::body::SegmentBody;
 use crate::conditional::{Selected, Validators, select};
-use crate::decide::freeze_at;
+use crate::decide::Timetable;
 use crate::generation::Generation;
 use crate::ledger::PublishedCut;
 use crate::manifest::hex;
 use crate::run::Clock;
-use crate::schedule::Schedule;
 use crate::slot::{CrlSlot, Shape};
 use crate::store::PublishedCrls;
 use problem::Problem;
@@ -42,9 +41,7 @@ pub struct CrlService {
     /// What is published.
     pub published: Arc<PublishedCrls>,
     /// When the next cut is flipped.
-    pub schedule: Arc<Schedule>,
-    /// How long before a flip its cut is frozen.
-    pub lead_seconds: u32,
+    pub timetable: Arc<Timetable>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -134,16 +131,16 @@ fn answer_crl(
 
 impl CrlService {
     fn cache_control(&self, cut: &PublishedCut) -> String {
-        format!("public, max-age={}", max_age_seconds(self.clock.now(), cut, &self.schedule, self.lead_seconds))
+        format!("public, max-age={}", max_age_seconds(self.clock.now(), cut, &self.timetable))
     }
 }
 
 /// How long a cache may keep the latest CRL: never past the next flip, so that every cache crosses over together, nor past
 /// nextUpdate.
-fn max_age_seconds(now: UnixTime, cut: &PublishedCut, schedule: &Schedule, lead_seconds: u32) -> i64 {
+fn max_age_seconds(now: UnixTime, cut: &PublishedCut, timetable: &Timetable) -> i64 {
     let to_next_update = cut.next_update.seconds_since(now);
-    let overdue = schedule.latest_due(now).is_some_and(|due| cut.this_update < freeze_at(schedule, due, lead_seconds));
-    let to_flip = schedule.next_after(now).map_or(MAX_AGE_SECONDS_MAX, |due| due.seconds_since(now));
+    let overdue = timetable.due_after(cut.this_update).is_some_and(|due| due <= now);
+    let to_flip = timetable.schedule.next_after(now).map_or(MAX_AGE_SECONDS_MAX, |due| due.seconds_since(now));
     let limit = if overdue { OVERDUE_MAX_AGE_SECONDS } else { MAX_AGE_SECONDS_MAX };
     limit.min(to_flip).min(to_next_update).max(0)
 }

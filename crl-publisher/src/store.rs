@@ -6,7 +6,7 @@
 //! | `current` | the number of the cut that is published, in decimal: replaced by one rename |
 //! | `current.next` | the next one, synced and waiting for its rename |
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,6 +29,16 @@ pub enum StoreError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// Another publisher has the folder.
+    #[error(
+        "{}: another publisher works in this folder, and two would take each other's cuts away. Stop the other `akashi serve`, or give \
+         this one a data_dir of its own",
+        path.display()
+    )]
+    InUse {
+        /// The folder.
+        path: PathBuf,
     },
     /// `current` does not hold a number.
     #[error("{} does not hold a cut number; remove it, and the last cut in the ledger is published again", path.display())]
@@ -62,6 +72,8 @@ impl PublishedCrls {
 
 /// The folder. One publisher owns it.
 pub(crate) struct PublishedStore {
+    /// Locked; the lock ends with this, and with the process however it ends.
+    _folder: File,
     root: PathBuf,
     kept_cuts: usize,
     published: Arc<PublishedCrls>,
@@ -95,12 +107,18 @@ pub(crate) fn current_cut(root: &Path) -> Result<Option<u64>, StoreError> {
 }
 
 impl PublishedStore {
-    /// Makes the folders if they are not there. Nothing is served before [`PublishedStore::serve`].
+    /// Makes the folders if they are not there, and locks them. Nothing is served before [`PublishedStore::serve`].
     pub(crate) fn open(root: PathBuf, kept_cuts: usize) -> Result<Self, StoreError> {
         let cuts = root.join(CUTS_FOLDER);
         fs::create_dir_all(&cuts).map_err(io_at(&cuts))?;
-        sync(&root)?;
-        Ok(Self { root, kept_cuts: kept_cuts.max(1), published: Arc::default() })
+        let folder = File::open(&root).map_err(io_at(&root))?;
+        match folder.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(StoreError::InUse { path: root }),
+            Err(TryLockError::Error(source)) => return Err(StoreError::Io { path: root, source }),
+        }
+        folder.sync_all().map_err(io_at(&root))?;
+        Ok(Self { _folder: folder, root, kept_cuts: kept_cuts.max(1), published: Arc::default() })
     }
 
     pub(crate) const fn published(&self) -> &Arc<PublishedCrls> {

@@ -9,9 +9,9 @@ use ca::compromise::FILL_SERIALS;
 use ca::doors::{DoorState, ISSUES_AT_ONCE_MAX, IssueLimits};
 use ca::own::issuer_of;
 use ca::seam::LeafSigner;
+use crl_publisher::decide::Timetable;
 use crl_publisher::publish::{Publisher, PublisherParts};
 use crl_publisher::run::{Clock as PublisherClock, PublisherHandle, PublisherLoop};
-use crl_publisher::schedule::Schedule;
 use crl_publisher::serve::{CrlService, router as crl_router};
 use crl_publisher::signing::CrlSigner;
 use crl_publisher::slot::CrlLayout;
@@ -67,7 +67,7 @@ pub struct Parts {
     live: Vec<Issuer>,
     ocsp: Arc<OcspService>,
     publisher: Arc<Publisher>,
-    schedule: Arc<Schedule>,
+    timetable: Arc<Timetable>,
     clock: Arc<dyn PublisherClock>,
     // Kept for their ends: a last mark and a last snapshot, written when the parts are dropped.
     _mark_keeper: Option<MarkKeeper>,
@@ -167,7 +167,7 @@ impl Parts {
             live,
             ocsp,
             publisher,
-            schedule: Arc::new(config.schedule.clone()),
+            timetable: Arc::new(config.timetable.clone()),
             clock: Arc::new(LoopClock::new(system_clock)),
             _mark_keeper: mark_keeper,
             _snapshot_keeper: snapshot_keeper,
@@ -208,26 +208,25 @@ impl Parts {
     }
 
     /// `/crl/…`
-    pub fn crl_routes(&self, config: &Config) -> Router {
+    pub fn crl_routes(&self) -> Router {
         crl_router(CrlService {
             published: Arc::clone(self.publisher.published()),
-            schedule: Arc::clone(&self.schedule),
-            lead_seconds: config.crl_lead_seconds,
+            timetable: Arc::clone(&self.timetable),
             clock: Arc::clone(&self.clock),
         })
     }
 
     /// The publisher's loop.
-    pub fn publisher_loop(&self, config: &Config) -> Result<RunningPublisher, Failure> {
+    pub fn publisher_loop(&self) -> Result<RunningPublisher, Failure> {
         let metrics = crl_publisher::metrics::PublisherMetrics::register(
             &self.watched.metrics.registry,
             Arc::clone(self.publisher.published()),
+            Arc::clone(&self.timetable),
             Arc::clone(&self.clock),
         )?;
         let (publisher_loop, handle) = PublisherLoop::new(
             Arc::clone(&self.publisher),
-            Arc::clone(&self.schedule),
-            config.crl_lead_seconds,
+            Arc::clone(&self.timetable),
             Arc::clone(&self.clock),
             metrics,
         )?;

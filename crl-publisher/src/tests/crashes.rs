@@ -7,7 +7,7 @@ use pki::identity::Ca;
 
 use super::fakes::*;
 use crate::ledger::CutCause;
-use crate::publish::PublishError;
+use crate::publish::{PublishError, Publisher};
 
 const STEPS: [&str; 8] = [
     "publish.1-reserved",
@@ -66,6 +66,7 @@ fn a_cut_that_was_recorded_and_is_not_current_is_flipped_to() {
     let publisher = world.open();
     world.publish(&publisher, jst("2026-11-22", 6, 55, 0)).unwrap();
     world.publish(&publisher, jst("2026-11-23", 6, 55, 0)).unwrap();
+    drop(publisher);
     fs::write(world.folder.path().join("current"), "1\n").unwrap();
     assert_eq!(world.open().served().unwrap().cut_number, 2);
     assert_eq!(fs::read_to_string(world.folder.path().join("current")).unwrap(), "2\n");
@@ -108,14 +109,17 @@ fn the_last_three_cuts_stay_readable_under_their_numbers_across_a_restart() {
     for second in 0..5 {
         world.publish(&publisher, jst("2026-11-22", 6, 55, second)).unwrap();
     }
-    for publisher in [publisher, world.open()] {
+    let check = |publisher: &Publisher| {
         let generations = publisher.published().load();
         assert_eq!(generations.by_number.keys().copied().collect::<Vec<_>>(), [3, 4, 5]);
         for (&number, generation) in &generations.by_number {
             assert_eq!(generation.cut().cut_number, number);
             generation.verify_hashes().unwrap();
         }
-    }
+    };
+    check(&publisher);
+    drop(publisher);
+    check(&world.open());
     assert!(!world.folder.path().join("cuts/2").exists());
 }
 
@@ -156,4 +160,20 @@ fn an_older_copy_of_the_log_is_refused_each_time_and_nothing_is_recorded_in_it()
     // Other events made it long enough; the cut's number, never reserved in it, tells all the same.
     world.ledger.state().position += 100;
     assert!(matches!(world.open_with(Arc::new(|_| ())).err().unwrap(), PublishError::OlderLog { .. }));
+}
+
+#[test]
+fn of_two_publishers_over_one_folder_one_publishes() {
+    let world = World::new();
+    let first = world.open();
+    let refused = world.open_with(Arc::new(|_| ())).err().expect("refused").to_string();
+    let folder = world.folder.path().display().to_string();
+    assert!(refused.starts_with(&folder) && refused.contains("Stop the other `akashi serve`"), "{refused}");
+    let at = jst("2026-11-22", 6, 55, 0);
+    assert_eq!(world.publish(&first, at).unwrap().cut_number, 1);
+    // Whoever stops, or dies, leaves the folder to the next.
+    drop(first);
+    let second = world.open();
+    assert_eq!(second.served().unwrap().cut_number, 1);
+    assert_eq!(world.publish(&second, at.plus_seconds(1)).unwrap().cut_number, 2);
 }

@@ -3,7 +3,9 @@ mod clock;
 mod keys;
 mod ledger;
 
+use std::fs;
 use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use pki::crl::{CrlEntry, CrlHead, CrlKind, CrlReader, CrlScope, DeltaEntry};
@@ -15,9 +17,11 @@ use pki::time::{CivilDate, UnixTime};
 pub(super) use self::clock::FakeClock;
 pub(super) use self::keys::{Mischief, TestManifestSigner, TestSigner};
 pub(super) use self::ledger::{FakeLedger, Frozen};
+use crate::decide::Timetable;
 use crate::generation::Generation;
 use crate::ledger::{CutCause, CutLedger, PublishedCut};
 use crate::publish::{PublishError, Publisher, PublisherParts, StepHook};
+use crate::schedule::Schedule;
 use crate::segment::{Place, Segment};
 use crate::signing::{CrlSigner, ManifestSigner};
 use crate::slot::{CrlLayout, CrlSlot, Partition, Shape};
@@ -37,6 +41,12 @@ pub(super) fn serial(number: u64) -> Serial {
 /// An instant in Japan.
 pub(crate) fn jst(date: &str, hour: i64, minute: i64, second: i64) -> UnixTime {
     date.parse::<CivilDate>().unwrap().jst_start().plus_seconds(hour * 3_600 + minute * 60 + second)
+}
+
+/// 7:00 in Japan, frozen five minutes before.
+pub(super) fn daily_at_seven() -> Arc<Timetable> {
+    let schedule = Schedule::parse("0 0 7 * * *", "Asia/Tokyo").unwrap();
+    Arc::new(Timetable { schedule, lead_seconds: 300, repair_seconds: 8 * 3_600 })
 }
 
 /// A small country with everything a publisher needs.
@@ -78,6 +88,10 @@ impl World {
     }
 
     pub(super) fn open_with(&self, step: StepHook) -> Result<Publisher, PublishError> {
+        self.open_in(self.folder.path(), step)
+    }
+
+    fn open_in(&self, folder: &Path, step: StepHook) -> Result<Publisher, PublishError> {
         let signers = self.signers.iter().map(|signer| Arc::clone(signer) as Arc<dyn CrlSigner>);
         Publisher::open(PublisherParts {
             ledger: Arc::clone(&self.ledger) as Arc<dyn CutLedger>,
@@ -85,7 +99,7 @@ impl World {
             manifest_signer: Arc::clone(&self.manifest_signer) as Arc<dyn ManifestSigner>,
             layout: self.layout.clone(),
             validity_seconds: self.validity_seconds,
-            folder: self.folder.path().to_owned(),
+            folder: folder.to_owned(),
             kept_cuts: 3,
             worker_count: 2,
             step,
@@ -96,10 +110,29 @@ impl World {
         self.open_with(Arc::new(|_| ())).unwrap()
     }
 
+    /// What a start would serve now, in a copy of the folder, for the publisher that runs has it.
+    pub(super) fn after_a_restart(&self) -> Option<PublishedCut> {
+        let copy = tempfile::tempdir().unwrap();
+        copy_folder(self.folder.path(), copy.path());
+        self.open_in(copy.path(), Arc::new(|_| ())).unwrap().served()
+    }
+
     /// Makes a cut at that instant and flips it.
     pub(super) fn publish(&self, publisher: &Publisher, at: UnixTime) -> Result<PublishedCut, PublishError> {
         self.clock.set(at);
         publisher.flip(publisher.prepare(&CutCause::Requested { because: "a test".to_owned() })?)
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            fs::create_dir(&to).unwrap();
+            copy_folder(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
     }
 }
 

@@ -1,17 +1,20 @@
 //! The loop through mornings, failures and stepped clocks. The clock moves only when a test sets it.
+mod clocks;
+
 use std::sync::Arc;
 
+use pki::crl::CrlReader;
 use pki::identity::Ca;
 use pki::time::UnixTime;
 use prometheus::Registry;
 use tokio::task::JoinHandle;
 
 use super::fakes::*;
+use crate::decide::UnsafeTimetable;
 use crate::ledger::CutCause;
 use crate::metrics::PublisherMetrics;
-use crate::publish::{PublishError, Publisher};
+use crate::publish::{PublishError, Publisher, StepHook};
 use crate::run::{Clock, PublisherHandle, PublisherLoop};
-use crate::schedule::Schedule;
 
 struct Running {
     world: World,
@@ -24,13 +27,17 @@ struct Running {
 impl Running {
     /// The loop, as it is when everything due at the world's time is done.
     async fn start(world: World) -> Self {
-        let publisher = Arc::new(world.open());
+        Self::start_with(world, Arc::new(|_| ())).await
+    }
+
+    async fn start_with(world: World, step: StepHook) -> Self {
+        let publisher = Arc::new(world.open_with(step).unwrap());
         let clock = Arc::clone(&world.clock) as Arc<dyn Clock>;
         let registry = Registry::new();
+        let (published, timetable) = (Arc::clone(publisher.published()), daily_at_seven());
         let metrics =
-            PublisherMetrics::register(&registry, Arc::clone(publisher.published()), Arc::clone(&clock)).unwrap();
-        let schedule = Arc::new(Schedule::parse("0 0 7 * * *", "Asia/Tokyo").unwrap());
-        let (own, handle) = PublisherLoop::new(Arc::clone(&publisher), schedule, 300, clock, metrics).unwrap();
+            PublisherMetrics::register(&registry, published, Arc::clone(&timetable), Arc::clone(&clock)).unwrap();
+        let (own, handle) = PublisherLoop::new(Arc::clone(&publisher), timetable, clock, metrics).unwrap();
         let running = Self { world, publisher, registry, handle, task: tokio::spawn(own.run()) };
         running.settle().await;
         running
@@ -129,14 +136,14 @@ async fn a_failure_is_counted_by_its_check_and_tried_again_a_minute_later() {
 async fn a_clock_that_steps_back_raises_the_alarm_and_publishes_nothing() {
     let running = Running::start(World::new()).await;
     assert_eq!(running.metric("akashi_crl_clock_behind"), Some(0.0));
-    // The sleeper does not wake when the clock steps back; a request makes the loop look.
-    running.world.clock.set(jst("2026-11-21", 7, 0, 0));
+    assert_eq!(running.at(jst("2026-11-21", 7, 0, 0)).await, Some(1));
+    assert_eq!(running.metric("akashi_crl_clock_behind"), Some(1.0));
     let refused = running.handle.publish_now("a test".to_owned()).await.unwrap_err();
     assert_eq!(refused.word(), "times");
     running.settle().await;
-    assert_eq!(running.at(jst("2026-11-21", 7, 2, 0)).await, Some(1));
+    assert_eq!(running.at(jst("2026-11-22", 6, 54, 59)).await, Some(1));
     assert_eq!(running.metric("akashi_crl_clock_behind"), Some(1.0));
-    assert_eq!(running.at(jst("2026-11-23", 6, 55, 0)).await, Some(1));
+    assert_eq!(running.at(jst("2026-11-22", 6, 55, 0)).await, Some(1));
     assert_eq!(running.metric("akashi_crl_clock_behind"), Some(0.0));
 }
 
@@ -145,10 +152,12 @@ fn a_loop_that_would_leave_readers_without_a_valid_crl_is_not_made() {
     let world = World { validity_seconds: 24 * 3_600, ..World::new() };
     let (publisher, registry, clock) = (Arc::new(world.open()), Registry::new(), Arc::clone(&world.clock));
     let clock = clock as Arc<dyn Clock>;
-    let metrics = PublisherMetrics::register(&registry, Arc::clone(publisher.published()), Arc::clone(&clock)).unwrap();
-    let schedule = Arc::new(Schedule::parse("0 0 7 * * *", "Asia/Tokyo").unwrap());
-    let refused = PublisherLoop::new(publisher, schedule, 300, clock, metrics).err().expect("refused");
-    assert_eq!((refused.next_update, refused.promised), (jst("2026-11-23", 6, 55, 0), jst("2026-11-23", 7, 0, 0)));
+    let (published, timetable) = (Arc::clone(publisher.published()), daily_at_seven());
+    let metrics = PublisherMetrics::register(&registry, published, Arc::clone(&timetable), Arc::clone(&clock)).unwrap();
+    let refused = PublisherLoop::new(publisher, timetable, clock, metrics).err().expect("refused");
+    let (next_update, promised) = (jst("2026-11-23", 6, 55, 0), jst("2026-11-23", 7, 0, 0));
+    let UnsafeTimetable::ShortLived { next_update: found, promised: flip, .. } = refused else { panic!("{refused}") };
+    assert_eq!((found, flip), (next_update, promised));
 }
 
 #[tokio::test]

@@ -14,7 +14,6 @@ use super::fakes::*;
 use crate::generation::{MANIFEST_FILE, SEGMENT_FILE};
 use crate::manifest::Manifest;
 use crate::publish::Publisher;
-use crate::schedule::Schedule;
 use crate::serve::{CrlService, router};
 use crate::signing::ManifestSigner as _;
 
@@ -33,8 +32,7 @@ impl Answer {
 fn routes(world: &World, publisher: &Publisher) -> Router {
     router(CrlService {
         published: Arc::clone(publisher.published()),
-        schedule: Arc::new(Schedule::parse("0 0 7 * * *", "Asia/Tokyo").unwrap()),
-        lead_seconds: 300,
+        timetable: daily_at_seven(),
         clock: Arc::clone(&world.clock) as Arc<dyn crate::run::Clock>,
     })
 }

@@ -64,7 +64,8 @@ fn happening() -> impl Strategy<Value = Happening> {
 
 struct Life {
     world: World,
-    publisher: Publisher,
+    /// Taken away while it starts again.
+    publisher: Option<Publisher>,
     now: UnixTime,
     /// The full CRLs that readers hold, of every key that has one.
     held: BTreeMap<IssuerKey, Read>,
@@ -78,7 +79,7 @@ impl Life {
     fn new(start: &str) -> Self {
         let mut world = World::new();
         world.signers.truncate(2);
-        let publisher = world.open();
+        let publisher = Some(world.open());
         let (held, second) = (BTreeMap::new(), SecondBuilder::default());
         Self { world, publisher, now: jst(start, 6, 0, 0), held, second, telling: 0, removing: 0 }
     }
@@ -101,7 +102,12 @@ impl Life {
     }
 
     fn restart(&mut self) {
-        self.publisher = self.world.open();
+        drop(self.publisher.take());
+        self.publisher = Some(self.world.open());
+    }
+
+    fn publisher(&self) -> &Publisher {
+        self.publisher.as_ref().expect("it runs")
     }
 
     fn happen(&mut self, happening: &Happening) {
@@ -124,18 +130,18 @@ impl Life {
             }
             Happening::HoursPass(hours) => self.now = self.now.plus_seconds(hours * 3_600),
             Happening::Cut => {
-                self.world.publish(&self.publisher, self.now).unwrap();
+                self.world.publish(self.publisher(), self.now).unwrap();
                 self.compare();
             }
             Happening::FailedCut => {
                 self.world.signers[1].misbehave(Mischief::Fails(2));
-                let failed = self.world.publish(&self.publisher, self.now).unwrap_err();
+                let failed = self.world.publish(self.publisher(), self.now).unwrap_err();
                 assert!(matches!(failed, PublishError::Build(_)), "{failed}");
                 self.world.signers[1].behave();
             }
             Happening::DiscardedCut => {
-                let ready = self.publisher.prepare(&CutCause::NothingServed).unwrap();
-                self.publisher.discard(ready, "superseded").unwrap();
+                let ready = self.publisher().prepare(&CutCause::NothingServed).unwrap();
+                self.publisher().discard(ready, "superseded").unwrap();
             }
             Happening::NextKey(ca) => {
                 let keys = self.world.signers.iter().filter(|signer| signer.issuer().ca == ca).count();
@@ -146,11 +152,11 @@ impl Life {
                 }
             }
             Happening::TornFiles => {
-                if let Some(cut) = self.publisher.served() {
+                if let Some(cut) = self.publisher().served() {
                     let folder = self.world.folder.path().join(format!("cuts/{}", cut.cut_number));
                     std::fs::write(folder.join("segment.crls"), "torn").unwrap();
                     self.restart();
-                    assert_eq!(self.publisher.served(), None);
+                    assert_eq!(self.publisher().served(), None);
                     self.held.clear();
                     self.second.forget();
                 }
@@ -160,7 +166,7 @@ impl Life {
 
     /// Every key's delta is of the full CRL that was held, changes something by each entry, and leads to the new one.
     fn compare(&mut self) {
-        let generation = self.publisher.published().load().current.clone().unwrap();
+        let generation = self.publisher().published().load().current.clone().unwrap();
         self.second.compare(&self.world, &generation);
         for signer in &self.world.signers {
             let issuer = signer.issuer();

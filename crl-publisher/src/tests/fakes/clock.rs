@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::run::Clock;
 
-/// A clock that moves only when it is told to. Sleepers wake when it has moved far enough.
+/// A clock that moves only when it is told to. Sleepers wake when it has moved far enough, or back.
 pub(crate) struct FakeClock {
     now: watch::Sender<UnixTime>,
     pub(crate) asleep_until: watch::Sender<Option<UnixTime>>,
@@ -20,7 +20,9 @@ impl FakeClock {
     }
 
     pub(crate) fn set(&self, now: UnixTime) {
-        self.asleep_until.send_replace(None);
+        let is_set_back = now < self.now();
+        // Whoever sleeps on stays known as asleep.
+        self.asleep_until.send_if_modified(|until| until.take_if(|until| is_set_back || now >= *until).is_some());
         self.now.send_replace(now);
     }
 }
@@ -38,7 +40,11 @@ impl Clock for FakeClock {
         Box::pin(async move {
             self.asleep_until.send_replace(Some(until));
             let mut now = self.now.subscribe();
-            now.wait_for(|now| *now >= until).await.expect("the clock outlives its sleepers");
+            let mut before = UnixTime::EPOCH;
+            // Set back, too.
+            now.wait_for(|now| *now >= until || *now < std::mem::replace(&mut before, *now))
+                .await
+                .expect("the clock outlives its sleepers");
         })
     }
 }
