@@ -64,6 +64,13 @@ pub struct PublishedCrls {
 }
 
 impl PublishedCrls {
+    /// One cut, served by whoever has its files and no publisher.
+    pub fn of(generation: Generation) -> Self {
+        let generation = Arc::new(generation);
+        let by_number = BTreeMap::from([(generation.cut().cut_number, Arc::clone(&generation))]);
+        Self { generations: ArcSwap::from_pointee(Generations { current: Some(generation), by_number }) }
+    }
+
     /// What is published at this moment. Use one answer for one request, so that it is of one cut.
     pub fn load(&self) -> Arc<Generations> {
         self.generations.load_full()

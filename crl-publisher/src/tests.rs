@@ -6,5 +6,6 @@ mod deltas;
 mod fakes;
 mod loops;
 mod serving;
+mod storm;
 
 pub(crate) use fakes::jst;

@@ -17,10 +17,10 @@ use crate::publish::Publisher;
 use crate::serve::{CrlService, router};
 use crate::signing::ManifestSigner as _;
 
-struct Answer {
-    status: StatusCode,
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
     headers: HeaderMap,
-    body: Vec<u8>,
+    pub(super) body: Vec<u8>,
 }
 
 impl Answer {
@@ -29,7 +29,7 @@ impl Answer {
     }
 }
 
-fn routes(world: &World, publisher: &Publisher) -> Router {
+pub(super) fn routes(world: &World, publisher: &Publisher) -> Router {
     router(CrlService {
         published: Arc::clone(publisher.published()),
         timetable: daily_at_seven(),
@@ -50,7 +50,7 @@ async fn ask_with(routes: &Router, method: Method, path: &str, lines: &[(&str, &
     Answer { status: head.status, headers: head.headers, body: body.collect().await.unwrap().to_bytes().to_vec() }
 }
 
-async fn get(routes: &Router, path: &str) -> Answer {
+pub(super) async fn get(routes: &Router, path: &str) -> Answer {
     ask(routes, Method::GET, path, "").await
 }
 
