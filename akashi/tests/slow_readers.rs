@@ -143,9 +143,9 @@ fn two_thousand_who_take_nothing_cost_a_piece_each_and_no_thread_and_another_is_
             }
         }
         assert!((SIZE..SIZE + 1_024).contains(&came), "{came} octets, the head among them");
-        // What lies in memory for those who take nothing: a piece on its way to the connection, and one behind it.
+        // What lies in memory for those who take nothing.
         let lying = taken.load(Ordering::Relaxed) - SIZE;
-        assert!(lying <= READERS * 2 * PIECE_OCTETS, "{} octets each", lying / READERS);
+        assert!(lying <= READERS * PIECE_OCTETS, "{} octets each", lying / READERS);
         assert_eq!(descriptors_of(&folder.path().join("segment.crls")), 1);
         // They are all still there, and could go on.
         for mut reader in idle {

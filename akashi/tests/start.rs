@@ -221,6 +221,34 @@ fn init_runs_once_and_a_half_made_folder_is_not_served() {
 }
 
 #[test]
+fn of_two_processes_over_one_folder_the_second_is_refused() {
+    let mut server = Akashi::init();
+    let other = server.copy();
+    server.start();
+    server.settle();
+    // The whole folder: the token is the first that is locked.
+    let said = refusal(&["serve"], &server);
+    assert!(said.contains("the token in") && said.contains("is in use"), "{said}");
+    // The cuts' folder alone, as a disk that two machines share.
+    std::os::unix::fs::symlink(server.path("data/crl"), other.path("data/crl")).unwrap();
+    let said = refusal(&["serve"], &other);
+    assert!(said.contains("data/crl: another publisher works in this folder"), "{said}");
+    assert!(said.contains("Stop the other `akashi serve`"), "{said}");
+    // The first one is none the worse for it, and after it the folder is free.
+    assert_eq!(server.cut("still-there")["cut_number"], 2);
+    server.kill();
+    server.start();
+}
+
+#[test]
+fn a_validity_that_leaves_no_time_for_two_repairs_is_refused() {
+    let mut server = Akashi::init_with(|config| config.replace("repair_hours = 8", "repair_hours = 12"));
+    assert_eq!(server.try_start_with(&[]).expect_err("refused").code(), Some(1));
+    let said = server.log();
+    assert!(said.contains("the settings of crl: a cut frozen at") && said.contains("crl.repair_hours"), "{said}");
+}
+
+#[test]
 fn a_port_that_is_taken_is_named_with_its_setting() {
     let server = Akashi::started();
     // A second configuration over another folder, with the same ports.

@@ -1,4 +1,5 @@
 //! The loop through mornings, failures and stepped clocks. The clock moves only when a test sets it.
+mod alerts;
 mod clocks;
 
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! Many readers at once while one cut is flipped after the other: nobody ever holds CRLs of two cuts.
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::ScopedJoinHandle;
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -76,7 +77,7 @@ fn readers_hold_one_cut_each_while_cuts_are_flipped_one_after_the_other() {
     let files = Manifest::read(publisher.published().load().current.as_ref().unwrap().manifest()).unwrap().files;
     let (done, pulled) = (AtomicBool::new(false), AtomicU64::new(0));
     let last = std::thread::scope(|scope| {
-        for _ in 0..READERS {
+        let readers = (0..READERS).map(|_| {
             let mut reader = Reader {
                 runtime: Builder::new_current_thread().build().unwrap(),
                 routes: routes(&world, &publisher),
@@ -95,15 +96,18 @@ fn readers_hold_one_cut_each_while_cuts_are_flipped_one_after_the_other() {
                         return assert_eq!(whole, Some(reader.seen), "nothing takes the last cut away");
                     }
                 }
-            });
-        }
+            })
+        });
+        let readers: Vec<_> = readers.collect();
+        // One that ends now has found something.
+        let all_read = || !readers.iter().any(ScopedJoinHandle::is_finished);
         let mut last = 1;
         for number in 1..=CUTS {
             world.ledger.revoke(Ca::Sign, number.unsigned_abs(), KIYOSE, "2030-03-31");
             last = world.publish(&publisher, first.plus_seconds(number)).unwrap().cut_number;
             // Every few cuts the readers come to an end of a round, or this would only show that they are too slow.
             let before = pulled.load(Ordering::SeqCst);
-            while number % 3 == 0 && pulled.load(Ordering::SeqCst) < before + READERS {
+            while number % 3 == 0 && all_read() && pulled.load(Ordering::SeqCst) < before + READERS {
                 std::thread::yield_now();
             }
         }
