@@ -56,12 +56,13 @@ pub struct SignedAnswer {
 impl SignedAnswer {
     pub(crate) fn new(
         der: Vec<u8>,
+        echoes_nonce: bool,
         this_update: UnixTime,
         next_update: UnixTime,
         max_age_seconds: i64,
         tally: Tally,
     ) -> Self {
-        let headers = headers::of_signed(&der, this_update, next_update, max_age_seconds);
+        let headers = headers::of_signed(&der, echoes_nonce, this_update, next_update, max_age_seconds);
         Self { der: der.into(), this_update, next_update, max_age_seconds, tally, headers }
     }
 

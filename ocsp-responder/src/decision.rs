@@ -236,11 +236,12 @@ impl Decision {
         for attempt in 1..=SIGN_ATTEMPTS_MAX {
             match signer.sign(data) {
                 Ok(signed) => {
-                    let certificate_der = signer.certificate_der();
+                    let (data, certificate_der) = (signed.data(), signer.certificate_der());
                     let response =
-                        BasicResponse::assemble(signed.data(), signer.algorithm(), signed.signature(), certificate_der);
-                    let der = response.into_der();
-                    let answer = Arc::new(SignedAnswer::new(der, this_update, next_update, max_age_seconds, tally));
+                        BasicResponse::assemble(data, signer.algorithm(), signed.signature(), certificate_der);
+                    let (der, nonced) = (response.into_der(), data.has_nonce());
+                    let answer = SignedAnswer::new(der, nonced, this_update, next_update, max_age_seconds, tally);
+                    let answer = Arc::new(answer);
                     if let Some(Keeping { kept, key, generation }) = keeping {
                         kept.keep(key, generation, Arc::clone(&answer));
                     }

@@ -223,6 +223,20 @@ async fn an_answer_that_the_asker_has_is_not_sent_again() {
 }
 
 #[tokio::test]
+async fn an_answer_that_echoes_a_nonce_has_no_tag_and_is_always_sent() {
+    let door = Door::new(responder(), LIMITS);
+    let cert_id = cert_id(issuer(Ca::Sign, 1), Digest::Sha256, GOOD);
+    let nonced = RequestWriter::new().cert_id(&cert_id).nonce(&[7; 32]).finish();
+    let get = Request::get(format!("/ocsp/sign/{}", base64(&nonced))).header(header::IF_NONE_MATCH, "*");
+    for reply in [door.post("/ocsp/sign", nonced).await, door.send(get.body(Body::empty()).unwrap()).await] {
+        assert!(reply.is_signed());
+        assert!(reply.headers.len() == 6 && !reply.headers.contains_key(header::ETAG));
+        // L14: it is authoritative all the same.
+        assert!(reply.header(header::CACHE_CONTROL).starts_with("max-age="));
+    }
+}
+
+#[tokio::test]
 async fn errors_are_http_200_and_never_kept() {
     let door = Door::new(responder(), LIMITS);
     door.post("/ocsp/sign", request(&[UNISSUED])).await.is_error(ErrorStatus::Unauthorized);
