@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize};
 
 use crate::block::{BLOCK_WORDS, Block};
 
-/// Rows are made this many at a time: 16 KiB, half of which is idle on average, and few enough to find them quickly.
+/// Slots are made this many at a time: 16 KiB, so that a page has few of them, and finds them quickly.
 pub(crate) const CHUNK_WORDS: usize = 2_048;
 const CHUNKS: usize = BLOCK_WORDS / CHUNK_WORDS;
 /// Blocks are found in two steps, so that a small index is small.

@@ -1,7 +1,7 @@
 //! The index as it was at one position, written out page by page while it goes on.
 //!
 //! The writer keeps an image of each page that it is about to change and that was not written out yet; so a page is copied
-//! under the writer's lock, some microseconds each, readers are never disturbed, and what is kept is as much as changes
+//! under the writer's lock, some tens of microseconds each, readers are never disturbed, and what is kept is as much as changes
 //! meanwhile.
 use std::collections::BTreeMap;
 use std::io::Write;

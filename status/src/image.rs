@@ -1,7 +1,8 @@
 //! A page by itself, as a snapshot has it.
 use pki::revocation::{CertificateStatus, Withdrawal};
 
-use crate::page::{GOOD, HELD, NOT_ISSUED, PAGE_SERIALS, PAGE_WORDS, REVOKED, Row, WITHDRAWN, WORD_SERIALS};
+use crate::page::{GOOD, HELD, NOT_ISSUED, PAGE_SERIALS, PAGE_WORDS, REVOKED, WORD_SERIALS, withdrawn};
+use crate::rows::Row;
 
 /// The statuses of 65,536 serials in a row, at one instant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,22 +36,16 @@ impl PageImage {
     /// Each withdrawn serial has its row and nothing else has one: what the page says can be told.
     pub(crate) fn is_consistent(&self) -> bool {
         let mut rows = self.rows.iter().map(|row| Row(*row));
-        for (number, word) in (0..).zip(self.bits.iter()) {
-            let mut withdrawn = word & WITHDRAWN;
-            while withdrawn != 0 {
-                let higher_bit = withdrawn.trailing_zeros();
-                withdrawn &= withdrawn - 1;
-                let held = word >> (higher_bit - 1) & 1 == 0;
-                let fits = |row: Row| {
-                    row.in_page() == number * 32 + higher_bit / 2
-                        && row.withdrawal().is_some_and(|told| held == matches!(told, Withdrawal::Held { .. }))
-                };
-                if !rows.next().is_some_and(fits) {
-                    return false;
-                }
-            }
-        }
-        rows.next().is_none()
+        let fit = withdrawn(&self.bits).all(|in_page| {
+            let word = self.bits[usize::from(in_page) / WORD_SERIALS];
+            let held = word >> (usize::from(in_page) % WORD_SERIALS * 2) & 0b11 == HELD;
+            let is_its = |row: Row| {
+                row.in_page() == in_page
+                    && row.withdrawal().is_some_and(|told| held == matches!(told, Withdrawal::Held { .. }))
+            };
+            rows.next().is_some_and(is_its)
+        });
+        fit && rows.next().is_none()
     }
 }
 

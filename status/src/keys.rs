@@ -9,7 +9,7 @@ use pki::time::UnixTime;
 use crate::change::Refusal;
 use crate::pages::{Counting, SERIAL_MAX};
 use crate::snapshot::CaKeys;
-use crate::words::{Chunked, Words};
+use crate::words::Words;
 
 /// Keys of one CA: it has a new one every four years.
 pub(crate) const KEYS_MAX: usize = 64;

@@ -1,19 +1,19 @@
 //! The status of every certificate, in memory. Many read it at once; one follower of the log writes it.
 //!
 //! 1. Serials are a counter's values, so status is an array: two bits a certificate, in [`page`]s; only held and revoked
-//!    ones have a row besides, with the time and the reason. *Never issued is never good* needs no database (I22).
+//!    ones have one of the [`rows`] besides, with the time and the reason. *Never issued is never good* needs no database (I22).
 //! 2. A serial belongs to one key of its CA, by a table of ranges in [`keys`]. Asked about under another key, it
 //!    counts as not issued (I18).
 //! 3. [`StatusIndex::apply`] takes the [`Change`]s of the log in order, each batch whole or not at all. [`change`] says
 //!    which status may follow which; what no right log can say is refused, because an index that went on would lie.
-//! 4. Readers take no lock: [`turn`] tells them whether a change came in between. Nothing that is read ever moves
-//!    ([`words`]).
+//! 4. Readers take no lock: [`turn`] tells them whether a change came in between. No memory that is read is ever given back
+//!    ([`words`], [`chunks`]).
 //! 5. [`StatusIndex::freeze`] and [`snapshot`]: the index as a file, written while it changes, so that a start need not read
 //!    the whole state.
 //! 6. [`StatusIndex::generation`] tells whether a serial's status may have changed since it was looked up, so that an
 //!    answer kept from then dies with the change ([`generations`]).
 //!
-//! 250 M certificates take 72 MB of lines, 30 M withdrawn ones 240 MB of rows; with what is idle 320 MB in all, in huge
+//! 250 M certificates take 63 MB of bits, 30 M withdrawn ones 310 MB with the slots that are free; some 375 MB in all, in huge
 //! pages of memory ([`block`]). No personal data, no keys, no I/O.
 mod block;
 mod ca_index;
@@ -25,6 +25,7 @@ mod image;
 mod keys;
 mod page;
 mod pages;
+mod rows;
 pub mod snapshot;
 mod turn;
 mod words;

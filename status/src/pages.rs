@@ -9,7 +9,7 @@ use pki::revocation::CertificateStatus;
 use crate::block::{BLOCK_WORDS, Block};
 use crate::chunks::Chunks;
 use crate::image::PageImage;
-use crate::page::{ABOUT_WORDS, Entry, GOOD, HELD, LINES_WORDS, PAGE_SERIALS, PAGE_WORDS, Page, REVOKED, WORD_SERIALS};
+use crate::page::{ABOUT_WORDS, Entry, GOOD, HELD, PAGE_SERIALS, PAGE_WORDS, Page, REVOKED, WORD_SERIALS};
 
 /// The highest serial that the index takes: 4 billion, thirty for every inhabitant of Japan. It bounds what a wrong
 /// serial can cost to a directory and a page.
@@ -17,9 +17,9 @@ pub const SERIAL_MAX: u64 = u32::MAX as u64;
 
 /// Pages of one CA.
 pub(crate) const PAGES_MAX: usize = 1 << 16;
-/// Pages in a block: first the lines of each, then what is about each.
-const PAGES: usize = BLOCK_WORDS / (LINES_WORDS + ABOUT_WORDS);
-const ABOUT_AT: usize = PAGES * LINES_WORDS;
+/// Pages in a block: first the bits of each, then what is about each.
+const PAGES: usize = BLOCK_WORDS / (PAGE_WORDS + ABOUT_WORDS);
+const ABOUT_AT: usize = PAGES * PAGE_WORDS;
 const BLOCKS: usize = PAGES_MAX.div_ceil(PAGES);
 const _: () = assert!((PAGES_MAX * PAGE_SERIALS) as u64 == SERIAL_MAX + 1, "every serial has its place");
 
@@ -152,8 +152,8 @@ impl StatusPages {
 
     fn page_in<'a>(&'a self, block: &'a Block, number: usize) -> Page<'a> {
         let within = number % PAGES;
-        let lines = block.0[within * LINES_WORDS..].first_chunk().expect("a block has room for its pages");
+        let bits = block.0[within * PAGE_WORDS..].first_chunk().expect("a block has room for its pages");
         let about = block.0[ABOUT_AT + within * ABOUT_WORDS..].first_chunk().expect("a block has room for its pages");
-        Page { lines, about, chunks: &self.chunks }
+        Page { bits, about, chunks: &self.chunks }
     }
 }

@@ -37,7 +37,7 @@ fn cost_of(index: &StatusIndex, batch: &mut Vec<Change>, changes: impl Iterator<
 }
 
 #[test]
-fn a_certificate_costs_three_tenths_of_an_octet_and_a_revoked_one_ten_more() {
+fn a_certificate_costs_three_tenths_of_an_octet_and_a_revoked_one_twelve_more() {
     let index = StatusIndex::new();
     let serials = |every| (1..=CERTIFICATES).step_by(every).map(|number| Serial::new(number).unwrap());
     let first = Change::KeyRange { ca: CA, first_serial: Serial::FIRST, key: KeyNumber::FIRST };
@@ -60,7 +60,7 @@ fn a_certificate_costs_three_tenths_of_an_octet_and_a_revoked_one_ten_more() {
     let (a_certificate, a_revoked_one) = (issuing as f64 / CERTIFICATES as f64, revoking as f64 / revoked_count as f64);
     println!("{a_certificate:.3} octets a certificate, {a_revoked_one:.2} more for a revoked one");
     assert!(a_certificate < 0.35, "{a_certificate} octets a certificate");
-    assert!(a_revoked_one < 11.0, "{a_revoked_one} octets more for a revoked one");
+    assert!(a_revoked_one < 12.5, "{a_revoked_one} octets more for a revoked one");
     // 250 M certificates of which 30 M are revoked.
-    assert!(a_certificate * 250e6 + a_revoked_one * 30e6 < 400e6);
+    assert!(a_certificate * 250e6 + a_revoked_one * 30e6 < 450e6);
 }
