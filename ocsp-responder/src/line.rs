@@ -22,16 +22,18 @@ thread_local! {
     static LINE: Arc<Line> = Arc::new(Line { turn: Semaphore::new(1), rested: AtomicU64::new(0) });
 }
 
-/// Signs when it is its turn on this thread.
-pub(crate) async fn in_turn<T>(elapsed: &(dyn Fn() -> Duration + Send + Sync), sign: impl FnOnce() -> T) -> T {
+/// Signs when it is its turn on this thread; is told when that is.
+pub(crate) async fn in_turn<T>(elapsed: &(dyn Fn() -> Duration + Send + Sync), sign: impl FnOnce(Duration) -> T) -> T {
     let line = LINE.with(Arc::clone);
     let _turn = line.turn.acquire().await.expect("the semaphore is never closed");
-    let now = || u64::try_from(elapsed().as_nanos()).unwrap_or(u64::MAX);
-    if u128::from(now().abs_diff(line.rested.load(Ordering::Relaxed))) > SLICE.as_nanos() {
+    let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    let mut now = elapsed();
+    if u128::from(nanoseconds(now).abs_diff(line.rested.load(Ordering::Relaxed))) > SLICE.as_nanos() {
         tokio::task::yield_now().await;
-        line.rested.store(now(), Ordering::Relaxed);
+        now = elapsed();
+        line.rested.store(nanoseconds(now), Ordering::Relaxed);
     }
-    sign()
+    sign(now)
 }
 
 #[cfg(test)]
@@ -49,7 +51,7 @@ mod tests {
                 tokio::spawn(async move {
                     let micros = Arc::clone(&clock);
                     let elapsed = move || Duration::from_micros(micros.load(Ordering::Relaxed));
-                    let sign = || {
+                    let sign = |_| {
                         clock.fetch_add(300, Ordering::Relaxed);
                         done.lock().unwrap().push(Some(number));
                     };

@@ -61,6 +61,11 @@ pub struct OcspService {
     patience: Duration,
 }
 
+/// Among those who wait for a signature, and among those who are told of serials never issued.
+type Places = (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>);
+/// The turn among those who ask the same, and among those who are told of serials never issued.
+type Held<'a> = (Option<MutexGuard<'a, ()>>, Option<OwnedSemaphorePermit>);
+
 impl OcspService {
     /// A service of that responder.
     pub fn new(responder: Responder, clocks: Clocks, limits: SigningLimits, metrics: OcspMetrics) -> Self {
@@ -84,7 +89,7 @@ impl OcspService {
         // AssertUnwindSafe: the responder changes nothing, so a panic leaves nothing half-done behind.
         let answer = match catch_unwind(AssertUnwindSafe(|| self.responder.decide(ca, request, now))) {
             Ok(Ok(Decided::Kept(answer))) => Answer::Signed(answer),
-            Ok(Ok(Decided::ToSign(decision))) => self.sign(decision).await,
+            Ok(Ok(Decided::ToSign(decision))) => self.sign(decision, started).await,
             Ok(Err(status)) => Answer::Refused(status),
             Err(_) => self.panicked(),
         };
@@ -93,7 +98,7 @@ impl OcspService {
         answer
     }
 
-    async fn sign(&self, decision: Decision) -> Answer {
+    async fn sign(&self, decision: Decision, came: Duration) -> Answer {
         let in_memory = decision.signs_in_memory();
         if !in_memory && self.is_stuck() {
             self.metrics.shed.inc();
@@ -112,30 +117,44 @@ impl OcspService {
             self.metrics.shed.inc();
             return Answer::Refused(ErrorStatus::TryLater);
         };
+        let places = (place, unknown_place);
+        if in_memory {
+            self.sign_here(decision, places, came).await
+        } else {
+            self.sign_by_token(decision, places).await
+        }
+    }
+
+    /// By a key in memory. Nothing but computations is waited for, so no timer runs: who has waited for too long is told when the
+    /// turn comes.
+    async fn sign_here(&self, decision: Decision, _places: Places, came: Duration) -> Answer {
+        let _held = match self.wait_for_others(&decision).await {
+            Ok(held) => held,
+            Err(answer) => return answer,
+        };
+        let sign = |now: Duration| {
+            if now.saturating_sub(came) > self.patience {
+                self.metrics.overdue.inc();
+                return Answer::Refused(ErrorStatus::TryLater);
+            }
+            catch_unwind(AssertUnwindSafe(|| decision.sign())).unwrap_or_else(|_| self.panicked())
+        };
+        line::in_turn(&*self.clocks.elapsed, sign).await
+    }
+
+    /// By a token that may block, on a thread of its own.
+    async fn sign_by_token(&self, decision: Decision, places: Places) -> Answer {
         let under_way = UnderWay::new(self.metrics.stuck.clone());
         let signing = async {
-            let mut _alone = None;
-            if let Some(serial) = decision.asked_about() {
-                let (alone, has_waited) = self.fly_alone(serial).await;
-                _alone = Some(alone);
-                if has_waited && let Some(answer) = self.responder.kept_since(&decision, (self.clocks.now)()) {
-                    return Ok(Answer::Signed(answer));
-                }
-            }
-            let unknown_turn = match unknown_place {
-                Some(_) => Some(turn_of(&self.unknown_turn).await),
-                None => None,
+            let (_alone, unknown_turn) = match self.wait_for_others(&decision).await {
+                Ok(held) => held,
+                Err(answer) => return Ok(answer),
             };
-            if in_memory {
-                let _permits = (place, unknown_place, unknown_turn);
-                let sign = || catch_unwind(AssertUnwindSafe(|| decision.sign())).unwrap_or_else(|_| self.panicked());
-                return Ok(line::in_turn(&*self.clocks.elapsed, sign).await);
-            }
             let turn = turn_of(&self.turns).await;
             // The permits go along: a signature that nobody waits for any more still takes its core until it is done.
             let begun = under_way.begin();
             let work = move || {
-                let _permits = (place, turn, unknown_place, unknown_turn, begun);
+                let _permits = (places, turn, unknown_turn, begun);
                 decision.sign()
             };
             tokio::task::spawn_blocking(work).await
@@ -149,6 +168,21 @@ impl OcspService {
                 Answer::Refused(ErrorStatus::TryLater)
             }
         }
+    }
+
+    /// Waits for who asks the same, and, to be told that a serial was never issued, for who is told so. Either what another has
+    /// had signed meanwhile, or what is held until this is signed.
+    async fn wait_for_others(&self, decision: &Decision) -> Result<Held<'_>, Answer> {
+        let mut alone = None;
+        if let Some(serial) = decision.asked_about() {
+            let (flight, has_waited) = self.fly_alone(serial).await;
+            alone = Some(flight);
+            if has_waited && let Some(answer) = self.responder.kept_since(decision, (self.clocks.now)()) {
+                return Err(Answer::Signed(answer));
+            }
+        }
+        let unknown_turn = if decision.tells_unknown() { Some(turn_of(&self.unknown_turn).await) } else { None };
+        Ok((alone, unknown_turn))
     }
 
     /// The token owes as many signatures as are made at once, each for longer than anybody waits: nobody need wait for it.

@@ -392,6 +392,22 @@ async fn a_token_that_hangs_ends_in_try_later() {
     drop(go);
 }
 
+#[tokio::test]
+async fn whoever_waited_too_long_for_a_key_in_memory_is_told_to_try_later() {
+    // A clock of which each look takes a second: whoever signs lets others go first, and these wait in line meanwhile.
+    let seconds = AtomicI64::new(0);
+    let elapsed = move || Duration::from_secs(seconds.fetch_add(1, Ordering::Relaxed).unsigned_abs());
+    let clocks = Clocks { now: Arc::new(|| NOW), elapsed: Arc::new(elapsed) };
+    // The first looks when it comes, when its turn comes and when the others have gone; the second between these.
+    let limits = SigningLimits { patience: Duration::from_secs(3), ..LIMITS };
+    let door = Door::with_clocks(responder(), limits, clocks, |service| service);
+    let (first, second) =
+        tokio::join!(door.post("/ocsp/sign", request(&[GOOD])), door.post("/ocsp/sign", request(&[HELD])));
+    assert!(first.is_signed());
+    second.is_error(ErrorStatus::TryLater);
+    assert!((door.count("ocsp_overdue_total", &[]) - 1.0).abs() < 0.5);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_asks_for_serials_never_issued_uses_up_a_budget_of_their_own_alone() {
     let (door, has_begun, go) = slow_door_with(LIMITS, |service| service.with_unknown_places(1));

@@ -122,12 +122,12 @@ impl UnixTime {
     pub fn http_date(self) -> String {
         const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
         const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-        let (date, _) = self.utc();
-        let digits = self.generalized();
+        let utc = self.utc();
+        let digits = fourteen_digits(utc);
         let mut text = *b"Day, 00 Mon 0000 00:00:00 GMT";
-        let weekday = WEEKDAYS[usize::try_from(date.days().rem_euclid(7)).expect("below 7")];
+        let weekday = WEEKDAYS[usize::try_from(self.0.div_euclid(SECONDS_PER_DAY).rem_euclid(7)).expect("below 7")];
         text[..3].copy_from_slice(weekday.as_bytes());
-        text[8..11].copy_from_slice(MONTHS[usize::from(date.month()) - 1].as_bytes());
+        text[8..11].copy_from_slice(MONTHS[usize::from(utc.0.month()) - 1].as_bytes());
         for (to, from) in [(5..7, 6..8), (12..16, 0..4), (17..19, 8..10), (20..22, 10..12), (23..25, 12..14)] {
             text[to].copy_from_slice(&digits[from]);
         }
