@@ -5,9 +5,11 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use ocsp_responder::{Answer, SignedAnswer};
+use ocsp_responder::{Answer, Responder, SignedAnswer};
 use pki::algorithm::Digest;
 use pki::identity::Ca;
+use pki::ocsp::ErrorStatus;
+use pki::time::UnixTime;
 use support::*;
 
 /// What `openssl ocsp` says of an answer about these serials, on both its outputs.
@@ -25,7 +27,7 @@ fn openssl(ca: &Path, answer: &Path, digest: &str, numbers: &[u64]) -> String {
     let mut command = Command::new("openssl");
     command.args(["ocsp", "-respin"]).arg(answer).arg("-CAfile").arg(ca).arg("-issuer").arg(ca);
     // Chains are judged as of the test's own time; answers by the real clock, so these are given sixty years' slack.
-    command.arg("-attime").arg(NOW.as_seconds().to_string()).args(["-validity_period", "2000000000"]);
+    command.arg("-resp_text").arg("-attime").arg(NOW.as_seconds().to_string()).args(["-validity_period", "2000000000"]);
     for number in numbers {
         command.args([digest, "-serial", &number.to_string()]);
     }
@@ -74,4 +76,42 @@ fn an_answer_altered_in_one_octet_does_not_verify() {
     altered.der = der.into();
     let said = verdict(&Answer::Signed(Arc::new(altered)), "-sha256", &[GOOD]);
     assert!(!said.contains("Response verify OK") && said.contains("Response Verify Failure"), "{said}");
+}
+
+#[test]
+fn errors_are_read_by_their_names() {
+    for (status, name) in [
+        (ErrorStatus::MalformedRequest, "malformedrequest (1)"),
+        (ErrorStatus::InternalError, "internalerror (2)"),
+        (ErrorStatus::TryLater, "trylater (3)"),
+        (ErrorStatus::SigRequired, "sigrequired (5)"),
+        (ErrorStatus::Unauthorized, "unauthorized (6)"),
+    ] {
+        let said = verdict(&Answer::Refused(status), "-sha256", &[GOOD]);
+        assert!(said.contains(&format!("Responder Error: {name}")), "{name}: {said}");
+    }
+}
+
+#[test]
+fn an_archive_cutoff_is_read_as_the_instant_that_it_is() {
+    const YEARS_TEN: u32 = 3_653 * 86_400;
+    for (retention, settings) in [(0, settings()), (YEARS_TEN, settings().with_archive_retention_seconds(YEARS_TEN))] {
+        let issuers = issuers();
+        issuers.replace_signer(Box::new(TestSigner::new(issuer(Ca::Sign, 1)))).unwrap();
+        let answer = Responder::new(issuers, index(), settings).answer(Ca::Sign, &request(&[GOOD]), NOW);
+        let said = verdict(&answer, "-sha256", &[GOOD]);
+        assert!(said.contains("Response verify OK"), "{said}");
+        // As OpenSSL prints it: `Archive Cutoff:` and the time on the next line.
+        let cutoff = said.split("Archive Cutoff:").nth(1).and_then(|rest| rest.lines().nth(1)).map(str::trim);
+        let instant = NOW.plus_seconds(-i64::from(retention));
+        assert_eq!(cutoff.map(ToOwned::to_owned), (retention > 0).then(|| as_openssl_prints(instant)), "{said}");
+    }
+}
+
+/// `Nov 18 11:06:40 2016 GMT`, from `Fri, 18 Nov 2016 11:06:40 GMT`.
+fn as_openssl_prints(instant: UnixTime) -> String {
+    let text = instant.http_date();
+    let words: Vec<&str> = text.split(' ').collect();
+    let day = words[1].trim_start_matches('0');
+    format!("{} {day:>2} {} {} GMT", words[2], words[4], words[3])
 }

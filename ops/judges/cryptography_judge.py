@@ -13,7 +13,8 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID as ACCESS
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, SignatureAlgorithmOID
 
-from sandbox import CAS, EVERY_CRL, EVERY_CA_CRL, EVERY_DELTA, EVERY_STATUS, WAYS_TO_ASK, Certificate, Crl, Delta, Judge, http
+from sandbox import CAS, EVERY_CRL, EVERY_CA_CRL, EVERY_DELTA, EVERY_STATUS, PREFERENCES, WAYS_TO_ASK
+from sandbox import Certificate, Crl, Delta, Judge, http
 
 DIGESTS = {"sha1": (hashes.SHA1, hashlib.sha1), "sha256": (hashes.SHA256, hashlib.sha256)}
 JAPAN = datetime.timezone(datetime.timedelta(hours=9))
@@ -24,11 +25,7 @@ SECOND = {"sign": ExtensionOID.SUBJECT_ALTERNATIVE_NAME, "auth": ExtensionOID.EX
 """Facts 1.3 and 1.4: the two kinds of certificates differ in their second extension."""
 
 PREFERRED_SIGNATURE_ALGORITHMS = x509.ObjectIdentifier("1.3.6.1.5.5.7.48.1.8")
-PREFERENCES = {
-    SignatureAlgorithmOID.RSA_WITH_SHA256: bytes.fromhex("3011300f300d06092a864886f70d01010b0500"),
-    SignatureAlgorithmOID.ECDSA_WITH_SHA256: bytes.fromhex("300e300c300a06082a8648ce3d040302"),
-}
-"""One wish each: a sequence of sequences of an AlgorithmIdentifier."""
+SIGNED_WITH = {"RSA": SignatureAlgorithmOID.RSA_WITH_SHA256, "ECDSA": SignatureAlgorithmOID.ECDSA_WITH_SHA256}
 
 judge = Judge("cryptography")
 issuers = {path: x509.load_pem_x509_certificate(path.read_bytes()) for path in judge.issuers.values()}
@@ -255,11 +252,10 @@ def judge_several(ca: str) -> None:
 def judge_preferences(item: Certificate) -> None:
     """RFC 6960 §4.4.7: who prefers RSA or ECDSA is answered by a delegate of it."""
     issuer = issuers[item.issuer]
-    for algorithm in (SignatureAlgorithmOID.RSA_WITH_SHA256, SignatureAlgorithmOID.ECDSA_WITH_SHA256):
-        wish = PREFERENCES[algorithm]
+    for word, algorithm in SIGNED_WITH.items():
         builder = ocsp.OCSPRequestBuilder()
         builder = builder.add_certificate(x509.load_pem_x509_certificate(item.path.read_bytes()), issuer, hashes.SHA256())
-        extension = x509.UnrecognizedExtension(PREFERRED_SIGNATURE_ALGORITHMS, wish)
+        extension = x509.UnrecognizedExtension(PREFERRED_SIGNATURE_ALGORITHMS, PREFERENCES[word])
         octets = builder.add_extension(extension, critical=False).build().public_bytes(serialization.Encoding.DER)
         answer = http(judge.content["ocsp"][item.ca], octets, content_type="application/ocsp-request")
         response = ocsp.load_der_ocsp_response(answer.body)

@@ -5,7 +5,7 @@ import datetime
 import re
 from pathlib import Path
 
-from sandbox import CAS, EVERY_CRL, EVERY_STATUS, Certificate, Crl, Judge, command
+from sandbox import CAS, EVERY_CRL, EVERY_STATUS, PREFERENCES, Certificate, Crl, Judge, command
 
 TRUSTED = "Verified. The certificate is trusted."
 PROFILE = ("--verify-profile", "medium")
@@ -116,6 +116,22 @@ def judge_several(ca: str) -> None:
     judge.judged(f"several of {ca}")
 
 
+def judge_preferences(certificate: Certificate) -> None:
+    for word in PREFERENCES:
+        response = judge.ask_preferring(certificate, word)
+        verify = ["ocsptool", "--verify-response", "--load-trust", certificate.issuer, "--load-response"]
+        _, output = command(*verify, response)
+        judge.expect("Verifying OCSP Response: Success." in output, certificate.path, f"{word} preferred: {output[-200:]}")
+        _, output = command(*verify, judge.altered(response))
+        judge.expect("Verifying OCSP Response: Failure" in output, certificate.path, f"{word} preferred, altered: {output[-200:]}")
+        _, output = command("ocsptool", "--response-info", "--load-response", response)
+        said = re.findall(r"Signature Algorithm: (\S+)", output)[:1]
+        judge.expect(said == [f"{word}-SHA256"], certificate.path, f"signed with {said}, and {word} was preferred")
+        status = re.findall(r"Certificate Status: (\w+)", output)
+        judge.expect(status == ["revoked"], certificate.path, f"{word} preferred: {status}")
+    judge.judged(f"preferences at {certificate.ca}")
+
+
 crls = judge.pull_crls()
 pem = {crl.path: write_pem(crl) for crl in crls}
 for crl in crls:
@@ -127,4 +143,5 @@ for certificate in judge.certificates:
     judge_ocsp(certificate)
 for ca in CAS:
     judge_several(ca)
-judge.close([*EVERY_STATUS, *EVERY_CRL, *(f"several of {ca}" for ca in CAS)])
+    judge_preferences(next(one for one in judge.certificates if (one.ca, one.status) == (ca, "revoked")))
+judge.close([*EVERY_STATUS, *EVERY_CRL, *(f"{kind} {ca}" for kind in ("several of", "preferences at") for ca in CAS)])

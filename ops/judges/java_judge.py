@@ -1,6 +1,7 @@
-"""The JDK: PKIX path validation with its own revocation checker, by OCSP (POST and GET) and by CRLs alone.
+"""The JDK: PKIX path validation with its own revocation checker, by OCSP (POST and GET) and by CRLs alone; and its OCSP client
+about several serials at once, one of which was never issued.
 
-PathJudge.java asks and prints; what has to come is decided here. Only the JDK's own classes take part.
+PathJudge.java and SeveralJudge.java ask and print; what has to come is decided here. Only the JDK's own classes take part.
 """
 
 import datetime
@@ -8,7 +9,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from sandbox import EVERY_STATUS, Certificate, Crl, Judge, command
+from sandbox import CAS, EVERY_STATUS, Certificate, Crl, Judge, command
 
 JAVA_REASONS = {
     None: "UNSPECIFIED", "keyCompromise": "KEY_COMPROMISE", "affiliationChanged": "AFFILIATION_CHANGED",
@@ -16,6 +17,10 @@ JAVA_REASONS = {
 }  # fmt: skip
 # Settings of the machine (a proxy, for one) must not change the judge.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.endswith(("JAVA_OPTIONS", "JAVA_TOOL_OPTIONS"))}
+
+OCSP_CLIENT = "java.base/sun.security.provider.certpath"
+"""The package of the JDK's OCSP client, which no other module may use unless it is told so."""
+EXPORTS = [word for package in (OCSP_CLIENT, "java.base/sun.security.x509") for word in ("--add-exports", f"{package}=ALL-UNNAMED")]
 
 judge = Judge("java")
 
@@ -51,13 +56,33 @@ def expect_verdict(certificate: Certificate, asked: str, verdict: str, method: s
     judge.expect(verdict.startswith(expected), certificate.path, f"{asked}, {method}: {verdict!r}, not {expected!r}")
 
 
-def run(classes: Path, use_get: bool, lines: list[str]) -> list[str]:
+def run(program: str, options: list[str], lines: list[str]) -> list[str]:
     done = subprocess.run(
-        ["java", f"-Dcom.sun.security.ocsp.useget={str(use_get).lower()}", "-cp", str(classes), "PathJudge"],
+        ["java", *options, "-cp", str(judge.scratch), program],
         input="\n".join(lines) + "\n", capture_output=True, text=True, env=ENVIRONMENT, timeout=300,
     )  # fmt: skip
-    judge.expect(done.returncode == 0, "PathJudge", done.stderr)
+    judge.expect(done.returncode == 0, program, done.stderr)
     return done.stdout.splitlines()
+
+
+def compile(program: str, options: list[str]) -> None:
+    status, output = command("javac", *options, "-d", judge.scratch, Path(__file__).parent / f"{program}.java")
+    judge.expect(status == 0, program, output)
+
+
+def judge_several() -> None:
+    """A good, a held and a revoked certificate and one never issued in one question, of the JDK's own making."""
+    compile("SeveralJudge", EXPORTS)
+    asked = {ca: judge.several(ca) for ca in CAS}
+    lines = ["\t".join(map(str, (judge.issuers[ca, 1], judge.content["ocsp"][ca], *words))) for ca, words in asked.items()]
+    answered = run("SeveralJudge", [*EXPORTS, "--add-opens", f"{OCSP_CLIENT}=ALL-UNNAMED"], lines)
+    judge.expect(len(answered) == len(lines), "SeveralJudge", f"gave {len(answered)} verdicts")
+    for (ca, words), found in zip(asked.items(), answered, strict=False):
+        verdict, altered, *said = found.split("\t")
+        judge.expect(verdict == "accepted", f"several of {ca}", verdict)
+        judge.expect(altered.startswith("refused: "), f"several of {ca}", f"altered in one octet, and {altered}")
+        judge.expect(said == [word.upper() for word in words.values()], f"several of {ca}", f"says {said}, not {words}")
+        judge.judged(f"several of {ca}")
 
 
 def line(certificate: Certificate, crls: list[Crl]) -> str:
@@ -69,19 +94,19 @@ def line(certificate: Certificate, crls: list[Crl]) -> str:
     return "\t".join(map(str, (certificate.path, certificate.issuer, url, full.path, municipal.path, another.path)))
 
 
-status, output = command("javac", "-d", judge.scratch, Path(__file__).parent / "PathJudge.java")
-judge.expect(status == 0, "PathJudge.java", output)
+compile("PathJudge", [])
 crls = judge.pull_crls()
 lines = [line(certificate, crls) for certificate in judge.certificates]
 by_path = {str(certificate.path): certificate for certificate in judge.certificates}
 for use_get, method in ((False, "POST"), (True, "GET")):
     answered = 0
-    for found in run(judge.scratch, use_get, lines):
+    for found in run("PathJudge", [f"-Dcom.sun.security.ocsp.useget={str(use_get).lower()}"], lines):
         path, asked, verdict, methods = found.split("\t")
         expect_verdict(by_path[path], asked, verdict, method, methods)
         answered += 1
     judge.expect(answered == 5 * len(lines), "PathJudge", f"gave {answered} verdicts on {len(lines)} certificates")
+judge_several()
 for certificate in judge.certificates:
     judge.judged(certificate)
 asked = ["ocsp", "ocsp-named-in-it", "crl-full", "crl-municipal", "crl-of-another", "OCSP by POST", "OCSP by GET"]
-judge.close([*EVERY_STATUS, *asked])
+judge.close([*EVERY_STATUS, *asked, *(f"several of {ca}" for ca in CAS)])

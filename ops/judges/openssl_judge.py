@@ -9,6 +9,7 @@ from pathlib import Path
 from sandbox import CAS, EVERY_CRL, EVERY_CA_CRL, EVERY_DELTA, EVERY_STATUS, WAYS_TO_ASK, Certificate, Crl, Delta, Judge, command, http
 
 judge = Judge("openssl")
+SIGNED_WITH = {"RSA": "sha256WithRSAEncryption", "ECDSA": "ecdsa-with-SHA256"}
 PURPOSES = {"auth": "sslclient", "sign": "any"}
 
 
@@ -135,11 +136,7 @@ def judge_ocsp(certificate: Certificate, ways: list[tuple[str, bool]]) -> None:
         files = ["-reqout", request, "-respout", response]
         judge_answer(certificate, f"POST, {digest}, {nonce=}", command(*asked, "-url", url, *files)[1], nonce)
         judge.judged(f"POST with {digest}, {nonce=}")
-        octets = bytearray(response.read_bytes())
-        # The octet before the first time's Z lies in the signed part.
-        octets[octets.index(b"Z") - 1] ^= 1
-        response.write_bytes(octets)
-        output = command(*asked, "-reqin", request, "-respin", response)[1]
+        output = command(*asked, "-reqin", request, "-respin", judge.altered(response))[1]
         judge.expect("Response verify OK" not in output, certificate.path, "its answer verifies although one octet was changed")
         if not nonce:
             answer = get(url, request)
@@ -197,6 +194,20 @@ def judge_several(ca: str) -> None:
     judge.judged(f"several of {ca}")
 
 
+def judge_preferences(certificate: Certificate) -> None:
+    for word, name in SIGNED_WITH.items():
+        response, issuer = judge.ask_preferring(certificate, word), certificate.issuer
+        read = ["openssl", "ocsp", "-issuer", issuer, "-CAfile", issuer, "-sha256", "-cert", certificate.path, "-resp_text"]
+        output = command(*read, "-respin", response)[1]
+        judge_answer(certificate, f"{word} preferred", output, False)
+        # The first is the answer's, the others are its certificates'.
+        said = re.findall(r"Signature Algorithm: (\S+)", output)[:1]
+        judge.expect(said == [name], certificate.path, f"signed with {said}, and {name} was preferred")
+        output = command(*read, "-respin", judge.altered(response))[1]
+        judge.expect("Response verify OK" not in output, certificate.path, f"{word} preferred, altered, and it verifies")
+    judge.judged(f"preferences at {certificate.ca}")
+
+
 for (ca, key), path in judge.issuers.items():
     accepted, why = verify(path, path, "-x509_strict", "-check_ss_sig")
     judge.expect(accepted, path, why)
@@ -223,9 +234,10 @@ for ca, serials in judge.content["unissued_serials"].items():
         judge_unissued(ca, serial)
 for ca in CAS:
     judge_several(ca)
+    judge_preferences(next(one for one in judge.certificates if (one.ca, one.status) == (ca, "revoked")))
 judge.close(
     EVERY_STATUS + EVERY_CRL + EVERY_CA_CRL + EVERY_DELTA
-    + [f"several of {ca}" for ca in CAS]
+    + [f"{kind} {ca}" for kind in ("several of", "preferences at") for ca in CAS]
     + ([] if judge.content["layout"] == "jpki-exact" else [f"news of the delta of {ca}" for ca in CAS])
     + [f"POST with {digest}, {nonce=}" for digest, nonce in WAYS_TO_ASK]
     + [f"GET with {digest}" for digest in ("sha1", "sha256")]

@@ -114,6 +114,25 @@ class Delta:
     full: Path
 
 
+PREFERENCES = {
+    "RSA": bytes.fromhex("3011300f300d06092a864886f70d01010b0500"),
+    "ECDSA": bytes.fromhex("300e300c300a06082a8648ce3d040302"),
+}
+"""One wish each, with SHA-256: a sequence of sequences of an AlgorithmIdentifier (RFC 6960 §4.4.7)."""
+
+
+def tlv(tag: int, contents: bytes) -> bytes:
+    """An element in DER."""
+    length = len(contents)
+    long = length.to_bytes((length.bit_length() + 7) // 8, "big")
+    return bytes([tag]) + (bytes([length]) if length < 128 else bytes([0x80 | len(long)]) + long) + contents
+
+
+def contents(element: bytes) -> bytes:
+    """What is in an element."""
+    return element[2 + (element[1] & 0x7F if element[1] & 0x80 else 0) :]
+
+
 class Judge:
     """Reads the sandbox that the command line names, counts verdicts, says each that failed, and notes what was met."""
 
@@ -142,13 +161,17 @@ class Judge:
             **{name: item[name] for name in ("ca", "key", "serial", "status", "municipality", "person")},
         )
 
-    def ask_about_several(self, ca: str) -> tuple[Path, dict[str, str]]:
-        """One question about a good, a held and a revoked certificate and one that was never issued: the answer as it came, and
-        what it must say of each serial, in the question's order."""
+    def several(self, ca: str) -> dict[str, str]:
+        """The serials of a good, a held and a revoked certificate and one that was never issued, and what must be said of each."""
         ours = [one for one in self.certificates if (one.ca, one.key) == (ca, 1)]
         firsts = [next(one for one in ours if one.status == status) for status in ("good", "held", "revoked")]
         words = {one.serial: "revoked" if one.withdrawn else "good" for one in firsts}
         words[self.content["unissued_serials"][ca][0]] = "unknown"
+        return words
+
+    def ask_about_several(self, ca: str) -> tuple[Path, dict[str, str]]:
+        """One question about all of them: the answer as it came, and what it must say of each serial, in the question's order."""
+        words = self.several(ca)
         request, response = self.scratch / "several.req", self.scratch / "several.rsp"
         serials = [argument for serial in words for argument in ("-serial", serial)]
         asked = ["openssl", "ocsp", "-issuer", self.issuers[ca, 1], "-sha256", "-no_nonce", *serials, "-reqout", request]
@@ -157,6 +180,27 @@ class Judge:
         answer = http(self.content["ocsp"][ca], request.read_bytes(), content_type="application/ocsp-request")
         response.write_bytes(answer.body)
         return response, words
+
+    def ask_preferring(self, certificate: Certificate, word: str) -> Path:
+        """What is answered to a request of OpenSSL's, by SHA-256, with that wish added: OpenSSL and GnuTLS cannot write one."""
+        request, response = self.scratch / "preferring.req", self.scratch / "preferring.rsp"
+        asked = ["openssl", "ocsp", "-issuer", certificate.issuer, "-sha256", "-no_nonce", "-cert", certificate.path]
+        _, output = command(*asked, "-reqout", request)
+        self.expect(request.exists(), certificate.path, f"openssl makes no question: {output}")
+        wish = tlv(0x06, bytes.fromhex("2b0601050507300108")) + tlv(0x04, PREFERENCES[word])
+        request_list = contents(contents(request.read_bytes()))
+        octets = tlv(0x30, tlv(0x30, request_list + tlv(0xA2, tlv(0x30, tlv(0x30, wish)))))
+        answer = http(self.content["ocsp"][certificate.ca], octets, content_type="application/ocsp-request")
+        response.write_bytes(answer.body)
+        return response
+
+    def altered(self, response: Path) -> Path:
+        """The answer with the octet changed that is before its first time's Z, which lies in the signed part."""
+        octets = bytearray(response.read_bytes())
+        octets[octets.index(b"Z") - 1] ^= 1
+        path = response.with_suffix(".altered")
+        path.write_bytes(octets)
+        return path
 
     def ask_nonsense(self, ca: str) -> Path:
         """What is answered to a question that is none."""
