@@ -1,8 +1,10 @@
 //! What a start refuses, with a sentence that says what to do.
 mod support;
 
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use akashi::clock::SystemClock;
 use pki::time::UnixTime;
@@ -16,9 +18,19 @@ fn akashi(command: &[&str], server: &Akashi) -> Output {
 }
 
 fn refusal(command: &[&str], server: &Akashi) -> String {
-    let output = akashi(command, server);
-    assert_eq!(output.status.code(), Some(1), "{command:?}: {}", String::from_utf8_lossy(&output.stdout));
-    String::from_utf8(output.stderr).unwrap()
+    let (config, said) = (server.config(), server.path("said"));
+    let mut process = Command::new(env!("CARGO_BIN_EXE_akashi"));
+    process.args(command).arg("--config").arg(config).stdout(Stdio::piped()).stderr(File::create(&said).unwrap());
+    let mut process = process.spawn().unwrap();
+    let (mut stdout, mut told) = (BufReader::new(process.stdout.take().unwrap()), String::new());
+    stdout.read_line(&mut told).unwrap();
+    // One that starts all the same would never end.
+    if told.starts_with("ready ") {
+        process.kill().unwrap();
+    }
+    stdout.read_to_string(&mut told).unwrap();
+    assert_eq!(process.wait().unwrap().code(), Some(1), "{command:?}: {told}");
+    std::fs::read_to_string(said).unwrap()
 }
 
 fn copy(from: &Path, to: &Path) {
