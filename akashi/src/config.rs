@@ -255,10 +255,14 @@ impl Config {
     /// Reads a configuration file.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
-        let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        Self::read(&std::fs::read_to_string(path).map_err(unreadable)?, path)
+    }
+
+    /// Reads the text of the file with that path; others in it are relative to its folder.
+    pub fn read(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let malformed =
             |error: toml::de::Error| ConfigError::Malformed { path: path.to_owned(), reason: error.to_string() };
-        let raw: Raw = toml::from_str(&text).map_err(malformed)?;
+        let raw: Raw = toml::from_str(text).map_err(malformed)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         Self::mean(raw, folder).map_err(|(key, reason)| ConfigError::Value { path: path.to_owned(), key, reason })
     }

@@ -15,8 +15,8 @@ mod targets;
 mod truth;
 
 use targets::{
-    application, certificate, certification_request, cms, crl, log_row, manifest, ocsp_connection, ocsp_path,
-    ocsp_request, snapshot,
+    application, batch_file, certificate, certification_request, cms, configuration, crl, log_row, manifest,
+    ocsp_connection, ocsp_path, ocsp_request, snapshot,
 };
 
 /// What a reader made of octets.
@@ -59,11 +59,15 @@ pub enum Target {
     Crl,
     /// A cut's manifest, read again.
     Manifest,
+    /// The rows of a batch, CSV or JSON Lines, as a client of the doors reads them.
+    BatchFile,
+    /// The server's configuration.
+    Configuration,
 }
 
 impl Target {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::OcspRequest,
         Self::OcspPath,
         Self::OcspConnection,
@@ -75,6 +79,8 @@ impl Target {
         Self::Certificate,
         Self::Crl,
         Self::Manifest,
+        Self::BatchFile,
+        Self::Configuration,
     ];
 
     /// Its name on the command line.
@@ -91,6 +97,8 @@ impl Target {
             Self::Certificate => "certificate",
             Self::Crl => "crl",
             Self::Manifest => "manifest",
+            Self::BatchFile => "batch-file",
+            Self::Configuration => "configuration",
         }
     }
 
@@ -108,6 +116,8 @@ impl Target {
             Self::Certificate => certificate::run(octets),
             Self::Crl => crl::run(octets),
             Self::Manifest => manifest::run(octets),
+            Self::BatchFile => batch_file::run(octets),
+            Self::Configuration => configuration::run(octets),
         }
     }
 
@@ -125,6 +135,8 @@ impl Target {
             Self::Certificate => certificate::seeds(),
             Self::Crl => crl::seeds(),
             Self::Manifest => manifest::seeds(),
+            Self::BatchFile => batch_file::seeds(),
+            Self::Configuration => configuration::seeds(),
         }
     }
 }

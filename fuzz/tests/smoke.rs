@@ -148,3 +148,13 @@ fn crls_are_refused_or_read_alike_by_others() {
 fn manifests_are_refused_or_read_alike_again() {
     smoke(Target::Manifest, 16_000);
 }
+
+#[test]
+fn batches_are_refused_or_have_rows_that_are_read_alike_again() {
+    smoke(Target::BatchFile, 16_000);
+}
+
+#[test]
+fn configurations_are_refused_by_name_or_within_bounds() {
+    smoke(Target::Configuration, 4_000);
+}

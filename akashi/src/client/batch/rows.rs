@@ -16,6 +16,8 @@ const PROBLEM_COLUMNS: [&str; 4] = ["problem", "problem_field", "problem_detail"
 const PROBLEM: &str = "problem";
 const ROW: &str = "row";
 const WHAT: &str = "the batch";
+/// No body of the doors has objects as deep.
+const DOTS_MAX: usize = 8;
 
 /// A row.
 #[derive(Clone, Debug)]
@@ -39,9 +41,13 @@ pub struct Table {
 impl Table {
     /// Reads a file. One whose form is broken is refused whole, before anything is sent.
     pub fn read(path: &Path) -> Result<Self, CannotAsk> {
-        let octets = octets_up_to(WHAT, path, FILE_OCTETS_MAX)?;
+        Self::parse(&octets_up_to(WHAT, path, FILE_OCTETS_MAX)?, path)
+    }
+
+    /// Reads the octets of the file with that name, which tells their form.
+    pub fn parse(octets: &[u8], path: &Path) -> Result<Self, CannotAsk> {
         let is_csv = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
-        let parsed = if is_csv { Self::from_csv(&octets) } else { Self::from_json_lines(&octets) };
+        let parsed = if is_csv { Self::from_csv(octets) } else { Self::from_json_lines(octets) };
         let table = parsed.map_err(|(line, reason)| CannotAsk::NotRows { path: path.to_owned(), line, reason })?;
         let mut numbers = BTreeSet::new();
         match table.rows.iter().find(|row| !numbers.insert(row.number)) {
@@ -77,6 +83,9 @@ impl Table {
         let mut reader = csv::Reader::from_reader(octets);
         let headers: Vec<String> =
             reader.headers().map_err(|error| broken(&error))?.iter().map(str::to_owned).collect();
+        if headers.iter().any(|name| name.matches('.').count() > DOTS_MAX) {
+            return Err((1, "a column's name has more full stops than anything has parts"));
+        }
         let kept: Vec<usize> = (0..headers.len()).filter(|at| !PROBLEM_COLUMNS.contains(&&*headers[*at])).collect();
         let mut rows: Vec<Row> = Vec::new();
         for record in reader.records() {
@@ -91,6 +100,9 @@ impl Table {
                 } else {
                     insert(&mut fields, column, cell).ok_or((line, "a column is in another one and beside it"))?;
                 }
+            }
+            if fields.contains_key(ROW) || fields.contains_key(PROBLEM) {
+                return Err((line, "a column is inside `row` or `problem`, which are the batch's own"));
             }
             let cells = kept.iter().map(|at| record[*at].to_owned()).collect();
             rows.push(Row { number: number(given, rows.len(), line)?, fields, cells });
@@ -223,6 +235,9 @@ mod tests {
             ("a.csv", "a,b\n1,2\n3\n", 3),
             ("a.csv", "row\nx\n", 2),
             ("a.csv", "a,a.b\n1,2\n", 2),
+            ("a.csv", "a,row.b\n1,2\n", 2),
+            ("a.csv", "a,problem.b\n1,2\n", 2),
+            ("a.csv", &format!("a{}\n1\n", ".a".repeat(1_000_000)), 1),
         ] {
             let refused = read(name, text);
             assert!(matches!(refused, Err(CannotAsk::NotRows { line, .. }) if line == at), "{text:?}: {refused:?}");
