@@ -15,10 +15,11 @@
 //! | [`state`] | the records that follow from the log, and how each event changes them |
 //! | [`store`] | RocksDB: column families, settings, reads, frozen views |
 //! | [`transaction`] | staged changes that are kept whole or dropped whole; `staged` holds them, `known` what was read before, `blinds` what hides rows without a sealed part |
-//! | [`writer`], [`merkle`], [`seal`], [`audit`] | as above |
+//! | [`writer`], [`merkle`], [`seal`], [`audit`] | as above; `reply` is what a caller waits for |
 mod blinds;
 mod codec;
 mod known;
+mod reply;
 mod staged;
 
 pub mod audit;

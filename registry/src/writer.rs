@@ -2,7 +2,7 @@
 //! and callers.
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -13,6 +13,7 @@ use rocksdb::{WriteBatch, WriteOptions};
 use crate::blinds::Blinds;
 use crate::event::{Actor, Door};
 use crate::known::Known;
+use crate::reply::{Unanswered, reply};
 use crate::staged::Staged;
 use crate::state;
 use crate::store::{Family, RegistryError, Store, TREE_EDGE, storage};
@@ -139,7 +140,7 @@ impl Registry {
         keeping: Keeping,
         rules: impl FnOnce(&mut Transaction<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E> {
-        let (answer, answered) = sync_channel(1);
+        let (answerer, awaited) = reply();
         let job: Job = Box::new(move |store, batch, now, randomness| {
             let outcome = now.map_err(E::from).and_then(|now| {
                 let mut transaction = Transaction::new(store, batch, now, (actor, door), randomness);
@@ -158,13 +159,11 @@ impl Registry {
                 value
             });
             // A refusal waits for the commit, too: it may rest on what others in the batch did.
-            Box::new(move |committed| {
-                let _ = answer.send(committed.map_err(E::from).and(outcome));
-            })
+            Box::new(move |committed| answerer.answer(committed.map_err(E::from).and(outcome)))
         });
         let sent = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|jobs| jobs.send(job));
         match sent {
-            Some(Ok(())) => answered.recv().unwrap_or_else(|_| Err(E::from(RegistryError::Stopped))),
+            Some(Ok(())) => awaited.wait().unwrap_or_else(|Unanswered| Err(E::from(RegistryError::Stopped))),
             Some(Err(_)) | None => Err(E::from(RegistryError::Stopped)),
         }
     }
