@@ -91,17 +91,16 @@ impl Known {
     }
 }
 
-/// Not of what nothing is judged by, and not of what is asked for once and forgotten: a new request, a new key.
+/// Not of what nothing is judged by, and not of what is asked for once and forgotten: a new request, a new key. A new person
+/// is asked for at each step of an issue.
 fn is_asked_again(family: Family) -> bool {
-    let once = matches!(family, Family::Log | Family::Withdrawn | Family::Expiring);
-    !once && !family.is_asked_in_vain()
+    let once = matches!(family, Family::Log | Family::Withdrawn | Family::Pending | Family::Expiring);
+    family == Family::Residents || !(once || family.is_asked_in_vain())
 }
 
 /// How many octets the prefixes have by which a family is scanned for one thing of many. Other scans are rare, or large.
 fn scanned_octets(family: Family) -> Option<usize> {
-    [(Family::Residents, 32), (Family::KeyRanges, 1)]
-        .into_iter()
-        .find_map(|(of, octets)| (of == family).then_some(octets))
+    (family == Family::KeyRanges).then_some(1)
 }
 
 #[cfg(test)]
@@ -116,7 +115,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let mut known = Known::default();
-        let residents = [[1; 32], [2; 32]];
+        let cas = [[1], [2]];
         let mut state = 1_u64;
         let mut draw = |below: u64| {
             // Knuth's generator: the same draws each time.
@@ -124,30 +123,30 @@ mod tests {
             (state >> 33) % below
         };
         for round in 0..3 * VALUES_PER_GENERATION_MAX {
-            let resident = residents[usize::from(draw(2) == 1)];
-            let key = [&resident[..], &draw(4).to_be_bytes()].concat();
+            let ca = cas[usize::from(draw(2) == 1)];
+            let key = [&ca[..], &draw(4).to_be_bytes()].concat();
             if round % 64 == 0 {
                 let value = (draw(3) > 0).then(|| draw(256).to_be_bytes().to_vec());
                 let mut writes = WriteBatch::default();
                 match &value {
-                    Some(value) => writes.put_cf(store.family(Family::Residents), &key, value),
-                    None => writes.delete_cf(store.family(Family::Residents), &key),
+                    Some(value) => writes.put_cf(store.family(Family::KeyRanges), &key, value),
+                    None => writes.delete_cf(store.family(Family::KeyRanges), &key),
                 }
                 store.db().write(writes).unwrap();
-                known.learn(Family::Residents, key.clone(), value);
+                known.learn(Family::KeyRanges, key.clone(), value);
             }
             // Keys that are asked for once, so that what was known gets old.
             known.get(&store, Family::Certificates, &round.to_be_bytes()).unwrap();
             assert_eq!(
-                known.get(&store, Family::Residents, &key).unwrap(),
-                store.get(Family::Residents, &key).unwrap(),
+                known.get(&store, Family::KeyRanges, &key).unwrap(),
+                store.get(Family::KeyRanges, &key).unwrap(),
                 "round {round}"
             );
             if round % 16 == 0 {
-                for prefix in [&resident[..], &[]] {
+                for prefix in [&ca[..], &[]] {
                     assert_eq!(
-                        known.scan(&store, Family::Residents, prefix).unwrap(),
-                        store.scan(Family::Residents, prefix).unwrap(),
+                        known.scan(&store, Family::KeyRanges, prefix).unwrap(),
+                        store.scan(Family::KeyRanges, prefix).unwrap(),
                         "round {round}"
                     );
                 }

@@ -4,6 +4,7 @@ mod batch;
 mod compromise;
 mod consent;
 mod expiring;
+mod holders;
 mod key;
 mod queue;
 mod read;
@@ -13,8 +14,9 @@ mod withdrawn;
 
 pub(crate) use expiring::index_once;
 pub use expiring::{expiring_key, parse_expiring_key};
+pub(crate) use holders::gather_once;
 pub use key::Counter;
-pub use key::{certificate_key, issuer_key, resident_prefix};
+pub use key::{certificate_key, issuer_key};
 pub use read::{StateReads, place_of};
 pub use record::{
     CertificateRecord, CompromiseRecord, ConsentRecord, ConsentStanding, KeyClaim, LinkRecord, OcspKeyRecord,
@@ -281,7 +283,10 @@ fn reserve(transaction: &mut Transaction<'_>, event: &Event) -> Result<(), Regis
     }
     transaction.put(Family::PublicKeys, public_key.to_vec(), &KeyClaim { party, resident, ca, serial });
     let place = certificate_key(ca, serial);
-    transaction.put(Family::Residents, [&resident[..], &place].concat(), &());
+    let mut places = transaction.places_of(&resident)?;
+    places.push(CertificatePlace { ca, serial });
+    places.sort_unstable_by_key(|place| (place.ca, place.serial));
+    transaction.put(Family::Residents, resident.to_vec(), &places);
     transaction.put(Family::Pending, place.clone(), &());
     let record = CertificateRecord {
         key,
@@ -325,7 +330,9 @@ fn release_reservation(transaction: &mut Transaction<'_>, ca: Ca, serial: Serial
         return Err(illegal("after its intent a certificate may exist, so its reservation cannot be released"));
     }
     let place = certificate_key(ca, serial);
-    transaction.delete(Family::Residents, [&record.resident[..], &place].concat());
+    let mut places = transaction.places_of(&record.resident)?;
+    places.retain(|place| (place.ca, place.serial) != (ca, serial));
+    transaction.put(Family::Residents, record.resident.to_vec(), &places);
     transaction.delete(Family::PublicKeys, record.public_key.to_vec());
     transaction.delete(Family::Requests, request_key(record.request.party, &record.request.key_hash));
     transaction.delete(Family::Pending, place.clone());

@@ -79,7 +79,7 @@ pub enum Family {
     Requests,
     /// SHA-256 of SubjectPublicKeyInfo → who claimed it.
     PublicKeys,
-    /// Resident, CA, serial → nothing.
+    /// Resident → the person's certificates. In a registry that an older akashi wrote last: resident, CA, serial → nothing.
     Residents,
     /// Resident → what the register reported last.
     ResidentChanges,
@@ -199,9 +199,17 @@ impl Family {
         }
     }
 
-    /// Whether keys are asked for that are mostly not there: a new request's, a new public key's.
+    /// Whether keys are asked for that are mostly not there: a new request's, a new public key's, a new person's.
     pub(crate) const fn is_asked_in_vain(self) -> bool {
-        matches!(self, Self::Requests | Self::PublicKeys | Self::ResidentChanges | Self::Applications | Self::BatchRows)
+        matches!(
+            self,
+            Self::Requests
+                | Self::PublicKeys
+                | Self::Residents
+                | Self::ResidentChanges
+                | Self::Applications
+                | Self::BatchRows
+        )
     }
 
     fn options(self, blocks: &Cache) -> Options {

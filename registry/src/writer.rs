@@ -81,6 +81,7 @@ impl Registry {
     pub fn open(path: &Path, surroundings: Surroundings) -> Result<(Self, Arc<Followers>), RegistryError> {
         let store = Arc::new(Store::open(path)?);
         state::index_once(&store)?;
+        state::gather_once(&store)?;
         let last_time = last_time(&store)?;
         let edge = store.tree_edge()?;
         let (sender, receiver) = channel();

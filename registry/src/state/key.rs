@@ -28,11 +28,6 @@ pub(super) fn link_key(ca: Ca, linked: KeyNumber, with: KeyNumber) -> Vec<u8> {
     [&issuer_key(ca, linked)[..], &with.get().to_be_bytes()].concat()
 }
 
-/// What the keys of one resident's certificates begin with.
-pub fn resident_prefix(resident: &[u8; 32]) -> Vec<u8> {
-    resident.to_vec()
-}
-
 pub(super) fn key_range_key(ca: Ca, first: Serial) -> Vec<u8> {
     certificate_key(ca, first)
 }

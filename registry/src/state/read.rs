@@ -6,7 +6,7 @@ use pki::time::UnixTime;
 use super::key::{
     Counter, batch_key, batch_row_key, certificate_key, consent_number_key, consents_prefix, issuer_key,
     parse_certificate_key, parse_consent_key, parse_usage_key, party_key, provider_key, queue_key, request_key,
-    resident_prefix, service_key, usage_minute_key,
+    service_key, usage_minute_key,
 };
 use super::record::{
     CertificateRecord, CompromiseRecord, ConsentRecord, KeyClaim, LinkRecord, OcspKeyRecord, PartyRecord,
@@ -91,6 +91,11 @@ pub trait StateReads: Reads + Sized {
         Ok(links)
     }
 
+    /// Where every certificate of a resident is found, ascending.
+    fn places_of(&self, resident: &[u8; 32]) -> Result<Vec<CertificatePlace>, RegistryError> {
+        Ok(self.record(Family::Residents, resident)?.unwrap_or_default())
+    }
+
     /// Every certificate of a resident.
     fn certificates_of(&self, resident: &[u8; 32]) -> Result<Vec<(Ca, Serial, CertificateRecord)>, RegistryError> {
         self.certificates_in(resident, None)
@@ -102,11 +107,10 @@ pub trait StateReads: Reads + Sized {
         resident: &[u8; 32],
         device: Option<Device>,
     ) -> Result<Vec<(Ca, Serial, CertificateRecord)>, RegistryError> {
-        let keys = self.scan(Family::Residents, &resident_prefix(resident))?;
-        let places = keys.keys().filter_map(|key| parse_certificate_key(key));
+        let places = self.places_of(resident)?.into_iter();
         places
-            .filter(|(ca, _)| device.is_none_or(|device| ca.device() == device))
-            .filter_map(|(ca, serial)| match self.certificate(ca, serial) {
+            .filter(|place| device.is_none_or(|device| place.ca.device() == device))
+            .filter_map(|CertificatePlace { ca, serial }| match self.certificate(ca, serial) {
                 Ok(Some(record)) => Some(Ok((ca, serial, record))),
                 Ok(None) => None,
                 Err(error) => Some(Err(error)),
