@@ -51,7 +51,7 @@ impl Applier {
                 vec![Change::KeyRange { ca: *ca, first_serial: *serial, key: *key }]
             }
             Event::Issued { ca, serial } => vec![Change::Issued { ca: *ca, serial: *serial }],
-            Event::Withdrawn { ca, serial, cause: _, withdrawal, through: _ } => {
+            Event::Withdrawn { ca, serial, cause: _, withdrawal, through: _, request: _ } => {
                 self.withdrawal(index, *ca, *serial, Withdrawal::from(*withdrawal))
             }
             Event::HoldReleased { ca, serial, cause: _ } => vec![Change::Released { ca: *ca, serial: *serial }],

@@ -192,7 +192,8 @@ impl Authority {
                 RequestOutcome::Certificate { .. }
                 | RequestOutcome::Certificates(_)
                 | RequestOutcome::Ended
-                | RequestOutcome::Disclosure { .. },
+                | RequestOutcome::Disclosure { .. }
+                | RequestOutcome::Withdrawn(_),
             ) => None,
         };
         answer.ok_or_else(other_kind).map(Some)

@@ -211,7 +211,8 @@ impl Authority {
                 RequestOutcome::Answer(_)
                 | RequestOutcome::Certificate { .. }
                 | RequestOutcome::Certificates(_)
-                | RequestOutcome::Ended,
+                | RequestOutcome::Ended
+                | RequestOutcome::Withdrawn(_),
             ) => return Err(other_kind()),
         }
         for _ in 0..ATTEMPTS_MAX {

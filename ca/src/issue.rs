@@ -157,7 +157,9 @@ impl Authority {
         match outcome {
             RequestOutcome::Certificate { .. } | RequestOutcome::Certificates(_) => {}
             RequestOutcome::Ended => return Err(ended()),
-            RequestOutcome::Answer(_) | RequestOutcome::Disclosure { .. } => return Err(other_kind()),
+            RequestOutcome::Answer(_) | RequestOutcome::Disclosure { .. } | RequestOutcome::Withdrawn(_) => {
+                return Err(other_kind());
+            }
         }
         // Nobody else works on it: this request has its turn, and recovery ended before the doors opened.
         recorded(*request);

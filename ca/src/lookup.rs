@@ -64,6 +64,7 @@ impl Authority {
                 Some(Answer { body, .. }) => Ok(Answer::ok(body)),
                 None => self.repeat(RequestOutcome::Answer(answer)),
             },
+            RequestOutcome::Withdrawn(_) => self.repeat(record.outcome),
             RequestOutcome::Ended => Err(ended()),
             // A desk does not ask for the latest 4 info.
             RequestOutcome::Disclosure { .. } => Err(unknown()),

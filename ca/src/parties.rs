@@ -259,6 +259,7 @@ fn repeat_party(outcome: RequestOutcome) -> Ruling {
         RequestOutcome::Certificate { .. }
         | RequestOutcome::Certificates(_)
         | RequestOutcome::Ended
-        | RequestOutcome::Disclosure { .. } => Err(other_kind()),
+        | RequestOutcome::Disclosure { .. }
+        | RequestOutcome::Withdrawn(_) => Err(other_kind()),
     }
 }

@@ -173,7 +173,8 @@ impl Authority {
                 RequestOutcome::Certificate { .. }
                 | RequestOutcome::Certificates(_)
                 | RequestOutcome::Ended
-                | RequestOutcome::Disclosure { .. },
+                | RequestOutcome::Disclosure { .. }
+                | RequestOutcome::Withdrawn(_),
             ) => Err(other_kind()),
         }
     }
@@ -411,7 +412,7 @@ impl Authority {
         let application_hash = standing.application_hash;
         let sealed = self.seal(year, &application_place(&application_hash), &record)?;
         (self.outside.step)("phone.1-judged");
-        self.change_once(caller, asked, move |transaction| {
+        self.change_once(caller, asked, move |transaction, request| {
             standing.require_still(transaction)?;
             let resident = standing.resident;
             transaction.append(Event::PhoneNoticed { notice, resident, application_hash }, Some(sealed))?;
@@ -425,7 +426,7 @@ impl Authority {
                 let detail = "no certificate in a phone of this person is concerned";
                 return Err(Problem::new(ProblemKind::UnknownCertificate, detail));
             }
-            withdraw_all(transaction, found, Occasion { cause, at: Device::Phone })
+            withdraw_all(transaction, found, Occasion { cause, at: Device::Phone }, request)
         })
     }
 }

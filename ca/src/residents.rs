@@ -17,7 +17,7 @@ use crate::cause::{Occasion, cause_of};
 use crate::doors::forms::{Day, ResidentCode};
 use crate::doors::read_body;
 use crate::problem::{Problem, ProblemKind};
-use crate::withdraw::{CertificateStatus, withdraw_and_tell};
+use crate::withdraw::withdraw_all;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -90,7 +90,7 @@ impl Report {
         transaction.append(self.event(), None)?;
         let found = transaction.certificates_of(&self.resident)?;
         // What the register reports concerns the person, so it does not matter at which device.
-        withdraw_and_tell(transaction, found, Occasion { cause: cause_of(self.change), at: Device::Card })
+        withdraw_all(transaction, found, Occasion { cause: cause_of(self.change), at: Device::Card }, &mut None)
     }
 }
 
@@ -100,9 +100,7 @@ impl Authority {
     pub fn report_change(&self, caller: &Caller, asked: &Asked<'_>) -> Ruling {
         let body: ChangeBody = read_body(asked.body)?;
         let report = Report::judge(self, &body.resident_code, body.change, &body.effective_on)?;
-        self.change_once(caller, asked, move |transaction| {
-            Ok(report.apply(transaction)?.into_iter().map(CertificateStatus::from).collect())
-        })
+        self.change_once(caller, asked, move |transaction, _| report.apply(transaction))
     }
 
     /// The keyed hash under which a resident is found again. The code itself is not kept.

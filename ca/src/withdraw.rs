@@ -58,7 +58,7 @@ pub(crate) fn apply_occasion(
     occasion: Occasion,
 ) -> Result<(), Problem> {
     let standing = standing_on(transaction, (*ca, *serial), record)?;
-    apply_with(transaction, (*ca, *serial, record), &standing, occasion)
+    apply_with(transaction, (*ca, *serial, record), &standing, occasion, &mut None)
 }
 
 /// The phone's certificates that stand on one of the card.
@@ -82,11 +82,12 @@ fn apply_with(
     (ca, serial, record): (Ca, Serial, &CertificateRecord),
     standing: &[Found],
     occasion: Occasion,
+    request: &mut Option<RequestId>,
 ) -> Result<(), Problem> {
-    apply_to_one(transaction, (ca, serial, record), occasion, None)?;
+    apply_to_one(transaction, (ca, serial, record), occasion, None, request)?;
     let card = CertificatePlace { ca, serial };
     for (ca, serial, standing) in standing {
-        apply_to_one(transaction, (*ca, *serial, standing), occasion, Some(card))?;
+        apply_to_one(transaction, (*ca, *serial, standing), occasion, Some(card), &mut None)?;
     }
     Ok(())
 }
@@ -97,14 +98,16 @@ pub(crate) fn give_up(
     (ca, serial, record): &Found,
     occasion: Occasion,
 ) -> Result<(), Problem> {
-    apply_to_one(transaction, (*ca, *serial, record), occasion, None)
+    apply_to_one(transaction, (*ca, *serial, record), occasion, None, &mut None)
 }
 
+/// A hold or a revocation takes the request with it, if there is one: its answer is what the event says.
 fn apply_to_one(
     transaction: &mut Transaction<'_>,
     (ca, serial, record): (Ca, Serial, &CertificateRecord),
     occasion: Occasion,
     through: Option<CertificatePlace>,
+    request: &mut Option<RequestId>,
 ) -> Result<(), Problem> {
     let now = transaction.now();
     // A certificate that nobody was given yet is neither held nor revoked for what happened: its issue ends.
@@ -128,7 +131,8 @@ fn apply_to_one(
         (Effect::Revoke(reason), Some(Withdrawal::Held { since })) => Withdrawal::Revoked { since, reason },
     };
     let withdrawal = StoredWithdrawal::from(withdrawal);
-    transaction.append(Event::Withdrawn { ca, serial, cause, withdrawal, through }, None)?;
+    let request = request.take();
+    transaction.append(Event::Withdrawn { ca, serial, cause, withdrawal, through, request }, None)?;
     Ok(())
 }
 
@@ -151,7 +155,7 @@ pub(crate) fn end_issue(
             let withdrawal =
                 StoredWithdrawal::Revoked { since: transaction.now(), reason: RevocationReason::Unspecified };
             let cause = Cause::DestroyedBeforeHandOver;
-            transaction.append(Event::Withdrawn { ca, serial, cause, withdrawal, through }, None)?;
+            transaction.append(Event::Withdrawn { ca, serial, cause, withdrawal, through, request: None }, None)?;
         }
     }
     if released {
@@ -215,6 +219,11 @@ fn told_of(ca: Ca, serial: Serial, record: &CertificateRecord) -> ToldCertificat
     ToldCertificate { ca, key: *key, serial, issued: issued_row.is_some(), withdrawal: *withdrawal }
 }
 
+/// The same of several.
+fn statuses(told: &[ToldCertificate]) -> Vec<CertificateStatus> {
+    told.iter().copied().map(CertificateStatus::from).collect()
+}
+
 impl From<ToldCertificate> for CertificateStatus {
     fn from(ToldCertificate { ca, key, serial, issued, withdrawal }: ToldCertificate) -> Self {
         let (status, told) = match (withdrawal.map(Withdrawal::from), issued) {
@@ -250,23 +259,28 @@ impl Authority {
         match mode {
             Mode::Records => self.withdraw(caller, asked, target, occasion),
             Mode::Rehearses => self.rehearse(caller, asked, move |transaction| {
-                Ok(Rehearsed::of_change(withdraw_target(transaction, target, occasion)?))
+                Ok(Rehearsed::of_change(statuses(&withdraw_target(transaction, target, occasion, &mut None)?)))
             }),
         }
     }
 
     /// Applies an occasion to the target.
     pub(crate) fn withdraw(&self, caller: &Caller, asked: &Asked<'_>, target: Target, occasion: Occasion) -> Ruling {
-        self.change_once(caller, asked, move |transaction| withdraw_target(transaction, target, occasion))
+        self.change_once(caller, asked, move |transaction, request| {
+            withdraw_target(transaction, target, occasion, request)
+        })
     }
 
     /// Changes certificates once for each idempotency key: what `change` does and the certificates that it answers with
-    /// are one batch. Then waits until OCSP shows it.
+    /// are one batch. It may record the request with the only event that answers it, and takes it then; or else the answer
+    /// is kept beside. Then waits until OCSP shows it.
     pub(crate) fn change_once(
         &self,
         caller: &Caller,
         asked: &Asked<'_>,
-        change: impl FnOnce(&mut Transaction<'_>) -> Result<Vec<CertificateStatus>, Problem> + Send + 'static,
+        change: impl FnOnce(&mut Transaction<'_>, &mut Option<RequestId>) -> Result<Vec<ToldCertificate>, Problem>
+        + Send
+        + 'static,
     ) -> Ruling {
         let request = self.request_id(caller, asked)?;
         let _turn = self.turn(&request);
@@ -274,15 +288,18 @@ impl Authority {
             return self.repeat(outcome);
         }
         let (actor, door) = (caller.actor(), caller.door);
-        let (certificates, row) = self.registry().transact::<_, Problem>(actor, door, move |transaction| {
-            let certificates = change(transaction)?;
-            let answer = serde_json::to_vec(&certificates).expect("statuses are writable");
-            let row = transaction.append(Event::Answered { request, answer }, None)?;
-            Ok((certificates, row))
+        let (told, position) = self.registry().transact::<_, Problem>(actor, door, move |transaction| {
+            let mut unanswered = Some(request);
+            let told = change(transaction, &mut unanswered)?;
+            if let Some(request) = unanswered {
+                let answer = serde_json::to_vec(&statuses(&told)).expect("statuses are writable");
+                transaction.append(Event::Answered { request, answer }, None)?;
+            }
+            Ok((told, transaction.position()))
         })?;
         // Durable and not answered yet: the same idempotency key gets this answer after a crash, too.
         (self.outside.step)("revoke.2-recorded");
-        Ok(self.answer_when_visible(certificates, row))
+        Ok(self.answer_when_visible(statuses(&told), position - 1))
     }
 
     /// The answer of an earlier attempt of the same request. It is durable; whether it is visible is asked anew.
@@ -291,14 +308,19 @@ impl Authority {
             RequestOutcome::Answer(answer) => {
                 let certificates = serde_json::from_slice(&answer)
                     .map_err(|_| Problem::new(ProblemKind::Internal, "a stored answer does not read"))?;
-                let end = self.registry().store().tree_edge()?.size();
-                Ok(self.answer_when_visible(certificates, end.saturating_sub(1)))
+                self.answer_again(certificates)
             }
+            RequestOutcome::Withdrawn(told) => self.answer_again(statuses(&[told])),
             RequestOutcome::Certificate { .. }
             | RequestOutcome::Certificates(_)
             | RequestOutcome::Ended
             | RequestOutcome::Disclosure { .. } => Err(other_kind()),
         }
+    }
+
+    fn answer_again(&self, certificates: Vec<CertificateStatus>) -> Ruling {
+        let end = self.registry().store().tree_edge()?.size();
+        Ok(self.answer_when_visible(certificates, end.saturating_sub(1)))
     }
 
     /// 200 when every OCSP node in service has it, 202 when one is more than 2 s behind (I16).
@@ -314,7 +336,8 @@ fn withdraw_target(
     transaction: &mut Transaction<'_>,
     target: Target,
     occasion: Occasion,
-) -> Result<Vec<CertificateStatus>, Problem> {
+    request: &mut Option<RequestId>,
+) -> Result<Vec<ToldCertificate>, Problem> {
     let phone_is_lost =
         occasion.at == Device::Phone && matches!(occasion.cause, Cause::LossReported | Cause::DeviceLost);
     let (resident, found): (_, Vec<Found>) = match target {
@@ -349,33 +372,28 @@ fn withdraw_target(
         let detail = "this resident has no such certificates in that device";
         return Err(Problem::new(ProblemKind::UnknownCertificate, detail));
     }
-    withdraw_all(transaction, found, occasion)
+    withdraw_all(transaction, found, occasion, request)
 }
 
-/// Applies the occasion to each certificate, and gives their status afterwards, with that of those that followed.
+/// Applies the occasion to each certificate, and gives their status afterwards, with that of those that followed. Of a
+/// single certificate that nothing follows, the event takes the request.
 pub(crate) fn withdraw_all(
     transaction: &mut Transaction<'_>,
     found: Vec<Found>,
     occasion: Occasion,
-) -> Result<Vec<CertificateStatus>, Problem> {
-    let told = withdraw_and_tell(transaction, found, occasion)?;
-    Ok(told.into_iter().map(CertificateStatus::from).collect())
-}
-
-/// The same, with the answer as it is stored.
-pub(crate) fn withdraw_and_tell(
-    transaction: &mut Transaction<'_>,
-    found: Vec<Found>,
-    occasion: Occasion,
+    request: &mut Option<RequestId>,
 ) -> Result<Vec<ToldCertificate>, Problem> {
+    let is_one = found.len() == 1;
     let mut concerned = BTreeSet::new();
-    for (ca, serial, _) in found {
+    for (at, (ca, serial, record)) in found.into_iter().enumerate() {
         // Read again: what went before may have reached it already.
-        let Some(record) = transaction.certificate(ca, serial)? else { continue };
+        let record = if at == 0 { Some(record) } else { transaction.certificate(ca, serial)? };
+        let Some(record) = record else { continue };
         let standing = standing_on(transaction, (ca, serial), &record)?;
         concerned.insert((ca, serial));
         concerned.extend(standing.iter().map(|(ca, serial, _)| (*ca, *serial)));
-        apply_with(transaction, (ca, serial, &record), &standing, occasion)?;
+        let alone = if is_one && standing.is_empty() { &mut *request } else { &mut None };
+        apply_with(transaction, (ca, serial, &record), &standing, occasion, alone)?;
     }
     let mut certificates = Vec::new();
     for (ca, serial) in concerned {

@@ -209,6 +209,10 @@ pub enum Event {
         /// Of a phone's certificate that follows the card's: the card's.
         #[n(4)]
         through: Option<CertificatePlace>,
+        /// The request that did this to this certificate and to no other: what this event says is its answer, and no
+        /// [`Event::Answered`] follows.
+        #[n(5)]
+        request: Option<RequestId>,
     },
     /// The resident register reported a change. Its effects are events of their own, in the same batch.
     #[n(13)]

@@ -27,6 +27,7 @@ pub use withdrawn::{WithdrawnRow, WithdrawnRows};
 
 use pki::identity::{Ca, Device, IssuerKey, KeyNumber, Serial};
 
+use crate::batch::ToldCertificate;
 use crate::event::{
     Actor, Cause, CertificatePlace, Event, FixedSettings, PartyId, RequestId, ResidentChange, StoredWithdrawal,
 };
@@ -105,8 +106,11 @@ pub(crate) fn apply(transaction: &mut Transaction<'_>, number: u64, event: &Even
             transaction.put(Family::Certificates, certificate_key(*ca, *serial), &record);
         }
         Event::ReservationReleased { ca, serial } => release_reservation(transaction, *ca, *serial)?,
-        Event::Withdrawn { ca, serial, cause, withdrawal, through: _ } => {
-            withdraw(transaction, *ca, *serial, *cause, *withdrawal)?;
+        Event::Withdrawn { ca, serial, cause, withdrawal, through: _, request } => {
+            let told = withdraw(transaction, *ca, *serial, *cause, *withdrawal)?;
+            if let Some(request) = request {
+                put_request(transaction, request, RequestOutcome::Withdrawn(told))?;
+            }
         }
         Event::HoldReleased { ca, serial, cause: _ } => release_hold(transaction, *ca, *serial)?,
         Event::CaKeyCompromised { ca, key, because: _ } => {
@@ -346,7 +350,7 @@ fn withdraw(
     serial: Serial,
     cause: Cause,
     withdrawal: StoredWithdrawal,
-) -> Result<(), RegistryError> {
+) -> Result<ToldCertificate, RegistryError> {
     let mut record = transaction.certificate(ca, serial)?.ok_or(illegal("no such certificate"))?;
     let StoredDate(leave_day) = record.leave_day.ok_or(illegal("nothing was ever built under this serial"))?;
     match (record.withdrawal, withdrawal) {
@@ -366,11 +370,12 @@ fn withdraw(
     if is_releasable(ca) {
         transaction.delete(Family::Released, place.clone());
     }
-    if record.issued_row.is_none() {
+    let issued = record.issued_row.is_some();
+    if !issued {
         transaction.delete(Family::Pending, place.clone());
     }
     transaction.put(Family::Certificates, place, &record);
-    Ok(())
+    Ok(ToldCertificate { ca, key: record.key, serial, issued, withdrawal: record.withdrawal })
 }
 
 fn note_notices(transaction: &mut Transaction<'_>, certificates: &[CertificatePlace]) -> Result<(), RegistryError> {

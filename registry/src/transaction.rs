@@ -76,6 +76,11 @@ impl<'a> Transaction<'a> {
         self.now
     }
 
+    /// The number that the row after all of them so far will have.
+    pub const fn position(&self) -> u64 {
+        self.edge.size()
+    }
+
     /// Who acts.
     pub const fn actor(&self) -> Actor {
         self.actor

@@ -86,7 +86,14 @@ fn intended(serial: Serial) -> Event {
 }
 
 fn withdrawn(withdrawal: StoredWithdrawal) -> Event {
-    Event::Withdrawn { ca: Ca::Sign, serial: SERIAL, cause: Cause::PersonRequest, withdrawal, through: None }
+    Event::Withdrawn {
+        ca: Ca::Sign,
+        serial: SERIAL,
+        cause: Cause::PersonRequest,
+        withdrawal,
+        through: None,
+        request: None,
+    }
 }
 
 fn begin(registry: &Registry) {

@@ -25,7 +25,8 @@ fn a_new_certificate_of_the_same_kind_supersedes_the_one_before_in_the_same_tran
         assert_eq!(issued.event, Event::Issued { ca, serial: second });
         let since = world.now();
         let withdrawal = StoredWithdrawal::Revoked { since, reason: RevocationReason::Superseded };
-        let expected = Event::Withdrawn { ca, serial: first, cause: Cause::Superseded, withdrawal, through: None };
+        let expected =
+            Event::Withdrawn { ca, serial: first, cause: Cause::Superseded, withdrawal, through: None, request: None };
         assert_eq!((&withdrawn.event, withdrawn.time, issued.time), (&expected, since, since));
         assert_eq!((world.good(ca), world.good(other_ca)), (vec![second], vec![other]));
     }
@@ -123,6 +124,32 @@ fn a_withdrawal_asked_again_with_the_same_key_is_done_once_and_answered_the_same
     assert_eq!(world.revoke("key-1", place, "record_error").problem(), (422, "idempotency-key-reused"));
     let as_issue = world.issue("key-1", &application(Ca::Auth, PERSON));
     assert_eq!(as_issue.problem(), (422, "idempotency-key-reused"));
+}
+
+#[test]
+fn what_happens_to_one_certificate_alone_is_one_event_and_the_answer_of_its_request_whatever_comes_later() {
+    let mut world = World::new();
+    let place = (Ca::Auth, world.issued("issue", &application(Ca::Auth, PERSON)));
+    let position = world.position();
+    let held = world.hold("hold", PERSON);
+    world.clock.advance(60);
+    let revoked = world.revoke("revoke", place, "card_lost");
+    assert_ne!(held.body, revoked.body);
+    let recorded = world.recorded_since(position);
+    let is_answer = |event: &Event| matches!(event, Event::Withdrawn { request: Some(_), .. });
+    assert!(recorded.len() == 2 && recorded.iter().all(|open| is_answer(&open.event)), "{recorded:?}");
+
+    let again = world.revoke("revoke again", place, "card_lost");
+    let [open] = &world.recorded_since(position + 2)[..] else { panic!("one event") };
+    assert!(matches!(open.event, Event::Answered { .. }), "nothing happened that could answer");
+    world.clock.advance(60);
+    world.restart();
+    let position = world.position();
+    assert_eq!(world.hold("hold", PERSON), held);
+    assert_eq!(world.revoke("revoke", place, "card_lost"), revoked);
+    assert_eq!(world.revoke("revoke again", place, "card_lost"), again);
+    assert_eq!(world.position(), position);
+    world.verify_log();
 }
 
 #[test]

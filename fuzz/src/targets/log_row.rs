@@ -34,7 +34,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let events = [
         Event::Refused { problem: "impossible-date".to_owned() },
         Event::CaKeyActivated { ca, key: SIGN.key, serial, certificate },
-        Event::Withdrawn { ca, serial, cause: Cause::LossReported, withdrawal, through },
+        Event::Withdrawn { ca, serial, cause: Cause::LossReported, withdrawal, through, request: None },
     ];
     let open = events.map(|event| Open { time: NOW, actor: Actor::System, door: Door::Inside, event });
     let mut edge = TreeEdge::default();

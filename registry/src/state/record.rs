@@ -5,6 +5,7 @@ use pki::identity::{Ca, KeyNumber, Serial};
 use pki::revocation::Withdrawal;
 use pki::time::{CivilDate, UnixTime};
 
+use crate::batch::ToldCertificate;
 use crate::codec;
 use crate::consent::{Items, ProviderId};
 use crate::event::{Cause, CertificatePlace, PartyId, RequestId, Role, StoredWithdrawal};
@@ -227,6 +228,9 @@ pub enum RequestOutcome {
     /// It took these serials together, of different CAs and for one person: all become certificates, or none does.
     #[n(4)]
     Certificates(#[n(0)] Vec<CertificatePlace>),
+    /// It held or revoked one certificate, which its answer told like this.
+    #[n(5)]
+    Withdrawn(#[n(0)] ToldCertificate),
 }
 
 impl RequestOutcome {
@@ -235,7 +239,7 @@ impl RequestOutcome {
         match self {
             Self::Certificate { ca, serial } => Some(vec![CertificatePlace { ca: *ca, serial: *serial }]),
             Self::Certificates(places) => Some(places.clone()),
-            Self::Answer(_) | Self::Ended | Self::Disclosure { .. } => None,
+            Self::Answer(_) | Self::Ended | Self::Disclosure { .. } | Self::Withdrawn(_) => None,
         }
     }
 }
