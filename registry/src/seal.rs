@@ -77,9 +77,10 @@ impl DataKey {
     /// A new one for a record whose retention ends in that year, wrapped under the year's token key.
     pub fn make(vault: &dyn Vault, randomness: &dyn SecureRandom, year: RetentionYear) -> Result<Self, VaultError> {
         let failed = |_| VaultError::Token("no randomness".to_owned());
-        let (mut key, mut salt) = (Zeroizing::new([0; 32]), Zeroizing::new([0; SALT_OCTETS]));
-        randomness.fill(&mut *key).map_err(failed)?;
-        randomness.fill(&mut *salt).map_err(failed)?;
+        // Drawn at once: asking costs more than the octets do.
+        let mut drawn = Zeroizing::new([[0; SALT_OCTETS]; 2]);
+        randomness.fill(drawn.as_flattened_mut()).map_err(failed)?;
+        let (key, salt) = (Zeroizing::new(drawn[0]), Zeroizing::new(drawn[1]));
         let wrapped = vault.wrap(year, &key)?;
         Ok(Self { year, key, salt, wrapped })
     }
