@@ -241,7 +241,7 @@ impl Authority {
         let now = self.outside.clock.now();
         let consent = effective_consent(&**store, service, &resident, now)?;
         let (latest, record) = latest_certificate(&**store, &resident)?;
-        let issued = self.issue_record(Ca::Sign, latest.serial, &record)?;
+        let issued = self.intent_record(Ca::Sign, latest.serial, &record)?;
         let not_after = issued.not_after();
         if not_after < now {
             return Err(no_latest_info());

@@ -31,7 +31,7 @@ impl Authority {
         let ended_by_last = record.issued_row.is_some_and(|issued| {
             issued < reported.last_row && reported.row_before.is_none_or(|before| before < issued)
         });
-        let repeated = || match self.issue_record(*ca, *serial, record) {
+        let repeated = || match self.intent_record(*ca, *serial, record) {
             Ok(issued) => {
                 Ok(issued.person.has_same_info(&PersonRecord::new(&application.person, &application.beside_name)))
             }
@@ -80,7 +80,7 @@ impl Authority {
         let not_after = |(ca, serial, record): &(Ca, Serial, CertificateRecord)| match record.leave_day {
             // Expired for sure. Its record may be forgotten already, and must not be needed.
             Some(leave_day) if leave_day.0 < on => Ok(leave_day.0.jst_end()),
-            Some(_) | None => Ok(self.issue_record(*ca, *serial, record)?.not_after()),
+            Some(_) | None => Ok(self.intent_record(*ca, *serial, record)?.not_after()),
         };
         newest.map(not_after).transpose()
     }

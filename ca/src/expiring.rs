@@ -183,7 +183,7 @@ impl Authority {
         if notified.is_some_and(|notified| notified != record.notified_at.is_some()) {
             return Ok(None);
         }
-        let issued = self.issue_record(ca, serial, &record)?;
+        let issued = self.intent_record(ca, serial, &record)?;
         if !is_in_last_months(issued.not_after(), months, today) {
             return Ok(None);
         }

@@ -18,7 +18,7 @@ use crate::cause::Occasion;
 use crate::doors::forms::{CertificatePem, MunicipalityWord, Time};
 use crate::lookup::seen_from;
 use crate::problem::{Problem, ProblemKind, token_unavailable};
-use crate::record::{IssueRecord, issue_place};
+use crate::record::{IssueRecord, SignedRecord, issue_place};
 use crate::rehearsal::{Rehearsed, WouldBeIssued};
 use crate::waiting::kept_answer;
 use crate::withdraw::{CertificateStatus, Found, apply_occasion, end_issue, status_of};
@@ -185,8 +185,10 @@ impl Authority {
         // Step 4: the signatures were verified when the certificates were made; now they are good, and durably so (I5).
         let (mut rows, mut records) = (Vec::new(), Vec::new());
         for (ca, serial, certificate, mut issued) in signed {
-            issued.octets = certificate.der().to_vec();
-            let sealed = self.seal(issued.retention_year(), &issue_place(ca, serial), &issued)?;
+            // The row of its intent has the rest.
+            let sealed =
+                self.seal(issued.retention_year(), &issue_place(ca, serial), &SignedRecord::of(&certificate))?;
+            issued.octets = certificate.into_der();
             rows.push(((ca, serial), Some(sealed)));
             records.push(issued);
         }

@@ -83,7 +83,7 @@ impl Authority {
     }
 
     fn found_certificate(&self, (ca, serial, record): &Found) -> Result<FoundCertificate, Problem> {
-        let not_after = match record.issued_row.map(|_| self.issue_record(*ca, *serial, record)).transpose() {
+        let not_after = match record.issued_row.map(|_| self.intent_record(*ca, *serial, record)).transpose() {
             Ok(issued) => issued.map(|issued| Time(issued.not_after().to_string())),
             // Forgotten, as the law has it.
             Err(problem) if problem.kind() == ProblemKind::UnknownCertificate => None,

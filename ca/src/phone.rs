@@ -224,7 +224,7 @@ impl Authority {
             let found = good(self.registry().store().certificates_of(&resident)?, Ca::Auth);
             let (place, record) =
                 found.ok_or_else(|| no_user_certificate("the card has no user certificate that is good"))?;
-            let not_after = self.issue_record(place.ca, place.serial, &record)?.not_after();
+            let not_after = self.intent_record(place.ca, place.serial, &record)?.not_after();
             let card = Some(CardCertificate { place, not_after });
             certificates.push(Wanted { ca: Ca::PhoneAuth, public_key, card });
         } else {

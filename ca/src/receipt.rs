@@ -105,7 +105,7 @@ impl Authority {
     pub fn receipt(&self, caller: &Caller, ca: Ca, serial: Serial, loss_line: &str) -> Ruling {
         let record = self.may_act_on(caller, ca, serial)?;
         require_issued(ca, serial, &record)?;
-        let issued = self.issue_record(ca, serial, &record)?;
+        let issued = self.intent_record(ca, serial, &record)?;
         let person = ReceiptPerson::new(&issued.person).ok_or_else(unreadable)?;
         Ok(Answer::ok(Receipt {
             status: status_of(ca, serial, &record),

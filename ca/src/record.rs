@@ -2,6 +2,7 @@
 use std::fmt;
 
 use minicbor::{Decode, Encode};
+use pki::certificate::{Certificate, joined};
 use pki::identity::{Ca, Serial};
 use pki::person::{Address, BesideName, BirthDate, FourInfo, Kana, PersonName, Sex};
 use pki::time::{CivilDate, UnixTime};
@@ -94,7 +95,7 @@ impl PersonRecord {
     }
 }
 
-/// What the rows `Intended` (octets to be signed) and `Issued` (the certificate) seal.
+/// What is kept of a certificate. The row `Intended` seals it; what the row `Issued` seals is a [`SignedRecord`].
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
 pub struct IssueRecord {
     /// tbsCertificate of an intent; the certificate of an issue. DER.
@@ -106,6 +107,44 @@ pub struct IssueRecord {
     /// notAfter, seconds since 1970. A birthday, so it is nowhere outside the sealed part.
     #[n(2)]
     pub not_after_seconds: i64,
+}
+
+/// What the row `Issued` seals: what its intent lacks.
+#[derive(Encode, Decode)]
+pub struct SignedRecord {
+    /// What stands in the certificate after its tbsCertificate; beside a person, the whole certificate. DER.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    octets: Vec<u8>,
+    /// An older akashi kept everything twice. Then as in [`IssueRecord`].
+    #[n(1)]
+    person: Option<PersonRecord>,
+    /// As above.
+    #[n(2)]
+    not_after_seconds: Option<i64>,
+}
+
+impl SignedRecord {
+    /// Of a certificate whose intent is recorded.
+    pub fn of(certificate: &Certificate) -> Self {
+        Self { octets: certificate.after_tbs().to_vec(), person: None, not_after_seconds: None }
+    }
+
+    /// With its intent, the record of the certificate; without one, if it has everything.
+    pub fn complete<E>(self, intent: impl FnOnce() -> Result<IssueRecord, E>) -> Result<IssueRecord, E> {
+        if let (Some(person), Some(not_after_seconds)) = (self.person, self.not_after_seconds) {
+            return Ok(IssueRecord { octets: self.octets, person, not_after_seconds });
+        }
+        let mut record = intent()?;
+        let tbs_der = Zeroizing::new(std::mem::take(&mut record.octets));
+        record.octets = joined(&tbs_der, &self.octets);
+        Ok(record)
+    }
+}
+
+impl fmt::Debug for SignedRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SignedRecord(..)")
+    }
 }
 
 impl fmt::Debug for IssueRecord {
@@ -153,17 +192,19 @@ pub(crate) fn issue_place(ca: Ca, serial: Serial) -> String {
 }
 
 impl Authority {
-    /// The sealed record of an issued certificate.
+    /// The record of an issued certificate, with the certificate. Who needs no octets takes [`Self::intent_record`]: it is one
+    /// row and not two.
     pub(crate) fn issue_record(
         &self,
         ca: Ca,
         serial: Serial,
         record: &CertificateRecord,
     ) -> Result<IssueRecord, Problem> {
-        self.open_row(record.issued_row, &issue_place(ca, serial))
+        let signed: SignedRecord = self.open_row(record.issued_row, &issue_place(ca, serial))?;
+        signed.complete(|| self.intent_record(ca, serial, record))
     }
 
-    /// The sealed record of an intent.
+    /// The sealed record of an intent: what will be signed or was, and for whom.
     pub(crate) fn intent_record(
         &self,
         ca: Ca,

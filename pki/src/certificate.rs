@@ -76,6 +76,7 @@ pub struct Certificate {
     issuer: IssuerKey,
     serial: Serial,
     der: Vec<u8>,
+    after_tbs: Vec<u8>,
 }
 
 /// By hand: a signature certificate holds the 4 info.
@@ -94,13 +95,11 @@ impl Certificate {
         algorithm: Algorithm,
         signature: &[u8],
     ) -> Self {
-        let mut writer = DerWriter::with_capacity(tbs.len() + algorithm.signature_octets_max() + 64);
-        writer.sequence(|w| {
-            w.raw(tbs);
-            algorithm.write_signature_identifier(w);
-            w.bit_string(signature);
-        });
-        Self { issuer, serial, der: writer.finish() }
+        let mut writer = DerWriter::with_capacity(signature.len() + 64);
+        algorithm.write_signature_identifier(&mut writer);
+        writer.bit_string(signature);
+        let after_tbs = writer.finish();
+        Self { issuer, serial, der: joined(tbs, &after_tbs), after_tbs }
     }
 
     /// Which key signed it.
@@ -118,10 +117,25 @@ impl Certificate {
         &self.der
     }
 
+    /// What stands in it after the TBSCertificate: the algorithm and the signature. [`joined`] makes it whole again.
+    pub fn after_tbs(&self) -> &[u8] {
+        &self.after_tbs
+    }
+
     /// The certificate in DER, moved out.
     pub fn into_der(self) -> Vec<u8> {
         self.der
     }
+}
+
+/// A certificate in DER, of its TBSCertificate and what stands after it.
+pub fn joined(tbs_der: &[u8], after_tbs: &[u8]) -> Vec<u8> {
+    let mut writer = DerWriter::with_capacity(tbs_der.len() + after_tbs.len() + 8);
+    writer.sequence(|w| {
+        w.raw(tbs_der);
+        w.raw(after_tbs);
+    });
+    writer.finish()
 }
 
 /// The octets of the TBSCertificate inside a certificate in DER: what was signed. `None` if it is no SEQUENCE of one.

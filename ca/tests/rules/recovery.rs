@@ -55,6 +55,20 @@ fn a_reservation_that_an_older_akashi_left_without_an_intent_wastes_the_serial_a
 }
 
 #[test]
+fn a_certificate_that_an_older_akashi_kept_whole_beside_its_intent_is_given_as_it_was_kept() {
+    let mut world = World::new();
+    let body = application(Ca::Sign, "12345678901");
+    world.issue_stopped_at("issue.2-intended", "key-1", &body);
+    let kept = b"the certificate as it was handed over";
+    world.left_whole(Ca::Sign, second(), kept);
+    world.restart();
+    assert_eq!(world.0.recover(), Ok(Recovered::default()));
+    for reply in [world.look_up((Ca::Sign, second())), world.issue("key-1", &body)] {
+        assert_eq!(reply.certificate_der(), kept);
+    }
+}
+
+#[test]
 fn a_stop_after_the_intent_ends_with_the_very_octets_that_were_recorded() {
     for (step, ca) in [("issue.2-intended", Ca::Sign), ("issue.3-signed", Ca::Auth)] {
         let mut world = World::new();

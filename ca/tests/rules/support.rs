@@ -25,7 +25,7 @@ use pki::oid::Oid;
 use pki::time::UnixTime;
 use registry::event::{Actor, Door, Event, FixedSettings, RequestId};
 use registry::row::Open;
-use registry::seal::VaultError;
+use registry::seal::{DataKey, VaultError};
 use registry::state::{CertificateRecord, Counter, StateReads};
 use registry::writer::Durability;
 use registry::{Clock, Registry, RegistryError, Store, Transaction};
@@ -264,6 +264,20 @@ impl World {
             transaction.append(event, None).map(drop)
         };
         self.0.registry().transact::<(), RegistryError>(caller.actor(), Door::Desk, reserved).unwrap();
+    }
+
+    /// What an akashi that kept a certificate whole, and not beside its intent, recorded when it was signed.
+    pub(crate) fn left_whole(&self, ca: Ca, serial: Serial, certificate: &[u8]) {
+        let (seams, row) = (self.seams(), self.record(ca, serial).intended_row.unwrap());
+        let intent = self.opened(row, &format!("{ca}/{serial}/intended")).unwrap();
+        let mut record: IssueRecord = minicbor::decode(&intent).unwrap();
+        record.octets = certificate.to_vec();
+        let data_key = DataKey::make(&seams, &*randomness(), record.retention_year()).unwrap();
+        let sealed = data_key.seal(&format!("{ca}/{serial}/issued"), &minicbor::to_vec(&record).unwrap());
+        let issued = move |transaction: &mut Transaction<'_>| {
+            transaction.append(Event::Issued { ca, serial }, Some(sealed)).map(drop)
+        };
+        self.0.registry().transact::<(), RegistryError>(Actor::System, Door::Inside, issued).unwrap();
     }
 
     pub(crate) fn caller(&self, party: Party, door: Door) -> Caller {

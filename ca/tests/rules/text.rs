@@ -30,8 +30,8 @@ fn refused(world: &World, person: &Value) -> Reply {
 
 /// The person as the certificate's sealed record has them.
 fn kept(world: &World, ca: Ca, serial: Serial) -> IssueRecord {
-    let row = world.record(ca, serial).issued_row.unwrap();
-    minicbor::decode(&world.opened(row, &format!("{ca}/{serial}/issued")).unwrap()).unwrap()
+    let row = world.record(ca, serial).intended_row.unwrap();
+    minicbor::decode(&world.opened(row, &format!("{ca}/{serial}/intended")).unwrap()).unwrap()
 }
 
 #[test]

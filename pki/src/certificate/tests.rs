@@ -260,5 +260,6 @@ fn a_certificate_shows_its_issuer_and_serial_and_nothing_else() {
     let certificate = Certificate::assemble(issuer.issuer, serial(), &tbs, algorithm, &[0]);
     assert_eq!(format!("{certificate:?}"), "Certificate(sign/1 serial 131196423)");
     assert_eq!(tbs_of(certificate.der()), Some(&tbs[..]));
+    assert_eq!(joined(&tbs, certificate.after_tbs()), certificate.der());
     assert_eq!(certificate.serial(), serial());
 }
