@@ -15,7 +15,7 @@ pub(crate) fn run(octets: &[u8]) -> Outcome {
         Ok(config) => {
             assert!(!config.api_hostnames.is_empty() && !config.loss_line.contains(char::is_control));
             assert!(
-                (26 * 3_600..=240 * 3_600).contains(&config.crl_validity_seconds) && config.crl_lead_seconds <= 3_600
+                (3_600..=240 * 3_600).contains(&config.crl_validity_seconds) && config.timetable.lead_seconds <= 3_600
             );
             assert!(config.refusals_per_minute_max > 0 && config.operator_ocsp_rate.burst > 0);
         }
