@@ -22,6 +22,9 @@ use crate::workers;
 /// How often a signer is asked for one CRL before the cut is given up: a token session may drop once.
 const SIGN_ATTEMPTS: usize = 2;
 
+/// A CRL of this size or less is encoded whole before it is written, some at a time.
+const ENCODED_BEFORE_OCTETS_MAX: u64 = 4 << 20;
+
 /// Why a cut could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
@@ -96,8 +99,33 @@ pub(crate) fn build(
         Ok::<_, BuildError>(())
     })?;
     let file = File::options().read(true).write(true).create_new(true).open(folder.join(SEGMENT_FILE))?;
-    let write = |(slot, crl, place): &(CrlSlot, SignedCrl, Place)| write(&file, *place, crl, *slot, plan);
-    workers::in_order(&signed, worker_count, write, |_, ()| Ok(()))?;
+    // Small ones are encoded side by side and written by one thread: two that write to one file wait for each other, at work.
+    let encode = |(slot, crl, place): &(CrlSlot, SignedCrl, Place)| {
+        let mut octets = Vec::new();
+        if place.size <= ENCODED_BEFORE_OCTETS_MAX {
+            octets.reserve_exact(crl.size());
+            write(crl, *slot, plan, |piece| {
+                octets.extend_from_slice(piece);
+                Ok(())
+            })?;
+        }
+        Ok::<_, BuildError>(octets)
+    };
+    workers::in_order(&signed, worker_count, encode, |(slot, crl, place), octets| {
+        let mut offset = place.offset;
+        let mut put = |piece: &[u8]| {
+            file.write_all_at(piece, offset)?;
+            offset += piece.len() as u64;
+            Ok(())
+        };
+        if octets.is_empty() {
+            write(crl, *slot, plan, &mut put)?;
+        } else {
+            put(&octets)?;
+        }
+        // Its neighbours' octets are safe from a plan that says one thing and then another, or a signer that hands back another CRL.
+        if offset == place.offset + place.size { Ok(()) } else { Err(BuildError::WrongSize { slot: *slot }) }
+    })?;
     let places = signed.into_iter().map(|(slot, _, place)| (slot, place)).collect();
     Ok(Segment { file: Arc::new(file), places })
 }
@@ -144,20 +172,18 @@ fn lint<I: Iterator<Item = DeltaEntry>>(
     Ok(linter.finish()?)
 }
 
-/// Writes a signed CRL to its place.
-fn write(file: &File, place: Place, crl: &SignedCrl, slot: CrlSlot, plan: &PublishPlan) -> Result<(), BuildError> {
-    let mut offset = place.offset;
-    let mut put = |octets: &[u8]| {
-        file.write_all_at(octets, offset)?;
-        offset += octets.len() as u64;
-        Ok::<_, EntriesError>(())
-    };
+/// Writes a signed CRL with its entries.
+fn write(
+    crl: &SignedCrl,
+    slot: CrlSlot,
+    plan: &PublishPlan,
+    mut piece: impl FnMut(&[u8]) -> io::Result<()>,
+) -> Result<(), BuildError> {
+    let mut put = |octets: &[u8]| piece(octets).map_err(EntriesError::Io);
     let written = put(crl.before())
         .and_then(|()| plan.kind(slot, None).write_entries(plan.entries(slot), &mut put))
         .and_then(|()| put(crl.after()));
-    written.map_err(|error| error.at(slot))?;
-    // The neighbours' octets are safe from a plan that says one thing and then another, or a signer that hands back another CRL.
-    if offset == place.offset + place.size { Ok(()) } else { Err(BuildError::WrongSize { slot }) }
+    written.map_err(|error| error.at(slot))
 }
 
 /// Why the entries of one CRL do not become octets.
@@ -186,12 +212,6 @@ impl From<CrlWriteError> for EntriesError {
 impl From<LintRefusal> for EntriesError {
     fn from(refusal: LintRefusal) -> Self {
         Self::Lint(refusal)
-    }
-}
-
-impl From<io::Error> for EntriesError {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
     }
 }
 

@@ -1,4 +1,6 @@
 //! One entry of revokedCertificates, in the one small form that all our CRLs use, complete ones and deltas.
+mod quick;
+
 use crate::der::{DerReader, Element, Tag, element_size, small_unsigned};
 use crate::identity::Serial;
 use crate::revocation::{CERTIFICATE_HOLD, RevocationReason, Withdrawal};
@@ -117,13 +119,11 @@ impl DeltaEntry {
         let first = if serial[first] >= 0x80 { first - 1 } else { first };
         entry.push(&[Tag::INTEGER.0, octet(8 - first)]);
         entry.push(&serial[first..]);
-        let date = generalized_digits(since);
         if is_utc_time(since) {
-            entry.push(&[Tag::UTC_TIME.0, 13]);
-            entry.push(&date[2..]);
+            entry.push(&quick::utc_time(since));
         } else {
             entry.push(&[Tag::GENERALIZED_TIME.0, 15]);
-            entry.push(&date);
+            entry.push(&generalized_digits(since));
         }
         // C14: unspecified (0) is told by leaving the extension out.
         if reason_code != RevocationReason::Unspecified.code() {
@@ -157,7 +157,12 @@ impl DeltaEntry {
 }
 
 /// Reads the next entry; see [`DeltaEntry::decode`].
+#[inline]
 pub(crate) fn next_entry(entries: &mut DerReader<'_>) -> Option<DeltaEntry> {
+    if let Some((entry, size)) = quick::read(entries.rest()) {
+        *entries = DerReader::new(&entries.rest()[size..]);
+        return Some(entry);
+    }
     entries.expect(Tag::SEQUENCE).ok().and_then(DeltaEntry::decode)
 }
 
@@ -236,6 +241,32 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_096))]
+        /// I4: what is taken is written again octet for octet, and the quick way takes nothing else than the general one.
+        #[test]
+        fn whatever_is_taken_is_written_again_and_both_ways_take_the_same(
+            entry in any_delta_entry(), at: prop::sample::Index, change in 1_u8.., cut: prop::sample::Index, whole: bool,
+        ) {
+            let mut octets = entry.encode().as_slice().to_vec();
+            let place = at.index(octets.len());
+            octets[place] ^= change;
+            if !whole {
+                octets.truncate(cut.index(octets.len()));
+            }
+            let general = DerReader::new(&octets).expect(Tag::SEQUENCE).ok().and_then(DeltaEntry::decode);
+            let quick = quick::read(&octets);
+            if let Some((quick, size)) = quick {
+                prop_assert_eq!(Some(quick), general);
+                let written = quick.encode();
+                prop_assert_eq!(written.as_slice(), &octets[..size]);
+            }
+            prop_assert_eq!(next_entry(&mut DerReader::new(&octets)), general);
+            if let Some(general) = general {
+                prop_assert!(octets.starts_with(general.encode().as_slice()));
+                prop_assert_eq!(quick.is_some(), is_utc_time(general.since()));
+            }
+        }
+
         #[test]
         fn entries_are_read_back_and_match_the_general_writer(entry in any_delta_entry()) {
             let encoded = entry.encode();
@@ -250,6 +281,7 @@ mod tests {
             });
             prop_assert_eq!(encoded.as_slice(), writer.as_slice());
             prop_assert_eq!(entry.size(), encoded.as_slice().len());
+            prop_assert_eq!(quick::read(&[encoded.as_slice(), &[0x30, 9]].concat()).is_some(), is_utc_time(entry.since()));
         }
     }
 }
