@@ -123,7 +123,7 @@ fn check_slots(built: &Segment, demand: &Demand<'_>) -> Result<(), CheckFailure>
     Ok(())
 }
 
-/// A CRL of that key, beside its place in a cut.
+/// What is wrong with the CRL in that slot.
 fn crl_failure(slot: CrlSlot) -> impl Fn(CrlFinding) -> CheckFailure {
     move |finding| CheckFailure::Crl { slot, finding }
 }

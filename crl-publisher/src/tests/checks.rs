@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use pki::crl::{CrlEntry, CrlKind, CrlScope};
+use pki::crl::{CrlEntry, CrlKind, CrlScope, DeltaEntry};
 use pki::identity::Ca;
 use pki::revocation::{RevocationReason, Withdrawal};
 
@@ -107,6 +107,21 @@ fn a_key_that_fails_once_is_asked_again_with_the_same_crl() {
     let (world, publisher) = published();
     world.signers[0].misbehave(Mischief::Fails(1));
     assert_eq!(world.publish(&publisher, jst("2026-11-23", 6, 55, 0)).unwrap().cut_number, 2);
+}
+
+#[test]
+fn a_signer_that_hands_back_a_crl_of_other_entries_touches_no_neighbours_octets() {
+    let (world, publisher) = published();
+    let signer = &world.signers[0];
+    let kind = CrlKind::Complete { freshest_crl: None };
+    let head = head(signer, 2, jst("2026-11-23", 6, 55, 0), &CrlScope::Full, kind);
+    let entries: Vec<_> = entries(publisher.published().load().current.as_ref().unwrap(), slot(Ca::Sign, 1, None));
+    let listed: Vec<_> = entries.into_iter().map(DeltaEntry::from).collect();
+    let other = signed_frame(signer, &head, &listed);
+    signer.misbehave(Mischief::HandsBack(other));
+    let error = assert_refused(&world, &publisher, "build", || signer.behave());
+    // Esashi's comes first, and has no entries.
+    assert_eq!(error.to_string(), "build: sign/1/01361: what was signed has another length than what is written");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use pki::crl::{CrlEntry, CrlHead, CrlKind, CrlReader, CrlScope, DeltaEntry};
+use pki::crl::{CrlEntry, CrlHead, CrlKind, CrlReader, CrlScope, DeltaEntry, SignedCrl};
 use pki::identity::{Ca, IssuerKey, KeyNumber, Serial};
 use pki::lint;
 use pki::municipality::MunicipalityCode;
@@ -178,9 +178,14 @@ pub(super) fn head<'a>(
 
 /// A CRL that nobody planned, signed all the same.
 pub(super) fn signed(signer: &TestSigner, head: &CrlHead<'_>, entries: &[DeltaEntry]) -> Vec<u8> {
-    let tbs_der = head.tbs_der(entries.iter().copied()).unwrap();
     let octets: Vec<u8> = entries.iter().flat_map(|entry| entry.encode().as_slice().to_vec()).collect();
-    signer.sign(lint::crl(&tbs_der, head).unwrap()).unwrap().whole(&octets)
+    signed_frame(signer, head, entries).whole(&octets)
+}
+
+/// The same without its entries.
+pub(super) fn signed_frame(signer: &TestSigner, head: &CrlHead<'_>, entries: &[DeltaEntry]) -> SignedCrl {
+    let tbs_der = head.tbs_der(entries.iter().copied()).unwrap();
+    signer.sign(lint::crl(&tbs_der, head).unwrap()).unwrap()
 }
 
 /// Puts other octets in the place of a CRL that was built.

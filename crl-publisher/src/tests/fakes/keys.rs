@@ -19,6 +19,8 @@ use crate::signing::{CrlSigner, ManifestSigner, SignFailure};
 pub(crate) enum Mischief {
     /// Signs with a key that is not the issuer's.
     OtherKey,
+    /// Whatever it is asked to sign, it hands back that.
+    HandsBack(SignedCrl),
     /// Fails that many times.
     Fails(u32),
 }
@@ -84,6 +86,7 @@ impl CrlSigner for TestSigner {
         let mut mischief = self.mischief.lock().unwrap();
         let key = match mischief.as_mut() {
             Some(Mischief::OtherKey) => &self.other,
+            Some(Mischief::HandsBack(other)) => return Ok(other.clone()),
             None | Some(Mischief::Fails(0)) => &self.key,
             Some(Mischief::Fails(left)) => {
                 *left -= 1;
