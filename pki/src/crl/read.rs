@@ -1,5 +1,6 @@
-//! Reading CRLs, strictly: exactly the form that [`crate::crl::CrlHead::tbs_der`] writes and nothing else. It borrows, allocates
-//! nothing for the entries, and is what judges a cut before it is published (I4, I6, I11, I12).
+//! Reading CRLs, strictly: exactly the form that [`crate::crl::CrlHead`] writes and nothing else. What stands around the entries is
+//! read here for both ways: [`CrlReader`] has the whole CRL in memory, for tests and fuzzing; [`super::stream`] reads a file, and is what
+//! judges a cut before it is published (I4, I6, I11, I12).
 use std::cmp::Ordering;
 use std::ops::{Deref, Range};
 
