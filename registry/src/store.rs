@@ -273,8 +273,9 @@ pub fn decode<'b, T: Decode<'b, ()>>(family: Family, key: &[u8], octets: &'b [u8
     })
 }
 
-/// Merging ends soon after an open, and one merge can get in the way of one attempt.
-const READ_ONLY_ATTEMPTS_MAX: u32 = 5;
+/// A writer that was just opened merges the files of many families, one after the other, and each merge can get in the way of an
+/// attempt; five attempts were seen not to be enough. All of these take a second or two, and merging ends within that.
+const READ_ONLY_ATTEMPTS_MAX: u32 = 100;
 
 /// The store.
 pub struct Store {
